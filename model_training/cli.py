@@ -1,0 +1,56 @@
+"""The one command line of the training package.
+
+Each room (datasets, simulator, micro-expressions, ...) brings a `commands.py` with `register(app)`; heavy imports (torch, MediaPipe) happen inside
+the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import importlib.util
+import sys
+
+import typer
+from rich.console import Console
+
+from model_training.errors import Interrupted, TrainingError
+
+ROOMS = ("model_training.datasets", "model_training.simulator", "model_training", "model_training.microexpression")
+
+app = typer.Typer(
+    name="model_training",
+    help="Any licensed data set in, a served model out: prepare, cache, train, evaluate, then `python -m export`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def build_app() -> typer.Typer:
+    for room in ROOMS:
+        if importlib.util.find_spec(room) is not None and importlib.util.find_spec(f"{room}.commands") is not None:
+            importlib.import_module(f"{room}.commands").register(app)
+    return app
+
+
+def main() -> None:
+    """Run a command; an error that the user can mend is one message on stderr and exit status 1, Ctrl-C is 130."""
+    console = Console(stderr=True, soft_wrap=True)
+    try:
+        build_app()()
+    except TrainingError as error:
+        console.print("[bold red]Error:[/] ", end="")
+        console.print(str(error), markup=False, highlight=False)
+        sys.exit(1)
+    except Interrupted as stop:
+        console.print(str(stop), markup=False, highlight=False)
+        sys.exit(130)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        where = error.filename or "while writing"
+        message = f"Error: the disk is full ({where}). Finished parts are kept: free space and run the same command again."
+        console.print(message, markup=False, highlight=False)
+        sys.exit(1)

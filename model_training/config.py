@@ -1,6 +1,7 @@
 """Configuration of a training run: frozen dataclasses read from TOML, every key checked.
 
-An unknown key is an error that names it, so that a misspelt option is never ignored. The same dictionaries travel in the checkpoint.
+An unknown key is an error that names it, so that a misspelt option is never ignored. The same dictionaries travel in
+the checkpoint.
 """
 
 from __future__ import annotations
@@ -125,7 +126,8 @@ def _plain(value: Any) -> Any:
 
 
 def load_config(path: Path, *, overrides: tuple[str, ...] = ()) -> TrainConfig:
-    """Read a TOML file. overrides: `section.key=value` in TOML syntax, e.g. `run.seed=3`. Raises TrainingError naming the key."""
+    """Read a TOML file. overrides: `section.key=value` in TOML syntax, e.g. `run.seed=3`. Raises TrainingError naming
+    the key."""
     if not path.is_file():
         raise TrainingError(f"{path}: no such configuration. Examples are in configs/.")
     try:
@@ -154,7 +156,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 
 def build(cls: type[ConfigT], values: Mapping[str, Any], *, source: str, section: str = "") -> ConfigT:
-    """Make a frozen dataclass from a mapping. Unknown, missing and mistyped keys raise TrainingError with their full name."""
+    """Make a frozen dataclass from a mapping. Unknown, missing and mistyped keys raise TrainingError with their full
+    name."""
     hints = typing.get_type_hints(cls)
     known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
     arguments: dict[str, Any] = {}
@@ -168,7 +171,11 @@ def build(cls: type[ConfigT], values: Mapping[str, Any], *, source: str, section
         if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING and name not in arguments
     ]  # fmt: skip
     if required:
-        raise TrainingError(f"{source}: missing key {section}{required[0]!r}" if not section else f"{source}: missing key '{section}{required[0]}'")
+        raise TrainingError(
+            f"{source}: missing key {section}{required[0]!r}"
+            if not section
+            else f"{source}: missing key '{section}{required[0]}'"
+        )
     try:
         return cls(**arguments)
     except ValueError as error:

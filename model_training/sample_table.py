@@ -1,12 +1,11 @@
 """The sample table: one row an image, the only thing that simulator, converters, cache and training share.
 
-A Parquet file (or CSV, chosen by the suffix) beside the images; `path` and `asymmetry_map` are relative to the table's folder.
-Labels count from 1: House-Brackmann 1..6, or 1..3 for normal/mild/severe. Sides are the patient's.
+A Parquet file (or CSV, chosen by the suffix) beside the images; `path` and `asymmetry_map` are relative to the table's
+folder. Labels count from 1: House-Brackmann 1..6, or 1..3 for normal/mild/severe. Sides are the patient's.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +17,24 @@ REQUIRED_COLUMNS = ("sample_id", "person_id", "path", "label", "side", "pose", "
 SIDES = ("left", "right", "none", "")
 SPLITS = ("train", "validation", "test", "")
 SEVERITY_COLUMNS = ("severity_forehead", "severity_eye", "severity_nose", "severity_mouth")
-TEXT_COLUMNS = ("sample_id", "person_id", "path", "side", "pose", "split", "dataset", "onset_path", "asymmetry_map", "skin_tone")
+TEXT_COLUMNS = (
+    "sample_id",
+    "person_id",
+    "path",
+    "side",
+    "pose",
+    "split",
+    "dataset",
+    "onset_path",
+    "asymmetry_map",
+    "skin_tone",
+)
 
 
 @dataclass(frozen=True)
 class SampleTable:
-    """A validated table. `frame` has REQUIRED_COLUMNS and any further ones; `folder` is what the paths are relative to."""
+    """A validated table. `frame` has REQUIRED_COLUMNS and any further ones; `folder` is what the paths are relative
+    to."""
 
     frame: pd.DataFrame
     folder: Path
@@ -46,12 +57,15 @@ def _read_frame(path: Path) -> pd.DataFrame:
 
 
 def read_table(path: Path, *, num_classes: int = 6) -> SampleTable:
-    """Read and validate. Raises TrainingError naming the file, the row (counted from 1, without the header) and the value."""
+    """Read and validate. Raises TrainingError naming the file, the row (counted from 1, without the header) and the
+    value."""
     if path.is_dir():
         candidates = [path / "samples.parquet", path / "samples.csv"]
         found = [candidate for candidate in candidates if candidate.is_file()]
         if not found:
-            raise TrainingError(f"{path}: holds neither samples.parquet nor samples.csv. Write the table with `prepare` or `simulate`.")
+            raise TrainingError(
+                f"{path}: holds neither samples.parquet nor samples.csv. Write the table with `prepare` or `simulate`."
+            )
         path = found[0]
     if not path.is_file():
         raise TrainingError(f"{path}: no such sample table. Write one with `prepare` or `simulate`.")
@@ -74,7 +88,13 @@ def validate(frame: pd.DataFrame, *, source: str, num_classes: int = 6) -> pd.Da
         if column in frame.columns:
             frame[column] = frame[column].fillna("").astype(str)
     for column in ("sample_id", "person_id", "path"):
-        _refuse(frame[column] == "", frame, column, source, "must not be empty (splits are by person, a person id is required)")
+        _refuse(
+            frame[column] == "",
+            frame,
+            column,
+            source,
+            "must not be empty (splits are by person, a person id is required)",
+        )
     _refuse(frame["sample_id"].duplicated(), frame, "sample_id", source, "appears twice; ids are unique")
     _refuse(~frame["side"].isin(SIDES), frame, "side", source, "is not one of left, right, none or empty")
     _refuse(~frame["split"].isin(SPLITS), frame, "split", source, "is not one of train, validation, test or empty")
@@ -100,7 +120,9 @@ def check_persons_in_one_split(frame: pd.DataFrame, *, source: str) -> None:
     splits = frame[frame["split"] != ""].groupby("person_id")["split"].agg(lambda values: sorted(set(values)))
     for person, sides in splits.items():
         if len(sides) > 1:
-            raise TrainingError(f"{source}: person {person!r} is in {' and '.join(sides)}; a person belongs to exactly one split")
+            raise TrainingError(
+                f"{source}: person {person!r} is in {' and '.join(sides)}; a person belongs to exactly one split"
+            )
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
@@ -114,6 +136,6 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
             frame.to_csv(temporary, index=False)
         else:
             raise TrainingError(f"{path}: a sample table is written as .parquet or .csv")
-        os.replace(temporary, path)  # noqa: PTH105 - the atomic call itself
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,11 +1,14 @@
-"""From the palsy graph's logits to grade, prediction set and side: the one decoding that the service and `predict` share.
+"""From the palsy graph's logits to grade, prediction set and side: the one decoding that the service and `predict`
+share.
 
-The graph gives raw logits. Calibration (temperatures, conformal threshold) is data of the bundle, so decoding is numpy on a few numbers
-and lives here, where both `service.analysis` and `model_training` may import it: the served answer equals `predict`'s because it is this function's.
+The graph gives raw logits. Calibration (temperatures, conformal threshold) is data of the bundle, so decoding is numpy
+on a few numbers and lives here, where both `service.analysis` and `model_training` may import it: the served answer
+equals `predict`'s because it is this function's.
 
-Grades are ordinal: logit k is that of P(grade > k+1). Class probabilities are differences of neighbouring cumulative probabilities.
-Prediction sets are contiguous: classes join outwards from the most probable one, always the more probable neighbour next, until the
-conformal threshold is passed (ordinal adaptive prediction sets; Lu, Angelopoulos & Pomerantz, MICCAI 2022).
+Grades are ordinal: logit k is that of P(grade > k+1). Class probabilities are differences of neighbouring cumulative
+probabilities. Prediction sets are contiguous: classes join outwards from the most probable one, always the more
+probable neighbour next, until the conformal threshold is passed (ordinal adaptive prediction sets; Lu, Angelopoulos &
+Pomerantz, MICCAI 2022).
 """
 
 from __future__ import annotations
@@ -28,8 +31,9 @@ SIDES: tuple[str, ...] = ("left", "right", "none")
 class PalsyCalibration:
     """How raw logits become probabilities; the `calibration` block of the manifest holds exactly these keys.
 
-    grade_temperature, side_temperature: divide the logits (> 0). conformal_threshold: classes whose inclusion score (see
-    `inclusion_scores`) is at most this belong to the set. coverage: the share of true grades that the sets aim to hold.
+    grade_temperature, side_temperature: divide the logits (> 0). conformal_threshold: classes whose inclusion score
+    (see `inclusion_scores`) is at most this belong to the set. coverage: the share of true grades that the sets aim to
+    hold.
     """
 
     grade_temperature: float = 1.0
@@ -52,7 +56,8 @@ class PalsyCalibration:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PalsyCalibration:
-        """The calibration in a mapping that may hold further blocks (out-of-distribution statistics); a missing key is an error."""
+        """The calibration in a mapping that may hold further blocks (out-of-distribution statistics); a missing key is
+        an error."""
         missing = [field.name for field in fields(cls) if field.name not in values]
         if missing:
             raise ValueError(f"calibration: missing {', '.join(missing)}")
@@ -61,7 +66,8 @@ class PalsyCalibration:
 
 @dataclass(frozen=True)
 class PalsyReading:
-    """One decoded photograph. probabilities: (K,) of the K ordered labels; prediction_set: indices of a contiguous run of labels."""
+    """One decoded photograph. probabilities: (K,) of the K ordered labels; prediction_set: indices of a contiguous run
+    of labels."""
 
     probabilities: FloatArray
     index: int
@@ -100,10 +106,11 @@ def grade_probabilities(grade_logits: FloatArray, *, temperature: float = 1.0) -
 
 
 def inclusion_scores(probabilities: FloatArray) -> npt.NDArray[np.float64]:
-    """(N, K) -> (N, K): the probability mass gathered before each class joins the contiguous set (0 for the most probable class).
+    """(N, K) -> (N, K): the probability mass gathered before each class joins the contiguous set (0 for the most
+    probable class).
 
-    Calibrate: the threshold is the conformal quantile of the true classes' scores. Predict: the classes with score <= threshold.
-    Ties take the lower grade first, so the result depends on nothing but the numbers.
+    Calibrate: the threshold is the conformal quantile of the true classes' scores. Predict: the classes with score <=
+    threshold. Ties take the lower grade first, so the result depends on nothing but the numbers.
     """
     probabilities = np.atleast_2d(np.asarray(probabilities, dtype=np.float64))
     count, classes = probabilities.shape
@@ -121,9 +128,7 @@ def inclusion_scores(probabilities: FloatArray) -> npt.NDArray[np.float64]:
     return scores
 
 
-def decode(
-    grade_logits: FloatArray, side_logits: FloatArray, *, calibration: PalsyCalibration
-) -> list[PalsyReading]:
+def decode(grade_logits: FloatArray, side_logits: FloatArray, *, calibration: PalsyCalibration) -> list[PalsyReading]:
     """Readings of N photographs from (N, K-1) cumulative grade logits and (N, 3) side logits (order `SIDES`).
 
     `expected` counts from 1 (grade I = 1). Raises ValueError for non-finite logits: a NaN is an error, never a grade.

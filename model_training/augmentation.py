@@ -1,0 +1,137 @@
+"""What training changes in a sample. Nothing here invents or removes asymmetry, and every change is a function of one
+random generator.
+
+All in numpy and OpenCV on uint8, a fraction of a millisecond an image, so that it runs beside the model and never ahead
+of it. Images are mosaics of local-contrast-normalised grey: grey 128 is "nothing here".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from model_training.config import AugmentationConfig
+from service.preprocessing.landmarks import BLENDSHAPE_NAMES, MIRROR_INDEX
+from service.preprocessing.palsy_decoding import SIDES
+from service.preprocessing.regions import FACE_ROI, REGION_SIZE
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def _partner(name: str) -> str:
+    if "Left" in name:
+        return name.replace("Left", "Right")
+    if "Right" in name:
+        return name.replace("Right", "Left")
+    return name.replace("left_", "\0").replace("right_", "left_").replace("\0", "right_")
+
+
+def _partner_index(names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    return np.asarray([names.index(_partner(name)) for name in names])
+
+
+BLENDSHAPE_PARTNERS = _partner_index(BLENDSHAPE_NAMES)
+ROI_PARTNERS = _partner_index(FACE_ROI)
+SIDE_PARTNERS = np.asarray([SIDES.index({"left": "right", "right": "left"}.get(side, side)) for side in SIDES])
+
+
+def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
+    """The sample of the mirrored photograph: the affected side changes, grade and severities stay.
+
+    images (1, H, W) and asymmetry_map (h, w) flip; landmarks (478, 3) negate x and exchange partners; blendshapes (52,)
+    and roi_masks (5, h, w) exchange left and right; side (index of SIDES, -1 unknown).
+    """
+    mirrored = dict(sample)
+    for name in ("images", "asymmetry_map"):
+        if name in sample:
+            mirrored[name] = sample[name][..., ::-1]
+    if "landmarks" in sample:
+        mirrored["landmarks"] = sample["landmarks"][MIRROR_INDEX] * np.asarray([-1, 1, 1], sample["landmarks"].dtype)
+    if "blendshapes" in sample:
+        mirrored["blendshapes"] = sample["blendshapes"][BLENDSHAPE_PARTNERS]
+    if "roi_masks" in sample:
+        mirrored["roi_masks"] = sample["roi_masks"][ROI_PARTNERS][..., ::-1]
+    if "side" in sample and sample["side"] >= 0:
+        mirrored["side"] = SIDE_PARTNERS[sample["side"]]
+    return mirrored
+
+
+def mirror_flow(sample: Mapping[str, Any]) -> Arrays:
+    """The flow image of the mirrored clip: flipped, horizontal motion u negated (255 - u on the min-max scale)."""
+    flow = sample["flow"][..., ::-1].copy()
+    flow[0] = 255 - flow[0]
+    return {**sample, "flow": flow}
+
+
+def photometric_table(config: AugmentationConfig, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """A random tone curve around grey 128 as a 256-entry table: gain, offset and an S- or inverse S-shape."""
+    strength = config.photometric
+    x = (np.arange(256, dtype=np.float32) - 128) / 128
+    gain = np.exp(rng.uniform(-0.7, 0.5) * strength)
+    shape = np.exp(rng.uniform(-0.5, 0.5) * strength)
+    y = np.sign(x) * np.abs(x) ** shape * gain + rng.uniform(-0.2, 0.2) * strength
+    return np.clip(np.rint(y * 128 + 128), 0, 255).astype(np.uint8)
+
+
+def shift_regions(image: npt.NDArray[np.uint8], *, dx: int, dy: int) -> npt.NDArray[np.uint8]:
+    """Shift the four regions of a mosaic (H, W), edges repeated: left-half regions by (dx, dy), their mirrored partners
+    by (-dx, dy).
+
+    Mirrored shifts leave the difference between the sides as it is; each region moves inside its own square, so nothing
+    leaks.
+    """
+    if dx == 0 and dy == 0:
+        return image
+    out = np.empty_like(image)
+    size = REGION_SIZE
+    rows = np.clip(np.arange(size) - dy, 0, size - 1)
+    for top in (0, size):
+        for left, shift in ((0, dx), (size, -dx)):
+            columns = np.clip(np.arange(size) - shift, 0, size - 1)
+            out[top : top + size, left : left + size] = image[top : top + size, left : left + size][rows][:, columns]
+    return out
+
+
+def erase_pair(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """Grey out one rectangle and its mirror image, in place: a hidden brow is hidden on both sides."""
+    height, width = image.shape
+    h, w = rng.integers(height // 16, height // 5), rng.integers(width // 16, width // 6)
+    top, left = rng.integers(0, height - h), rng.integers(0, width // 2 - w)
+    image[top : top + h, left : left + w] = 128
+    image[top : top + h, width - left - w : width - left] = 128
+
+
+def augment_palsy(sample: Mapping[str, Any], *, config: AugmentationConfig, rng: np.random.Generator) -> Arrays:
+    """One training sample, changed. The draw order is fixed, so one seed gives one result."""
+    draws = rng.random(4)
+    out = mirror_palsy(sample) if config.flip and draws[0] < 0.5 else dict(sample)
+    if "images" in out:
+        image = np.ascontiguousarray(out["images"][0])
+        dx, dy = (int(v) for v in rng.integers(-config.shift_px, config.shift_px + 1, 2))
+        image = shift_regions(image, dx=dx, dy=dy)
+        if config.photometric > 0:
+            image = cv2.LUT(image, photometric_table(config, rng))
+        if draws[1] < config.blur:
+            image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.4)), borderType=cv2.BORDER_REPLICATE)
+        if config.noise > 0:
+            amplitude = np.float32(rng.uniform(0, config.noise) * 128)
+            grain = rng.standard_normal(image.shape, dtype=np.float32) * amplitude
+            image = np.clip(image + grain, 0, 255).astype(np.uint8)
+        else:
+            image = image.copy()
+        if draws[2] < config.erase:
+            erase_pair(image, rng)
+        out["images"] = image[None]
+    if "landmarks" in out and config.landmark_noise > 0:
+        scale = np.float32(rng.uniform(0, config.landmark_noise))
+        out["landmarks"] = out["landmarks"] + rng.standard_normal(out["landmarks"].shape, dtype=np.float32) * scale
+    return out
+
+
+def augment_flow(sample: Mapping[str, Any], *, config: AugmentationConfig, rng: np.random.Generator) -> Arrays:
+    """Flow images: the mirror only; photometric changes would change what the motion is."""
+    return mirror_flow(sample) if config.flip and rng.random() < 0.5 else dict(sample)

@@ -1,0 +1,279 @@
+"""`manifest.json`: what a bundle is, what it eats, what it gives, and the numbers that turn its logits into an answer.
+
+Strict and frozen: an unknown key, a missing key or a value of another type is an error that names the field. One
+class per task, told apart by `task`; sections that differ between the tasks (labels, calibration, thresholds) are
+typed. Written by `export.bundle.write_bundle`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    TypeAdapter,
+    model_validator,
+)
+
+from service.preprocessing.quality import QualityLimits
+
+SCHEMA_VERSION = 1
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+([-+][0-9A-Za-z.-]+)?$")]
+Variant = Literal["float32", "int8"]
+Task = Literal["palsy", "microexpression"]
+
+
+def _quality_limits(values: dict[str, float]) -> dict[str, float]:
+    known = [field.name for field in fields(QualityLimits)]
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise ValueError(f"unknown limit {unknown[0]!r}; known are {', '.join(known)}")
+    QualityLimits(**values)
+    return values
+
+
+# Fields of QualityLimits; one that is left out keeps that class's default.
+QualityLimitValues = Annotated[dict[str, float], AfterValidator(_quality_limits)]
+
+PALSY_INPUTS = ("images", "landmarks")
+PALSY_OUTPUTS = ("grade_logits", "side_logits", "regional_asymmetry", "asymmetry_map", "roi_maps")
+OUT_OF_DISTRIBUTION_OUTPUT = "ood_score"
+MICROEXPRESSION_INPUTS = ("flow",)
+MICROEXPRESSION_OUTPUTS = ("emotion_logits",)
+SIDE_LABELS = ("left", "right", "none")
+REGION_LABELS = ("forehead", "eye", "nose", "mouth")
+ROI_LABELS = ("forehead", "left_eye", "nose", "right_eye", "mouth")
+EMOTION_LABELS = ("negative", "positive", "surprise")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TensorSpec(Section):
+    """One graph input or output. shape: without the leading batch axis; null is an axis that the graph leaves open."""
+
+    name: Text
+    dtype: Literal["uint8", "float32"]
+    shape: tuple[Annotated[int, Field(gt=0)] | None, ...]
+
+
+class InputSection(Section):
+    """spec: the preprocessing's own description (PalsyInputSpec or FlowSpec as a dictionary); fingerprint: that
+    description's fingerprint.
+    """
+
+    spec: dict[str, JsonValue]
+    fingerprint: Text
+    tensors: tuple[TensorSpec, ...]
+
+
+class ModelFile(Section):
+    """A graph in the bundle's directory. bytes: file size, checked before the hash so that a cut-off copy is named as
+    one.
+    """
+
+    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.onnx$")]
+    sha256: Sha256
+    bytes: Annotated[int, Field(gt=0)]
+
+
+class OutOfDistribution(Section):
+    """Limits on the graph output `ood_score` (N,), higher = less like the training data. null = no limit of that
+    kind.
+    """
+
+    warn_above: float | None
+    refuse_above: float | None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.warn_above is not None and self.refuse_above is not None and self.warn_above > self.refuse_above:
+            raise ValueError(f"warn_above {self.warn_above} is larger than refuse_above {self.refuse_above}")
+        return self
+
+
+class PalsyLabels(Section):
+    """grades: K ordered names, mildest first: House-Brackmann I..VI, or a data set's own (normal, mild, severe)."""
+
+    grades: Annotated[tuple[Text, ...], Field(min_length=2, max_length=12)]
+    sides: tuple[Literal["left"], Literal["right"], Literal["none"]] = ("left", "right", "none")
+    regions: tuple[Literal["forehead"], Literal["eye"], Literal["nose"], Literal["mouth"]] = (
+        "forehead", "eye", "nose", "mouth",
+    )  # fmt: skip
+    roi: tuple[Literal["forehead"], Literal["left_eye"], Literal["nose"], Literal["right_eye"], Literal["mouth"]] = (
+        "forehead", "left_eye", "nose", "right_eye", "mouth",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.grades)) != len(self.grades):
+            raise ValueError(f"grades must differ from each other, got {list(self.grades)}")
+        return self
+
+
+class PalsyCalibrationSection(Section):
+    """The fields of `service.preprocessing.palsy_decoding.PalsyCalibration`, with the same meaning."""
+
+    grade_temperature: Annotated[float, Field(gt=0)]
+    side_temperature: Annotated[float, Field(gt=0)]
+    conformal_threshold: Annotated[float, Field(ge=0, le=1)]
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+
+
+class PalsyThresholds(Section):
+    """quality: the fields of `service.preprocessing.quality.QualityLimits`; a field left out keeps that class's
+    default.
+
+    heatmap_full_scale: the asymmetry-map value that is drawn at full strength.
+    """
+
+    quality: QualityLimitValues = Field(default_factory=dict)
+    out_of_distribution: OutOfDistribution | None = None
+    heatmap_full_scale: Annotated[float, Field(gt=0)] = 1.0
+
+
+class MicroexpressionLabels(Section):
+    emotions: Annotated[tuple[Text, ...], Field(min_length=2, max_length=16)] = EMOTION_LABELS
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.emotions)) != len(self.emotions):
+            raise ValueError(f"emotions must differ from each other, got {list(self.emotions)}")
+        return self
+
+
+class MicroexpressionCalibrationSection(Section):
+    """temperature: divides the logits before the softmax."""
+
+    temperature: Annotated[float, Field(gt=0)]
+
+
+class MicroexpressionThresholds(Section):
+    """quality as for palsy. min_motion: below this motion score the pair is answered `no-motion`. heatmap_full_scale:
+    drawn at full strength.
+
+    max_identity_distance: above this distance between the two faces' shapes the pair is answered `different-faces`.
+    """
+
+    quality: QualityLimitValues = Field(default_factory=dict)
+    min_motion: Annotated[float, Field(ge=0)]
+    max_identity_distance: Annotated[float, Field(gt=0)]
+    heatmap_full_scale: Annotated[float, Field(gt=0)] = 1.0
+
+
+class _Manifest(Section):
+    """The part that every task has. sha256: of model.onnx, the float32 graph; a service answers with the hash of the
+    variant that it runs.
+
+    training_data, intended_use: sentences that travel with every answer. metrics: the few figures worth showing
+    beside the name; all of them are in metrics.json, explained in MODEL_CARD.md.
+    """
+
+    schema_version: Literal[1]
+    name: Name
+    version: Version
+    description: Text
+    created: datetime
+    input: InputSection
+    outputs: tuple[TensorSpec, ...]
+    training_data: Text
+    intended_use: Text
+    metrics: dict[str, JsonValue]
+    licence: Text
+    landmark_model_sha256: Sha256
+    sha256: Sha256
+    files: dict[Variant, ModelFile]
+    default_variant: Variant
+
+    @model_validator(mode="after")
+    def _files_agree(self) -> Self:
+        if "float32" not in self.files or self.files["float32"].file != "model.onnx":
+            raise ValueError("files: the variant 'float32' must be there, as model.onnx")
+        if self.files["float32"].sha256 != self.sha256:
+            raise ValueError(f"sha256: {self.sha256} is not that of files.float32, {self.files['float32'].sha256}")
+        if self.default_variant not in self.files:
+            raise ValueError(f"default_variant: {self.default_variant!r} is not among files ({', '.join(self.files)})")
+        return self
+
+    def output(self, name: str) -> TensorSpec | None:
+        return next((tensor for tensor in self.outputs if tensor.name == name), None)
+
+
+def _require(tensors: tuple[TensorSpec, ...], names: tuple[str, ...], *, field: str) -> None:
+    present = [tensor.name for tensor in tensors]
+    if len(set(present)) != len(present):
+        raise ValueError(f"{field}: a tensor is named twice ({', '.join(present)})")
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise ValueError(f"{field}: {', '.join(missing)} missing (found {', '.join(present) or 'none'})")
+
+
+class PalsyManifest(_Manifest):
+    task: Literal["palsy"]
+    labels: PalsyLabels
+    calibration: PalsyCalibrationSection
+    thresholds: PalsyThresholds
+
+    @model_validator(mode="after")
+    def _graph_fits_task(self) -> Self:
+        _require(self.input.tensors, PALSY_INPUTS, field="input.tensors")
+        _require(self.outputs, PALSY_OUTPUTS, field="outputs")
+        expected: dict[str, tuple[int, ...]] = {
+            "grade_logits": (len(self.labels.grades) - 1,),
+            "side_logits": (len(SIDE_LABELS),),
+            "regional_asymmetry": (len(REGION_LABELS),),
+        }
+        for name, shape in expected.items():
+            tensor = self.output(name)
+            if tensor is not None and tensor.shape != shape:
+                raise ValueError(
+                    f"outputs: {name} must have shape {list(shape)} for these labels, got {list(tensor.shape)}"
+                )
+        roi = self.output("roi_maps")
+        if roi is not None and (len(roi.shape) != 3 or roi.shape[0] != len(ROI_LABELS)):
+            raise ValueError(
+                f"outputs: roi_maps must have shape [{len(ROI_LABELS)}, height, width], got {list(roi.shape)}"
+            )
+        limits = self.thresholds.out_of_distribution
+        if limits is not None and self.output(OUT_OF_DISTRIBUTION_OUTPUT) is None:
+            raise ValueError(f"thresholds.out_of_distribution is set but outputs has no {OUT_OF_DISTRIBUTION_OUTPUT}")
+        return self
+
+
+class MicroexpressionManifest(_Manifest):
+    task: Literal["microexpression"]
+    labels: MicroexpressionLabels
+    calibration: MicroexpressionCalibrationSection
+    thresholds: MicroexpressionThresholds
+
+    @model_validator(mode="after")
+    def _graph_fits_task(self) -> Self:
+        _require(self.input.tensors, MICROEXPRESSION_INPUTS, field="input.tensors")
+        _require(self.outputs, MICROEXPRESSION_OUTPUTS, field="outputs")
+        logits = self.output("emotion_logits")
+        if logits is not None and logits.shape != (len(self.labels.emotions),):
+            raise ValueError(
+                f"outputs: emotion_logits must have shape [{len(self.labels.emotions)}], got {list(logits.shape)}"
+            )
+        return self
+
+
+Manifest = PalsyManifest | MicroexpressionManifest
+_ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Annotated[Manifest, Field(discriminator="task")])
+
+
+def parse_manifest(text: str | bytes) -> Manifest:
+    """A manifest from JSON text. Raises pydantic's ValidationError, whose `errors()` name every wrong field."""
+    return _ADAPTER.validate_json(text)

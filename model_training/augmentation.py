@@ -15,28 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from model_training.config import AugmentationConfig
-from service.preprocessing.landmarks import BLENDSHAPE_NAMES, MIRROR_INDEX
+from service.preprocessing.landmarks import BLENDSHAPE_MIRROR_INDEX, MIRROR_INDEX
 from service.preprocessing.palsy_decoding import SIDES
 from service.preprocessing.regions import FACE_ROI, REGION_SIZE
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def _partner(name: str) -> str:
-    if "Left" in name:
-        return name.replace("Left", "Right")
-    if "Right" in name:
-        return name.replace("Right", "Left")
-    return name.replace("left_", "\0").replace("right_", "left_").replace("\0", "right_")
-
-
-def _partner_index(names: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    return np.asarray([names.index(_partner(name)) for name in names])
-
-
-BLENDSHAPE_PARTNERS = _partner_index(BLENDSHAPE_NAMES)
-ROI_PARTNERS = _partner_index(FACE_ROI)
-SIDE_PARTNERS = np.asarray([SIDES.index({"left": "right", "right": "left"}.get(side, side)) for side in SIDES])
+_SIDES_EXCHANGED = {"left_eye": "right_eye", "right_eye": "left_eye", "left": "right", "right": "left"}
+ROI_PARTNERS = np.asarray([FACE_ROI.index(_SIDES_EXCHANGED.get(name, name)) for name in FACE_ROI])
+SIDE_PARTNERS = np.asarray([SIDES.index(_SIDES_EXCHANGED.get(side, side)) for side in SIDES])
 
 
 def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
@@ -52,7 +40,7 @@ def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
     if "landmarks" in sample:
         mirrored["landmarks"] = sample["landmarks"][MIRROR_INDEX] * np.asarray([-1, 1, 1], sample["landmarks"].dtype)
     if "blendshapes" in sample:
-        mirrored["blendshapes"] = sample["blendshapes"][BLENDSHAPE_PARTNERS]
+        mirrored["blendshapes"] = sample["blendshapes"][BLENDSHAPE_MIRROR_INDEX]
     if "roi_masks" in sample:
         mirrored["roi_masks"] = sample["roi_masks"][ROI_PARTNERS][..., ::-1]
     if "side" in sample and sample["side"] >= 0:

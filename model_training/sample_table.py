@@ -56,19 +56,27 @@ def _read_frame(path: Path) -> pd.DataFrame:
     raise TrainingError(f"{path}: a sample table is a .parquet or .csv file")
 
 
-def read_table(path: Path, *, num_classes: int = 6) -> SampleTable:
-    """Read and validate. Raises TrainingError naming the file, the row (counted from 1, without the header) and the
-    value."""
+def find_table(path: Path) -> Path:
+    """The table itself, where a folder is given. Raises TrainingError where there is none."""
     if path.is_dir():
-        candidates = [path / "samples.parquet", path / "samples.csv"]
-        found = [candidate for candidate in candidates if candidate.is_file()]
+        found = [candidate for name in ("samples.parquet", "samples.csv") if (candidate := path / name).is_file()]
         if not found:
             raise TrainingError(
                 f"{path}: holds neither samples.parquet nor samples.csv. Write the table with `prepare` or `simulate`."
             )
-        path = found[0]
+        return found[0]
     if not path.is_file():
         raise TrainingError(f"{path}: no such sample table. Write one with `prepare` or `simulate`.")
+    return path
+
+
+def read_table(path: Path, *, num_classes: int = 10) -> SampleTable:
+    """Read and validate. Raises TrainingError naming the file, the row (counted from 1, without the header) and the
+    value.
+
+    num_classes: the highest label allowed; how many classes a model has is checked when it trains.
+    """
+    path = find_table(path)
     try:
         frame = _read_frame(path)
     except (OSError, ValueError) as error:
@@ -76,7 +84,13 @@ def read_table(path: Path, *, num_classes: int = 6) -> SampleTable:
     return SampleTable(frame=validate(frame, source=str(path), num_classes=num_classes), folder=path.parent)
 
 
-def validate(frame: pd.DataFrame, *, source: str, num_classes: int = 6) -> pd.DataFrame:
+def label_names(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Names of labels 1, 2, ... as the table gives them (`label_name`), as numbers where it does not."""
+    names = dict(zip(frame["label"], frame["label_name"], strict=True)) if "label_name" in frame.columns else {}
+    return tuple(str(names.get(label, label)) for label in range(1, int(frame["label"].max()) + 1))
+
+
+def validate(frame: pd.DataFrame, *, source: str, num_classes: int) -> pd.DataFrame:
     """The frame with text columns as text and labels as int; every rule broken is an error that names row and value."""
     missing = [column for column in REQUIRED_COLUMNS if column not in frame.columns]
     if missing:

@@ -1,0 +1,1 @@
+"""One converter per data set, from its official layout to the sample table."""

@@ -1,0 +1,80 @@
+// The photograph with maps over it, outlines of the regions and scores beside the place they belong to.
+import { make, text } from "./texts.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const svg = (tag, attributes, ...children) => {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+};
+
+const dataUrl = (map) => `data:${map.media_type};base64,${map.data}`;
+const mean = (points) => [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
+
+/** Where a score is written, from the outlines of the regions: [x, y] in pixels of the photograph. */
+function places(outlines) {
+  const eyes = [...outlines.right_eye, ...outlines.left_eye];
+  const lips = [...outlines.right_lip, ...outlines.left_lip];
+  const [eyeX, eyeY] = mean(eyes);
+  const [lipX, lipY] = mean(lips);
+  const along = (share) => [eyeX + share * (lipX - eyeX), eyeY + share * (lipY - eyeY)];
+  return { forehead: along(-0.42), eye: along(0), nose: along(0.5), mouth: along(1.05) };
+}
+
+/**
+ * photo: File; layers: [{key, label, map}]; outlines: {name: [[x, y] …]} and scores: {region: 0..1}, both in the
+ * pixels of the upright photograph, may be null.
+ */
+export function picture({ photo, alt, layers, outlines = null, scores = null }) {
+  const shown = make("img", { class: "photo", alt, src: URL.createObjectURL(photo) });
+  const overlay = make("img", { class: "overlay", alt: "", src: dataUrl(layers[0].map) });
+  const drawing = svg("svg", { class: "outlines", "aria-hidden": "true" });
+  const missing = make("p", { class: "hint", hidden: true, "data-text": "picture_not_shown" }, text("picture_not_shown"));
+  const stage = make("div", { class: "stage" }, shown, overlay, drawing);
+
+  const draw = () => {
+    drawing.setAttribute("viewBox", `0 0 ${shown.naturalWidth} ${shown.naturalHeight}`);
+    if (!outlines) return;
+    const size = shown.naturalWidth;
+    for (const [name, corners] of Object.entries(outlines)) {
+      drawing.append(svg("polygon", { points: corners.map((c) => c.join(",")).join(" "), "data-region": name, class: "outline" }));
+    }
+    if (!scores) return;
+    const width = Math.hypot(...[0, 1].map((axis) => outlines.left_eye[0][axis] - outlines.left_eye[1][axis])) || size / 5;
+    for (const [region, [x, y]] of Object.entries(places(outlines))) {
+      const label = svg("text", { x, y, class: "score", "font-size": width / 5, "text-anchor": "middle" });
+      label.textContent = (100 * scores[region]).toFixed(0);
+      drawing.append(label);
+    }
+  };
+  shown.addEventListener("load", draw);
+  shown.addEventListener("error", () => {  // TIFF, say: show the map on plain ground, in its own shape
+    missing.hidden = false;
+    shown.hidden = true;
+    overlay.classList.add("alone");
+  });
+
+  const strength = make("input", { type: "range", min: "0", max: "100", value: "70", "aria-label": text("overlay_strength") });
+  const fade = () => { overlay.style.opacity = strength.value / 100; };
+  strength.addEventListener("input", fade);
+  fade();
+
+  const buttons = layers.map((layer, index) => make("button", {
+    type: "button", "aria-pressed": String(index === 0), "data-layer": layer.key,
+    onclick: () => {
+      overlay.src = dataUrl(layer.map);
+      for (const [other, button] of buttons.entries()) button.setAttribute("aria-pressed", String(other === index));
+    },
+  }, layer.label));
+  const outlineBox = make("input", { type: "checkbox", checked: true });
+  outlineBox.addEventListener("change", () => drawing.classList.toggle("off", !outlineBox.checked));
+
+  return make("figure", { class: "picture" }, stage, missing,
+    make("figcaption", {},
+      make("div", { class: "legend", "aria-hidden": "true" },
+        make("span", {}, text("legend_low")), make("span", { class: "ramp" }), make("span", {}, text("legend_high"))),
+      make("label", { class: "slider" }, make("span", {}, text("overlay")), strength),
+      outlines ? make("label", { class: "check" }, outlineBox, text("show_regions")) : null,
+      layers.length > 1 ? make("div", { class: "layers", role: "group", "aria-label": text("roi_title") }, ...buttons) : null));
+}

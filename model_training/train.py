@@ -161,9 +161,11 @@ class Trainer:
                 step=self.progress.step,
                 steps_per_epoch=self.plan.steps,
             )
-        with stop_on_signal() as stopping:
-            speed, share = self._epochs(stopping)
-        self.log.close()
+        try:
+            with stop_on_signal() as stopping:
+                speed, share = self._epochs(stopping)
+        finally:
+            self.log.close()
         return TrainResult(
             self.out / BEST, self.progress.best_epoch, self.progress.epoch, self.progress.best_figures, speed, share
         )
@@ -258,7 +260,6 @@ class Trainer:
             if self.world.any(stopping()):
                 if self.world.leads:
                     self._save_state()
-                self.log.close()
                 raise Interrupted(
                     f"Stopped after step {p.step} of epoch {p.epoch + 1}. Everything is saved in {self.out}; the "
                     "same command with --resume goes on."

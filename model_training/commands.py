@@ -1,0 +1,210 @@
+"""`cache`, `train`, `crossval`, `evaluate`, `predict`, `visualize`, `throughput`: the commands around one model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CheckpointFile = Annotated[Path, typer.Option("--checkpoint", help="best.pt of a run.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N. A GPU that is not there is an error.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one key of the configuration, e.g. --set run.seed=3. Repeatable."),
+]
+
+
+class Kind(StrEnum):
+    palsy = "palsy"
+    microexpression = "microexpression"
+
+
+class Faces(StrEnum):
+    single = "single"
+    largest = "largest"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("cache")(cache_command)
+    app.command("train")(train_command)
+    app.command("crossval")(crossval_command)
+    app.command("evaluate")(evaluate_command)
+    app.command("predict")(predict_command)
+    app.command("visualize")(visualize_command)
+    app.command("throughput")(throughput_command)
+
+
+def cache_command(
+    table: Annotated[Path, typer.Argument(help="Sample table, or its folder.")],
+    out: Annotated[Path, typer.Option(help="Folder of the cache.")],
+    kind: Annotated[
+        Kind, typer.Option(help="What the rows are: photographs, or onset/apex pairs and flow images.")
+    ] = Kind.palsy,
+    jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
+    faces: Annotated[
+        Faces, typer.Option(help="Several faces in a picture: an error for that row, or take the largest.")
+    ] = Faces.largest,
+) -> None:
+    """Run the shared preprocessing once over a table: parallel, resumable, faces that are not found are listed.
+
+    Example: `python -m model_training cache runs/fnp --out runs/fnp-cache --jobs 8`
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from model_training.cache_build import build_cache
+    from model_training.cache_producers import FlowProducer, PalsyProducer
+    from model_training.sample_table import read_table
+
+    read = read_table(table)
+    producer = PalsyProducer(faces=faces.value) if kind is Kind.palsy else FlowProducer(faces=faces.value)
+    with Progress(*Progress.get_default_columns(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("cache", total=len(read))
+        report = build_cache(read, out, producer=producer, jobs=jobs, progress=lambda rows: bar.advance(task, rows))
+    typer.echo(
+        f"{report.found} of {report.rows} rows cached in {out} ({report.images_per_second:.1f} images/s, {jobs} "
+        "processes)"
+    )
+    for code, count in report.not_found.items():
+        typer.echo(f"  not used {count}: {code}")
+    if report.not_found:
+        typer.echo(f"  every one of them: {out / 'not_found.csv'}")
+
+
+def train_command(
+    config: Annotated[Path, typer.Option("--config", help="TOML; examples in configs/.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in run.out.")] = False,
+    init: Annotated[
+        Path | None, typer.Option("--init", help="Start from the weights of another checkpoint, as far as they fit.")
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Train one model; Ctrl-C saves, `--resume` goes on exactly there.
+
+    Example: `python -m model_training train --config configs/demo.toml --set data.cache=runs/fnp-cache`
+
+    Several GPUs: `torchrun --nproc-per-node 4 -m model_training train --config my.toml --set run.device=cuda`
+    """
+    from model_training.config import load_config
+    from model_training.train import train
+
+    result = train(
+        load_config(config, overrides=tuple(overrides or ())),
+        resume=resume,
+        init=init,
+        say=typer.echo,
+        show_progress=True,
+    )
+    typer.echo(f"best epoch {result.best_epoch} of {result.epochs}: {result.best}")
+
+
+def crossval_command(
+    config: Annotated[Path, typer.Option("--config", help="TOML; run.out is the folder of all folds.")],
+    folds: Annotated[int, typer.Option(help="Folds by person; 0 leaves one person out at a time.")] = 5,
+    jobs: Annotated[int, typer.Option(help="Folds at the same time; fewer when memory is short.")] = 1,
+    validation: Annotated[
+        float, typer.Option(help="Share of each fold's other people that choose the epoch and calibrate.")
+    ] = 0.15,
+    overrides: Overrides = None,
+) -> None:
+    """Cross-validation by person; finished folds are kept, an interrupted one goes on.
+
+    Example: `python -m model_training crossval --config configs/demo.toml --folds 5`
+
+    Leave one person out: `... crossval --config my.toml --folds 0`
+    """
+    from model_training.config import load_config
+    from model_training.crossval import cross_validate
+
+    report = cross_validate(
+        load_config(config, overrides=tuple(overrides or ())),
+        folds=folds,
+        jobs=jobs,
+        validation=validation,
+        say=typer.echo,
+    )
+    typer.echo(f"pooled over all folds: {report}")
+
+
+def evaluate_command(
+    checkpoint: CheckpointFile,
+    cache: Annotated[Path, typer.Option(help="Cache of the samples to judge.")],
+    out: Annotated[Path, typer.Option(help="Folder for metrics.json, metrics.csv, predictions.csv and report.html.")],
+    split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
+    by: Annotated[
+        list[str] | None, typer.Option(help="Further table columns to judge by, e.g. --by skin_tone. Repeatable.")
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """Figures with intervals by person, per data set, pose and subgroup: JSON, CSV and one HTML file with the plots.
+
+    Example: `python -m model_training evaluate --checkpoint runs/demo/best.pt --cache runs/fnp-cache --out
+    runs/demo/report`
+    """
+    from model_training.evaluate import evaluate
+
+    summary = evaluate(checkpoint, cache, out, split=split, by=tuple(by or ()), device=device)
+    for name, value in summary.items():
+        typer.echo(f"{name}: {value}")
+    typer.echo(f"report: {out / 'report.html'}")
+
+
+def predict_command(
+    images: Annotated[list[Path], typer.Argument(help="Image files, folders, or a .txt with one path a line.")],
+    checkpoint: CheckpointFile,
+    out: Annotated[Path, typer.Option(help="Folder for predictions.csv (and pictures).")],
+    pictures: Annotated[bool, typer.Option("--pictures", help="Also draw each answer on its photograph.")] = False,
+    faces: Annotated[
+        Faces, typer.Option(help="Several faces: an error for that image, or take the largest.")
+    ] = Faces.single,
+    device: Device = "cpu",
+) -> None:
+    """Grade photographs to a CSV, through the preprocessing and decoding of the service.
+
+    Example: `python -m model_training predict photos/ --checkpoint runs/demo/best.pt --out runs/demo/answers
+    --pictures`
+    """
+    from model_training.predict import predict_files
+
+    done, refused = predict_files(images, checkpoint, out, pictures=pictures, faces=faces.value, device=device)
+    typer.echo(f"{done} images graded, {refused} refused: {out / 'predictions.csv'}")
+
+
+def visualize_command(
+    images: Annotated[list[Path], typer.Argument(help="Image files or folders.")],
+    checkpoint: CheckpointFile,
+    out: Annotated[Path, typer.Option(help="Folder for one PNG an image.")],
+    device: Device = "cpu",
+) -> None:
+    """Face, the four regions, ROI maps, asymmetry map and attention, all on the photograph.
+
+    Example: `python -m model_training visualize photo.jpg --checkpoint runs/demo/best.pt --out runs/demo/pictures`
+    """
+    from model_training.visualize import visualize_files
+
+    for path in visualize_files(images, checkpoint, out, device=device):
+        typer.echo(str(path))
+
+
+def throughput_command(
+    out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
+    sizes: Annotated[list[str] | None, typer.Option("--size", help="Named sizes to train. Repeatable.")] = None,
+    steps: Annotated[int, typer.Option(help="Measured optimiser steps a size.")] = 6,
+    table: Annotated[
+        Path | None, typer.Option(help="Sample table for the speed of `cache`; left out where not given.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes of `cache`.")] = 2,
+    device: Device = "cpu",
+) -> None:
+    """Images per second of `cache` and `train`, and the share of the time that the model takes.
+
+    Example: `python -m model_training throughput --size tiny --size small --size base --out docs/throughput.json`
+    """
+    from model_training.throughput import measure_throughput
+
+    for line in measure_throughput(
+        out, sizes=tuple(sizes or ("tiny", "small", "base")), steps=steps, table=table, jobs=jobs, device=device
+    ):
+        typer.echo(line)

@@ -1,0 +1,297 @@
+"""The training loop: exact resume, several processes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from model_training.checkpoint import load_checkpoint
+from model_training.config import TrainConfig, build
+from model_training.errors import Interrupted, TrainingError
+from model_training.train import Trainer, train
+from tests.model_training.caches import FINGERPRINT, write_cache
+
+TINY = {"name": "HTNetEnhanced", "image_size": 224, "patch_size": 14, "dim": 8, "heads": 1, "num_hierarchies": 2,
+        "block_repeats": [1, 1], "use_geometry": True, "geometry_components": 4, "dropout": 0.1, "head_dim": 16}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cache(tmp_path_factory.mktemp("cache"))
+
+
+def config(
+    cache: Path, out: Path, *, model: dict | None = None, loss: dict | None = None, **sections: dict
+) -> TrainConfig:
+    values = {
+        "data": {"cache": str(cache)},
+        "model": model or TINY,
+        "loss": loss or {},
+        "optimisation": {
+            "epochs": 2,
+            "batch_size": 4,
+            "learning_rate": 3e-3,
+            "warmup_epochs": 0.5,
+            **sections.get("optimisation", {}),
+        },
+        "augmentation": sections.get("augmentation", {}),
+        "run": {"out": str(out), "tensorboard": False, "threads": 1, **sections.get("run", {})},
+    }
+    values["data"] |= sections.get("data", {})
+    return build(TrainConfig, values, source="test")
+
+
+def losses(out: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (out / "steps.jsonl").read_text().splitlines()]
+
+
+def quiet(_text: str) -> None: ...
+
+
+def test_an_interrupted_run_goes_on_with_the_same_losses(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(config(cache, tmp_path / "whole"), say=quiet)
+    step = Trainer._step
+
+    def interrupting(self: Trainer, *arguments: object) -> object:
+        if (self.progress.epoch, self.progress.step) == (1, 3):
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "_step", interrupting)
+    with pytest.raises(Interrupted, match="--resume"):
+        train(config(cache, tmp_path / "cut"), say=quiet)
+    monkeypatch.setattr(Trainer, "_step", step)
+    assert len(losses(tmp_path / "cut")) == 8 + 4
+    cut = train(config(cache, tmp_path / "cut"), resume=True, say=quiet)
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+    assert dict(cut.figures) == dict(whole.figures)
+    a, b = (load_checkpoint(tmp_path / name / "best.pt").state_dict for name in ("whole", "cut"))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_killed_run_goes_on_from_its_last_state_with_the_same_losses(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"run": {"checkpoint_steps": 3}}
+    train(config(cache, tmp_path / "whole", **settings), say=quiet)
+    step = Trainer._step
+
+    def dying(self: Trainer, *arguments: object) -> object:
+        if (self.progress.epoch, self.progress.step) == (1, 5):
+            self.log.flush()
+            raise SystemExit(9)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "_step", dying)
+    with pytest.raises(SystemExit):
+        train(config(cache, tmp_path / "killed", **settings), say=quiet)
+    monkeypatch.setattr(Trainer, "_step", step)
+    assert len(losses(tmp_path / "killed")) == 13  # two steps beyond the state of step 3, to be done again
+    train(config(cache, tmp_path / "killed", **settings), resume=True, say=quiet)
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": {**TINY, "use_geometry": False, "use_roi": False, "use_diagonal_attn": False}},
+        {"model": {"name": "HTNet", "image_size": 224, "patch_size": 28, "dim": 8, "heads": 1, "num_hierarchies": 2, "block_repeats": [1, 1]}},
+        {"loss": {"kind": "cross-entropy", "class_smoothing": 0.05}},
+        {"optimisation": {"precision": "bf16", "accumulate": 2}},
+        {"data": {"class_balance": "loss"}, "optimisation": {"patience": 1}},
+        {"data": {"class_balance": "none"}, "augmentation": {"flip": False, "photometric": 0.0, "noise": 0.0, "shift_px": 0}},
+    ],
+    ids=["plain", "htnet", "cross-entropy", "bf16", "loss-balance", "bare"],
+)  # fmt: skip
+def test_every_option_trains(cache: Path, tmp_path: Path, changes: dict) -> None:
+    changes.setdefault("optimisation", {})["epochs"] = 1
+    result = train(config(cache, tmp_path, **changes), say=quiet)
+    assert result.epochs == 1
+    assert np.isfinite(losses(tmp_path)).all()
+    loaded = load_checkpoint(result.best)
+    assert set(loaded.calibration) >= {"grade_temperature", "conformal_threshold"}
+    assert loaded.training_data["train_people"] == 8
+    assert loaded.training_data["validation_people"] == 4
+
+
+def test_it_learns(cache: Path, tmp_path: Path) -> None:
+    result = train(
+        config(cache, tmp_path, optimisation={"epochs": 12, "learning_rate": 1e-2, "ema_decay": 0.8}), say=quiet
+    )
+    first, last = (np.mean(part) for part in (losses(tmp_path)[:8], losses(tmp_path)[-8:]))
+    assert last < 0.8 * first
+    assert result.figures["kappa"] > 0.5
+
+
+SCRIPT = textwrap.dedent("""
+    import sys, tomllib
+    from pathlib import Path
+    from model_training.config import load_config
+    from model_training.train import train
+    train(load_config(Path(sys.argv[1])), say=lambda text: None)
+""")
+
+
+def test_two_processes_see_what_one_of_the_double_batch_sees(cache: Path, tmp_path: Path) -> None:
+    model = "\n".join(f"{key} = {json.dumps(value)}" for key, value in {**TINY, "dropout": 0.0}.items())
+    toml = f"""
+        [data]
+        cache = {json.dumps(str(cache))}
+        [model]
+        {model}
+        [optimisation]
+        epochs = 1
+        batch_size = BATCH
+        [loss]
+        roi = 0.0
+        side = 0.0
+        [run]
+        out = "OUT"
+        tensorboard = false
+        threads = 1
+    """
+    for name, batch in (("one", 8), ("two", 4)):
+        text = textwrap.dedent(toml).replace("BATCH", str(batch)).replace("OUT", str(tmp_path / name))
+        (tmp_path / f"{name}.toml").write_text("\n".join(line.strip() for line in text.splitlines()), encoding="utf-8")
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    run = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--standalone",
+        "-m",
+        "model_training",
+        "train",
+        "--config",
+        "two.toml",
+    ]
+    done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    subprocess.run([sys.executable, "script.py", "one.toml"], cwd=tmp_path, env=environment, check=True, timeout=240)
+    np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "one"), rtol=2e-4)
+    one, two = (load_checkpoint(tmp_path / name / "best.pt").state_dict for name in ("one", "two"))
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-2, atol=2e-3)
+
+
+def test_init_takes_what_fits_and_says_so(cache: Path, tmp_path: Path) -> None:
+    first = train(config(cache, tmp_path / "first", optimisation={"epochs": 1}), say=quiet)
+    said: list[str] = []
+    wider = {**TINY, "head_dim": 24}
+    train(config(cache, tmp_path / "second", model=wider, optimisation={"epochs": 1}), init=first.best, say=said.append)
+    text = "\n".join(said)
+    assert "tensors taken" in text
+    assert "not taken, other shape: fused_head" in text
+    other = {
+        "name": "HTNet",
+        "image_size": 224,
+        "patch_size": 28,
+        "dim": 4,
+        "heads": 1,
+        "num_hierarchies": 1,
+        "block_repeats": [1],
+    }
+    with pytest.raises(TrainingError, match="no weight of that checkpoint fits"):
+        train(config(cache, tmp_path / "third", model=other), init=first.best, say=quiet)
+
+
+def refused(cache: Path, out: Path, match: str, **changes: dict) -> None:
+    with pytest.raises(TrainingError, match=match):
+        train(config(cache, out, **changes), say=quiet)
+    assert not (out / "best.pt").exists()
+
+
+def change_table(source: Path, target: Path, **columns: object) -> Path:
+    write_cache(target)
+    frame = pd.read_parquet(source / "samples.parquet")
+    for name, values in columns.items():
+        frame[name] = values(frame) if callable(values) else values
+    frame.to_parquet(target / "samples.parquet")
+    return target
+
+
+def test_bad_tables_are_refused_by_name(cache: Path, tmp_path: Path) -> None:
+    def both_sides(frame: pd.DataFrame) -> list[str]:
+        return ["validation" if row == 0 else split for row, split in enumerate(frame["split"])]
+
+    refused(change_table(cache, tmp_path / "a", split=both_sides), tmp_path / "out", "'p00' is in train and validation")
+    refused(
+        change_table(cache, tmp_path / "b", label=lambda f: f["label"].replace(4, 5)),
+        tmp_path / "out",
+        "no training row of class IV",
+    )
+    one = change_table(
+        cache, tmp_path / "c", person_id=lambda f: f["person_id"].where(f["split"] == "validation", "p00")
+    )
+    refused(one, tmp_path / "out", "one person \\('p00'\\)")
+    refused(change_table(cache, tmp_path / "d", split="train"), tmp_path / "out", "no row of split 'validation'")
+    refused(cache, tmp_path / "out", "label 4, the configuration names 3", data={"labels": ["a", "b", "c"]})
+    refused(cache, tmp_path / "out", "leaves no row", data={"select": {"pose": "pucker"}})
+    refused(cache, tmp_path / "out", "no column 'nose'", data={"select": {"nose": "big"}})
+    refused(tmp_path / "nothing", tmp_path / "out", "is no cache")
+
+
+def test_a_run_of_another_configuration_or_preprocessing_is_refused(cache: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(config(cache, out, optimisation={"epochs": 1}), say=quiet)
+    with pytest.raises(TrainingError, match="holds a run already"):
+        train(config(cache, out), say=quiet)
+    with pytest.raises(TrainingError, match="another configuration, different in optimisation.learning_rate"):
+        train(config(cache, out, optimisation={"epochs": 1, "learning_rate": 1e-4}), resume=True, say=quiet)
+    other = write_cache(tmp_path / "other", fingerprint=FINGERPRINT[::-1])
+    with pytest.raises(TrainingError, match="another preprocessing"):
+        train(config(other, out, optimisation={"epochs": 1}), resume=True, say=quiet)
+
+
+def test_a_gpu_that_is_not_there_is_an_error(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    refused(cache, tmp_path / "out", "no usable CUDA GPU", run={"device": "cuda"})
+    refused(cache, tmp_path / "out", "must be cpu, cuda", run={"device": "tpu"})
+
+
+def test_a_full_disk_keeps_the_last_state(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(config(cache, tmp_path, optimisation={"epochs": 1}), say=quiet)
+    before = (tmp_path / "state.pt").read_bytes()
+
+    def full(payload: dict, path: Path) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        Trainer._save_state(_trainer(cache, tmp_path))
+    assert (tmp_path / "state.pt").read_bytes() == before
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def _trainer(cache: Path, out: Path) -> Trainer:
+    from model_training.cache import open_cache
+    from model_training.distributed import World
+    from model_training.optimisation import MovingAverage, make_optimiser
+    from model_training.train import Progress
+    from model_training.training_data import split_of
+
+    settings = config(cache, out)
+    opened = open_cache(cache, kind="palsy")
+    trainer = Trainer(settings, opened, split_of(opened, settings.data), World(), say=quiet, show_progress=False)
+    trainer.model = trainer.task.build_model(trainer.arrays)
+    trainer.average = MovingAverage(trainer.model, decay=0.9)
+    trainer.optimiser = make_optimiser(trainer.model, settings.optimisation)
+    trainer.progress = Progress()
+    return trainer

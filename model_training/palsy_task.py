@@ -115,7 +115,8 @@ class PalsyTask:
         return augment_palsy(sample, config=self.config.augmentation, rng=rng)
 
     def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return forward(model, batch, uses_geometry=bool(self.config.model.get("use_geometry")), training=model.training)
+        geometry = bool(self.config.model.get("use_geometry"))
+        return forward(model, batch, uses_geometry=geometry, maps=model.training, branches=model.training)
 
     def loss(
         self, batch: Mapping[str, Tensor], outputs: Mapping[str, Tensor], weights: Tensor | None
@@ -160,15 +161,18 @@ def uses_landmarks(model: nn.Module) -> bool:
     return getattr(model, "geometry_branch", None) is not None
 
 
-def forward(model: nn.Module, batch: Mapping[str, Tensor], *, uses_geometry: bool, training: bool) -> dict[str, Tensor]:
-    """Call either network with what it takes; training adds the maps and branches that only the loss reads."""
+def forward(
+    model: nn.Module, batch: Mapping[str, Tensor], *, uses_geometry: bool, maps: bool = False, branches: bool = False
+) -> dict[str, Tensor]:
+    """Call either network with what it takes. maps: the ROI maps too, where there are any; branches: each head's own
+    logits."""
     inner = getattr(model, "module", model)
     inner = getattr(inner, "_orig_mod", inner)
     if isinstance(inner, HTNetGrader):
         return model(batch["images"])
-    maps = training and inner.config["use_images"] and inner.config["use_roi"]
+    maps = maps and inner.config["use_images"] and inner.config["use_roi"]
     landmarks = batch["landmarks"] if uses_geometry else None
-    return model(batch["images"], landmarks, return_roi_maps=maps, return_branches=training)
+    return model(batch["images"], landmarks, return_roi_maps=maps, return_branches=branches)
 
 
 def side_index(frame: pd.DataFrame) -> npt.NDArray[np.int64]:

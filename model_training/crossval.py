@@ -1,0 +1,150 @@
+"""Cross-validation by person: every photograph is judged once, by a model that never saw its person.
+
+Each fold is a run of its own in run.out/fold_XX, resumable like any other. The epoch is chosen, and the calibration
+fitted, on people of the fold's training side, never on its test people.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+
+from model_training.cache import Cache, open_cache
+from model_training.checkpoint import load_checkpoint
+from model_training.config import TrainConfig, as_dict, build
+from model_training.datasets.splits import person_folds, stratified_groups
+from model_training.errors import TrainingError
+from model_training.evaluate import Judgement, judge, summarise, write_evaluation
+from model_training.palsy_task import PalsyTask, restore
+from model_training.train import STATE, fit, run_model
+from model_training.training_data import Split, check_split, selected
+from service.preprocessing.palsy_decoding import PalsyCalibration
+
+DONE = "fold.json"
+
+
+def cross_validate(
+    config: TrainConfig, *, folds: int, jobs: int = 1, validation: float = 0.15, say: Callable[[str], None] = print
+) -> str:
+    """folds=0 leaves one person out at a time. Writes run.out/report like `evaluate`; returns the main figures in one
+    line.
+
+    Raises TrainingError for too few people, or a run.out that holds folds of another configuration.
+    """
+    if config.task != "palsy":
+        raise TrainingError("crossval is for grading; micro-expressions have `loso`")
+    if folds == 1 or folds < 0:
+        raise TrainingError(f"--folds must be 0 (leave one person out) or at least 2, got {folds}")
+    if not 0 < validation < 1:
+        raise TrainingError(f"--validation must lie between 0 and 1, got {validation}")
+    cache = open_cache(Path(config.data.cache), kind="palsy")
+    out = Path(config.run.out)
+    frame = cache.frame[selected(cache.frame, config.data)]
+    people = person_folds(frame, folds=folds, seed=config.run.seed)
+    _check_same_plan(out, config, folds, validation)
+    tasks = [
+        (as_dict(replace(config, run=replace(config.run, out=str(out / f"fold_{n:02d}")))), test, validation)
+        for n, test in enumerate(people)
+    ]
+    todo = [task for task in tasks if not (Path(task[0]["run"]["out"]) / DONE).is_file()]
+    say(f"{len(people)} folds, {len(people) - len(todo)} finished already")
+    jobs = _jobs_that_fit(jobs, cache, say)
+    if jobs == 1 or len(todo) < 2:
+        for task in todo:
+            say(run_fold(*task))
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            for line in pool.map(run_fold, *zip(*todo, strict=True)):
+                say(line)
+    judged = pool_folds(config, cache, [Path(task[0]["run"]["out"]) for task in tasks])
+    shown = write_evaluation(judged, summarise(judged), out / "report", title=f"{len(people)} folds by person")
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def run_fold(config_values: dict[str, Any], test_people: list[str], validation: float) -> str:
+    """Train and judge one fold; its test outputs go to fold.npz, the marker fold.json comes last."""
+    config = build(TrainConfig, config_values, source="crossval")
+    out = Path(config.run.out)
+    cache = open_cache(Path(config.data.cache), kind="palsy")
+    keep = selected(cache.frame, config.data)
+    testing = cache.frame["person_id"].isin(test_people).to_numpy() & keep
+    rest = cache.frame[keep & ~testing]
+    groups = stratified_groups(
+        rest["person_id"].to_numpy(object),
+        rest["label"].to_numpy(),
+        shares={"train": 1 - validation, "validation": validation},
+        seed=config.run.seed,
+    )
+    group = cache.frame["person_id"].map(groups).to_numpy()
+    split = Split(
+        np.flatnonzero(keep & ~testing & (group == "train")), np.flatnonzero(keep & ~testing & (group == "validation"))
+    )
+    check_split(cache.frame, split, labels=config.data.labels, source=out.name)
+    result = fit(config, cache, split, resume=(out / STATE).is_file(), say=_say_nothing)
+    loaded = load_checkpoint(result.best)
+    network = restore(loaded.config["model"], loaded.state_dict, source=str(result.best))
+    rows = np.flatnonzero(testing)
+    outputs = run_model(PalsyTask(config), network, cache, rows)
+    np.savez(out / "fold.npz", rows=rows, **outputs)
+    marker = out / f".{DONE}.part"
+    marker.write_text(json.dumps({"test_people": test_people, "figures": dict(result.figures)}), encoding="utf-8")
+    marker.replace(out / DONE)
+    return f"{out.name}: {len(test_people)} test people, best epoch {result.best_epoch} of {result.epochs}"
+
+
+def pool_folds(config: TrainConfig, cache: Cache, folders: list[Path]) -> Judgement:
+    """All folds' test answers, each decoded with its own fold's calibration."""
+    frames, readings = [], []
+    for folder in folders:
+        with np.load(folder / "fold.npz", allow_pickle=False) as stored:
+            rows, outputs = stored["rows"], {name: stored[name] for name in stored.files if name != "rows"}
+        calibration = PalsyCalibration.from_dict(load_checkpoint(folder / "best.pt").calibration)
+        part = judge(cache.frame.iloc[rows], outputs, labels=config.data.labels, calibration=calibration)
+        frames.append(part.frame)
+        readings += part.readings
+    frame = pd.concat(frames, ignore_index=True)
+    pooled = judge(
+        frame, _nothing(len(frame), len(config.data.labels)), labels=config.data.labels, calibration=PalsyCalibration()
+    )
+    return replace(pooled, readings=readings)
+
+
+def _nothing(count: int, classes: int) -> dict[str, Any]:
+    return {"grade_logits": np.zeros((count, classes - 1)), "side_logits": np.zeros((count, 3))}
+
+
+def _check_same_plan(out: Path, config: TrainConfig, folds: int, validation: float) -> None:
+    plan = {"folds": folds, "validation": validation, "seed": config.run.seed, "cache": config.data.cache}
+    path = out / "crossval.json"
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        different = [key for key in plan if before.get(key) != plan[key]]
+        if different:
+            raise TrainingError(f"{out}: holds folds made with another {', '.join(different)}; choose another run.out")
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(plan), encoding="utf-8")
+
+
+def _jobs_that_fit(jobs: int, cache: Cache, say: Callable[[str], None]) -> int:
+    """As many folds at once as memory holds: each needs its training arrays and about 1 GB for the network and its
+    activations."""
+    if jobs < 1:
+        raise TrainingError(f"--jobs must be at least 1, got {jobs}")
+    each = sum(array.nbytes for array in cache.arrays.values()) + 1_000_000_000
+    fitting = max(1, int(psutil.virtual_memory().available // each))
+    if fitting < jobs:
+        say(f"memory holds {fitting} fold(s) at a time, not {jobs}")
+    return min(jobs, fitting)
+
+
+def _say_nothing(_text: str) -> None:
+    """Folds report once, when they are finished."""

@@ -87,11 +87,14 @@ def convert_grade_table(
         person = text(row[person_column]) if person_column else (match["person"] if match else "")
         split = text(row.get("split")).lower()
         try:
-            label, side = grades.label(row["grade"]), grades.side(row.get("side"))
+            label = grades.label(row["grade"])
         except ValueError as error:
-            conversion.drop(
-                where, f"label out of range: {error}" if "side" not in str(error) else f"side unreadable: {error}"
-            )
+            conversion.drop(where, f"label out of range: {error}")
+            continue
+        try:
+            side = grades.side(row.get("side"))
+        except ValueError as error:
+            conversion.drop(where, f"side unreadable: {error}")
             continue
         if not person:
             conversion.drop(where, "no patient id: splits are by patient")

@@ -1,0 +1,242 @@
+"""A data set of simulated photographs: images, true asymmetry maps and the sample table; parallel and resumable.
+
+    OUT/samples.parquet                 the table (written at the end)
+    OUT/dataset.json                    what was asked for, the format of maps and landmarks, the fingerprint
+    OUT/images/p00000/000.jpg           photographs
+    OUT/maps/p00000/000.png             asymmetry maps, 16 bit (asymmetry_map.py has the unit)
+    OUT/parts/p00000.json               the rows of one finished person: what a second run does not do again
+
+Every person has a random generator of their own, seeded by (seed, person), and every photograph one by (seed, person,
+photograph): the same command gives the same files whatever the number of processes and however often it was stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from model_training.errors import Interrupted, TrainingError
+from model_training.sample_table import write_table
+from model_training.simulator.anatomy import landmark_vertices
+from model_training.simulator.asymmetry_map import MAP_SIZE_PX, MAP_UNIT, encode_map
+from model_training.simulator.head import HEAD_DATA, Head
+from model_training.simulator.renderer import SHADERS, Renderer
+from model_training.simulator.sensor import encode_jpeg
+from model_training.simulator.shot import photograph, sample_shot, sample_subject
+
+DATASET_NAME = "simulated"
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """What to simulate. split: written to every row ('' leaves it to training); first_identity: number of the first person."""
+
+    identities: int
+    images_per_identity: int
+    seed: int = 0
+    size_px: int = 384
+    split: str = ""
+    first_identity: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("identities", "images_per_identity"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.seed < 0 or self.first_identity < 0:
+            raise ValueError(f"seed and first_identity must not be negative, got {self.seed}, {self.first_identity}")
+        if not 128 <= self.size_px <= 2048:
+            raise ValueError(f"size_px must lie in 128 .. 2048, got {self.size_px}")
+        if self.split not in ("train", "validation", "test", ""):
+            raise ValueError(f"split must be train, validation, test or empty, got {self.split!r}")
+
+    def person_ids(self) -> list[int]:
+        return list(range(self.first_identity, self.first_identity + self.identities))
+
+
+def fingerprint(config: SimulationConfig) -> str:
+    """SHA-256 over everything that decides the content of one person's files: settings, code, shaders and head data."""
+    digest = hashlib.sha256()
+    decisive = {key: value for key, value in asdict(config).items() if key not in ("identities", "first_identity")}
+    digest.update(json.dumps(decisive, sort_keys=True).encode())
+    room = Path(__file__).parent
+    for folder, pattern in ((room, "*.py"), (SHADERS, "*"), (HEAD_DATA, "*")):
+        for path in sorted(folder.glob(pattern)):
+            # The command line and the preview decide nothing about the images.
+            if path.name not in ("commands.py", "contact_sheet.py", "photograph.py", "lid.py", "bake_head.py"):
+                digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def person_name(number: int) -> str:
+    return f"p{number:05d}"
+
+
+class Simulator:
+    """Writes one person after the other. Holds the head and the OpenGL context of one process."""
+
+    def __init__(self, out: Path, config: SimulationConfig) -> None:
+        self.out = out
+        self.config = config
+        self.head = Head.load()
+        self.landmarks = list(landmark_vertices(self.head).values())
+        self.renderer = Renderer(self.head, size_px=config.size_px)
+
+    def simulate_person(self, number: int) -> list[dict[str, object]]:
+        """Render all photographs of a person, write them and then their rows -> the rows."""
+        config, name = self.config, person_name(number)
+        subject = sample_subject(self.head, np.random.default_rng([config.seed, number]))
+        for folder in ("images", "maps"):
+            (self.out / folder / name).mkdir(parents=True, exist_ok=True)
+        rows = []
+        for index in range(config.images_per_identity):
+            rng = np.random.default_rng([config.seed, number, index])
+            shot = sample_shot(self.head, subject, rng)
+            picture, asymmetry = photograph(self.renderer, shot, rng)
+            image_path, map_path = f"images/{name}/{index:03d}.jpg", f"maps/{name}/{index:03d}.png"
+            (self.out / image_path).write_bytes(encode_jpeg(picture, rng))
+            (self.out / map_path).write_bytes(encode_map(asymmetry))
+            points = shot.camera.project(self.head, shot.vertices, size_px=config.size_px)[self.landmarks, :2]
+            rows.append(
+                {
+                    "sample_id": f"s{config.seed}-{name}-{index:03d}",
+                    "person_id": f"s{config.seed}-{name}",
+                    "path": image_path,
+                    "split": config.split,
+                    "dataset": DATASET_NAME,
+                    "asymmetry_map": map_path,
+                    **shot.row(),
+                    "landmarks": [round(float(value), 2) for value in points.reshape(-1)],
+                }
+            )
+        # Last and in one step: the part file says that everything of this person is there.
+        part = self.out / "parts" / f"{name}.json"
+        temporary = part.with_suffix(".tmp")
+        temporary.write_text(json.dumps(rows), encoding="utf-8")
+        temporary.replace(part)
+        return rows
+
+
+def simulate(
+    out: Path,
+    config: SimulationConfig,
+    *,
+    processes: int = 1,
+    on_progress: Callable[[int], None] = lambda images: None,
+) -> Path:
+    """Write a data set -> path of its table. Persons that an earlier, interrupted run finished are kept.
+
+    on_progress is called with the number of photographs that were added (or found finished).
+    Raises TrainingError when OUT holds a data set of other settings, Interrupted on Ctrl-C after the running persons are saved.
+    """
+    if processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
+    _prepare(out, config)
+    done = {int(path.stem[1:]) for path in (out / "parts").glob("p*.json")}
+    wanted = config.person_ids()
+    open_persons = [number for number in wanted if number not in done]
+    on_progress((len(wanted) - len(open_persons)) * config.images_per_identity)
+    if processes == 1 or len(open_persons) < 2:
+        _simulate_here(out, config, open_persons, on_progress)
+    else:
+        _simulate_in_processes(out, config, open_persons, processes, on_progress)
+    return _write_table(out, config)
+
+
+def _prepare(out: Path, config: SimulationConfig) -> None:
+    (out / "parts").mkdir(parents=True, exist_ok=True)
+    description = {
+        "fingerprint": fingerprint(config),
+        "config": asdict(config),
+        "asymmetry_map": {
+            "size_px": MAP_SIZE_PX,
+            "unit": MAP_UNIT,
+            "meaning": "count * unit = distance from the mirrored partner in inter-ocular distances",
+        },
+        "landmarks": list(landmark_vertices(Head.load())),
+        "licence": "CC0-1.0 (rendered from CC0 head data)",
+    }
+    path = out / "dataset.json"
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found.get("fingerprint") != description["fingerprint"]:
+            raise TrainingError(
+                f"{out} holds a simulated data set of other settings or of another version of the simulator; "
+                "choose an empty folder or repeat the settings in its dataset.json"
+            )
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(description, indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _simulate_here(out: Path, config: SimulationConfig, persons: list[int], on_progress: Callable[[int], None]) -> None:
+    if not persons:
+        return
+    simulator = Simulator(out, config)
+    try:
+        for number in persons:
+            simulator.simulate_person(number)
+            on_progress(config.images_per_identity)
+    except KeyboardInterrupt:
+        raise _interrupted(out) from None
+    finally:
+        simulator.renderer.close()
+
+
+def _simulate_in_processes(
+    out: Path, config: SimulationConfig, persons: list[int], processes: int, on_progress: Callable[[int], None]
+) -> None:
+    # A started process inherits no OpenGL context; spawn works the same on every system.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker, initargs=(out, config))
+    try:
+        running = [pool.submit(_work, number) for number in persons]
+        for finished in as_completed(running):
+            finished.result()
+            on_progress(config.images_per_identity)
+    except KeyboardInterrupt:
+        raise _interrupted(out) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _interrupted(out: Path) -> Interrupted:
+    return Interrupted(f"stopped; finished persons are kept in {out}. The same command goes on from there.")
+
+
+_worker: Simulator | None = None
+
+
+def _start_worker(out: Path, config: SimulationConfig) -> None:
+    """Each process has one simulator; Ctrl-C is the parent's to handle, so that no person is left half written."""
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    cv2.setNumThreads(1)
+    _worker = Simulator(out, config)
+
+
+def _work(number: int) -> int:
+    if _worker is None:
+        raise RuntimeError("the worker process was not started by _start_worker")
+    _worker.simulate_person(number)
+    return number
+
+
+def _write_table(out: Path, config: SimulationConfig) -> Path:
+    rows: list[dict[str, object]] = []
+    for number in config.person_ids():
+        rows += json.loads((out / "parts" / f"{person_name(number)}.json").read_text(encoding="utf-8"))
+    path = out / "samples.parquet"
+    write_table(pd.DataFrame(rows), path)
+    return path

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
+from model_training.sample_table import ASYMMETRY_MAP_UNIT
 from service.preprocessing.decode import ImageLimits, decode_image
 from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
 
@@ -78,7 +79,8 @@ class PalsyProducer:
             truth = np.full((MAP_SIZE, MAP_SIZE), np.nan, np.float16)
             if row.get("asymmetry_map"):
                 height, width = rgb.shape[:2]
-                photo_map = read_asymmetry_map(folder / row["asymmetry_map"], width=width, height=height)
+                unit = float(row.get("asymmetry_map_unit", ASYMMETRY_MAP_UNIT))
+                photo_map = read_asymmetry_map(folder / row["asymmetry_map"], unit=unit, width=width, height=height)
                 truth = photo_map_to_mosaic(photo_map, made.aligned, size=MAP_SIZE).astype(np.float16)
             return {
                 "images": made.tensors["images"],
@@ -91,15 +93,15 @@ class PalsyProducer:
         return make
 
 
-def read_asymmetry_map(path: Path, *, width: int, height: int) -> np.ndarray:
-    """True asymmetry map -> float32 (height, width) in the photo frame, in the table's unit.
+def read_asymmetry_map(path: Path, *, unit: float, width: int, height: int) -> np.ndarray:
+    """True asymmetry map -> float32 (height, width) in the photo frame, in inter-ocular distances.
 
-    File: 16-bit grey PNG of any resolution covering the whole photograph, 65535 = 1.
+    File: 16-bit grey PNG of any resolution covering the whole photograph; one count is `unit` inter-ocular distances.
     """
     stored = cv2.imdecode(np.frombuffer(read_file(path), np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint16 or stored.ndim != 2:
         raise RowRefused("undecodable-image", f"{path.name}: the asymmetry map must be a 16-bit grey PNG")
-    values = stored.astype(np.float32) / 65535.0
+    values = stored.astype(np.float32) * np.float32(unit)
     return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
 
 

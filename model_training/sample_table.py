@@ -14,6 +14,8 @@ import pandas as pd
 from model_training.errors import TrainingError
 
 REQUIRED_COLUMNS = ("sample_id", "person_id", "path", "label", "side", "pose", "split", "dataset")
+# One count of a 16-bit asymmetry map in inter-ocular distances, where no column `asymmetry_map_unit` says otherwise.
+ASYMMETRY_MAP_UNIT = 1e-5
 SIDES = ("left", "right", "none", "")
 SPLITS = ("train", "validation", "test", "")
 SEVERITY_COLUMNS = ("severity_forehead", "severity_eye", "severity_nose", "severity_mouth")

@@ -41,15 +41,16 @@ class AlignedFace:
 def align_face(rgb: npt.NDArray[np.uint8], face: Face) -> AlignedFace:
     """Bring the eye centres of `face` in `rgb` (H, W, 3) to their canonical places.
 
-    Two points fix the similarity exactly. The eye corners barely move with expression or palsy, so nothing of an asymmetry is aligned away; and
-    the mirrored photograph with the mirrored face gives the mirrored result.
+    Two points fix the similarity exactly. The eye corners barely move with expression or palsy, so nothing of an
+    asymmetry is aligned away; and the mirrored photograph with the mirrored face gives the mirrored result.
 
     Raises:
         ValueError: the face was found in a picture of another size, or its eye centres coincide.
     """
     if rgb.shape[:2] != (face.image_height, face.image_width):
         raise ValueError(
-            f"the face was found in a {face.image_width}x{face.image_height} picture, this one is {rgb.shape[1]}x{rgb.shape[0]}"
+            f"the face was found in a {face.image_width}x{face.image_height} picture, "
+            f"this one is {rgb.shape[1]}x{rgb.shape[0]}"
         )
     to_canonical = fit_similarity(face.eye_centres, CANONICAL_EYE_CENTRES)
     points = np.empty_like(face.points)

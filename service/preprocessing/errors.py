@@ -1,7 +1,8 @@
 """What can be wrong with a photograph, as exceptions a person can act on.
 
-These are domain errors: they know nothing of HTTP. `code` is the stable, machine-readable name that the API publishes; the
-message says what was found, with the value, and what to do about it. No message ever carries pixels, landmarks or a file name.
+These are domain errors: they know nothing of HTTP. `code` is the stable, machine-readable name that the API publishes;
+the message says what was found, with the value, and what to do about it. No message ever carries pixels, landmarks or a
+file name.
 """
 
 from __future__ import annotations

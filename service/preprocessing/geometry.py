@@ -1,8 +1,8 @@
 """Points, arrays and similarity transforms.
 
-One convention for the whole house: a point is (x, y) in pixels, x to the right and y downwards, and pixel [row, column] covers the
-square from (column, row) to (column + 1, row + 1). A photograph of width w is therefore mirrored by x -> w - x, without the
-off-by-one of centre coordinates, and normalised landmarks times the image size are points as they are.
+One convention for the whole house: a point is (x, y) in pixels, x to the right and y downwards, and pixel [row, column]
+covers the square from (column, row) to (column + 1, row + 1). A photograph of width w is therefore mirrored by x -> w -
+x, without the off-by-one of centre coordinates, and normalised landmarks times the image size are points as they are.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ class Similarity:
     def warp(self, image: npt.NDArray[Any], size: tuple[int, int], *, fill: float | None = None) -> npt.NDArray[Any]:
         """Resample `image` (H, W) or (H, W, C) into a new one of `size` = (width, height), same dtype.
 
-        Area-aware: where the picture shrinks, it is first averaged over the area that a target pixel covers (a large photograph
-        does not alias), then interpolated linearly. Outside the source lies `fill`, or, when None, the nearest edge pixel.
-        Mirroring source, transform and target gives the mirrored result.
+        Area-aware: where the picture shrinks, it is first averaged over the area that a target pixel covers (a large
+        photograph does not alias), then interpolated linearly. Outside the source lies `fill`, or, when None, the
+        nearest edge pixel. Mirroring source, transform and target gives the mirrored result.
         """
         width, height = size
         if image.ndim not in (2, 3) or 0 in image.shape or width < 1 or height < 1:

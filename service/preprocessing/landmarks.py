@@ -61,7 +61,8 @@ def _blendshape_mirror_index() -> npt.NDArray[np.intp]:
     return index
 
 
-# (478,): MIRROR_INDEX[i] is the landmark at the same place on the other half of the face; an involution, midline points map to themselves.
+# (478,): MIRROR_INDEX[i] is the landmark at the same place on the other half of the face; an involution, midline points
+# map to themselves.
 MIRROR_INDEX: npt.NDArray[np.intp] = _mirror_index()
 # (52,): the same for the blendshapes.
 BLENDSHAPE_MIRROR_INDEX: npt.NDArray[np.intp] = _blendshape_mirror_index()
@@ -75,11 +76,11 @@ LEFT_EYE_CORNERS = (362, 263)
 class Face:
     """One face of one photograph.
 
-    points: (478, 3) float32, x and y in pixels of the photograph (geometry.py has the convention), z in pixels scaled like x,
-        smaller towards the camera; a landmark may lie outside the photograph.
+    points: (478, 3) float32, x and y in pixels of the photograph (geometry.py has the convention), z in pixels scaled
+        like x, smaller towards the camera; a landmark may lie outside the photograph.
     blendshapes: (52,) float32, 0..1, in the order of BLENDSHAPE_NAMES.
-    pose: (4, 4) float32, canonical face (centimetres, x to the patient's left, y up, z out of the face) -> camera space, with the
-        camera at the origin looking along -z.
+    pose: (4, 4) float32, canonical face (centimetres, x to the patient's left, y up, z out of the face) -> camera
+        space, with the camera at the origin looking along -z.
     """
 
     points: npt.NDArray[np.float32]
@@ -124,7 +125,7 @@ class Face:
         return Face(
             points=points,
             blendshapes=self.blendshapes[BLENDSHAPE_MIRROR_INDEX].copy(),
-            pose=flip @ self.pose @ flip,
+            pose=(flip @ self.pose @ flip).astype(np.float32),
             image_width=self.image_width,
             image_height=self.image_height,
         )
@@ -165,8 +166,9 @@ def find_landmark_model(override: Path | None = None) -> Path:
 class FaceLandmarker:
     """Owns one MediaPipe Face Landmarker (CPU, still images).
 
-    Safe to share between threads: calls of `detect` are serialised by a lock, since the native graph handles one picture at a time.
-    For parallel detection use one FaceLandmarker per thread or process. Starting one takes about 0.4 s, so keep it.
+    Safe to share between threads: calls of `detect` are serialised by a lock, since the native graph handles one
+    picture at a time. For parallel detection use one FaceLandmarker per thread or process. Starting one takes about 0.4
+    s, so keep it.
     """
 
     def __init__(self, model_path: Path | None = None, *, max_faces: int = 8) -> None:
@@ -177,7 +179,8 @@ class FaceLandmarker:
         if max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, got {max_faces}")
         path = find_landmark_model(model_path)
-        # Imported here because it takes a second (it imports matplotlib), and those who want only a Face do not need it.
+        # Imported here because it takes a second (it imports matplotlib), and those who want only a Face do not need
+        # it.
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
 
@@ -256,11 +259,13 @@ def choose_face(faces: list[Face], *, policy: Literal["single", "largest"]) -> F
         raise ValueError(f"policy must be 'single' or 'largest', got {policy!r}")
     if not faces:
         raise NoFace(
-            "No face was found. The photograph should show one whole face from the front, upright, evenly lit and not covered."
+            "No face was found. The photograph should show one whole face from the front, "
+            "upright, evenly lit and not covered."
         )
     if policy == "single" and len(faces) > 1:
         raise MultipleFaces(
-            f"{len(faces)} faces were found. Crop the photograph to the patient, or ask for the largest face with face=largest."
+            f"{len(faces)} faces were found. Crop the photograph to the patient, "
+            "or ask for the largest face with face=largest."
         )
     return max(faces, key=lambda face: face.size_px)
 
@@ -278,7 +283,8 @@ def _release(native: Any) -> None:
 
 # What the native code prints while it starts, whatever its log level is set to.
 _STARTUP_NOISE = re.compile(
-    rb"Logging before InitGoogle|face_landmarker_graph\.cc|inference_feedback_manager\.cc|Created TensorFlow Lite XNNPACK delegate"
+    rb"Logging before InitGoogle|face_landmarker_graph\.cc|inference_feedback_manager\.cc|"
+    rb"Created TensorFlow Lite XNNPACK delegate"
 )
 
 

@@ -22,15 +22,17 @@ _FACE_SIDES = (234, 454)
 class Quality:
     """What was measured on one face.
 
-    face_width_px: distance between the ears' front edges on the photograph, in 3D, so that turning the head does not shrink it.
+    face_width_px: distance between the ears' front edges on the photograph, in 3D, so that turning the head does not
+        shrink it.
     yaw_deg: > 0 when the patient turns to their own left (to the right in the picture).
     pitch_deg: > 0 when the patient looks up.
     roll_deg: > 0 when the head tilts to the patient's left shoulder (clockwise in the picture).
-    sharpness: variance of the Laplacian of the canonical face, divided by the squared mean, times 1000; independent of exposure and,
-        since the canonical face has one size, of the photograph's resolution.
+    sharpness: variance of the Laplacian of the canonical face, divided by the squared mean, times 1000; independent of
+        exposure and, since the canonical face has one size, of the photograph's resolution.
     exposure: mean luminance of the face, 0 black to 1 white.
     clipped: fraction of the face that is nearly black or nearly white.
-    uneven_light: difference of the mean luminance of the two halves of the face, divided by their sum; > 0 when the patient's left is brighter.
+    uneven_light: difference of the mean luminance of the two halves of the face, divided by their sum; > 0 when the
+        patient's left is brighter.
     """
 
     face_width_px: float
@@ -45,7 +47,9 @@ class Quality:
 
 @dataclass(frozen=True)
 class QualityLimits:
-    """Beyond `min`/`max` a photograph is refused, beyond `warn` it is answered with a warning. A model's manifest may set its own."""
+    """Beyond `min`/`max` a photograph is refused, beyond `warn` it is answered with a warning. A model's manifest may
+    set its own.
+    """
 
     min_face_width_px: float = 64.0
     warn_face_width_px: float = 128.0
@@ -67,10 +71,11 @@ class QualityLimits:
 
 
 def head_angles(pose: npt.NDArray[np.float32]) -> tuple[float, float, float]:
-    """(yaw, pitch, roll) in degrees of the face as the camera sees it, from the (4, 4) pose matrix; signs as in Quality.
+    """(yaw, pitch, roll) in degrees of the face as the camera sees it, from the (4, 4) pose matrix; signs as in
+    Quality.
 
-    Yaw and pitch are taken against the line from the face to the camera, not against the optical axis: a face near the edge of the
-    photograph that looks into the lens counts as frontal, and cropping the photograph changes nothing.
+    Yaw and pitch are taken against the line from the face to the camera, not against the optical axis: a face near the
+    edge of the photograph that looks into the lens counts as frontal, and cropping the photograph changes nothing.
     """
     rotation = pose[:3, :3].astype(np.float64)
     forward = rotation[:, 2]
@@ -141,8 +146,8 @@ def check_quality(quality: Quality, limits: QualityLimits) -> list[str]:
         )
     if abs(quality.yaw_deg) > limits.warn_yaw_deg:
         warnings.append(
-            f"The face is turned {abs(quality.yaw_deg):.0f} degrees to the patient's {_side(quality.yaw_deg)}, which looks like asymmetry; "
-            "take the photograph from the front."
+            f"The face is turned {abs(quality.yaw_deg):.0f} degrees to the patient's {_side(quality.yaw_deg)}, "
+            "which looks like asymmetry; take the photograph from the front."
         )
     if abs(quality.pitch_deg) > limits.warn_pitch_deg:
         warnings.append(
@@ -151,12 +156,13 @@ def check_quality(quality: Quality, limits: QualityLimits) -> list[str]:
         )
     if abs(quality.roll_deg) > limits.warn_roll_deg:
         warnings.append(
-            f"The head is tilted {abs(quality.roll_deg):.0f} degrees to the patient's {_side(quality.roll_deg)} shoulder; "
-            "ask the patient to hold it upright."
+            f"The head is tilted {abs(quality.roll_deg):.0f} degrees to the patient's {_side(quality.roll_deg)} "
+            "shoulder; ask the patient to hold it upright."
         )
     if quality.sharpness < limits.warn_sharpness:
         warnings.append(
-            f"The face is blurred (sharpness {quality.sharpness:.2f}, below {limits.warn_sharpness:.2f}); focus on the face and hold still."
+            f"The face is blurred (sharpness {quality.sharpness:.2f}, below {limits.warn_sharpness:.2f}); "
+            "focus on the face and hold still."
         )
     if quality.exposure < limits.warn_exposure_low:
         warnings.append(
@@ -166,12 +172,13 @@ def check_quality(quality: Quality, limits: QualityLimits) -> list[str]:
         warnings.append(f"The face is overexposed (mean brightness {quality.exposure:.2f} of 1); use less light.")
     if quality.clipped > limits.warn_clipped:
         warnings.append(
-            f"{quality.clipped:.0%} of the face is pure black or pure white and shows no detail; use softer light from the front."
+            f"{quality.clipped:.0%} of the face is pure black or pure white and shows no detail; "
+            "use softer light from the front."
         )
     if abs(quality.uneven_light) > limits.warn_uneven_light:
         warnings.append(
-            f"The patient's {_side(quality.uneven_light)} half of the face is much brighter than the other, which looks like asymmetry; "
-            "light the face evenly from the front."
+            f"The patient's {_side(quality.uneven_light)} half of the face is much brighter than the other, "
+            "which looks like asymmetry; light the face evenly from the front."
         )
     return warnings
 

@@ -1,8 +1,8 @@
 """Canonical face -> the four regions that the models look at, as a 2x2 mosaic, and maps on it back to the photograph.
 
-The boxes touch each other, so the mosaic is one continuous piece of the canonical face, from the middle of the forehead to the chin's upper
-half, and its midline is the border between the left and the right boxes. Every path between mosaic and photograph is therefore a
-single similarity: one resampling, exactly invertible.
+The boxes touch each other, so the mosaic is one continuous piece of the canonical face, from the middle of the forehead
+to the chin's upper half, and its midline is the border between the left and the right boxes. Every path between mosaic
+and photograph is therefore a single similarity: one resampling, exactly invertible.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ REGION_BOXES: dict[str, Box] = {
 
 FACE_ROI = ("forehead", "left_eye", "nose", "right_eye", "mouth")
 # Outlines by landmark, the patient's right half from top to bottom of the midline; the left half is added by mirroring.
-# The forehead holds the brow, which the frontalis moves; the eye is what the orbicularis oculi moves; the mouth reaches to the nasolabial folds.
+# The forehead holds the brow, which the frontalis moves; the eye is what the orbicularis oculi moves; the mouth reaches
+# to the nasolabial folds.
 _FOREHEAD_RIGHT = (10, 109, 67, 103, 54, 21, 46, 53, 52, 65, 55, 8)
 _NOSE_RIGHT = (168, 193, 188, 174, 198, 209, 129, 64, 98, 97, 2)
 _MOUTH_RIGHT = (164, 165, 206, 216, 212, 202, 204, 194, 201, 200)
@@ -53,7 +54,9 @@ _MASK_EDGE_PX = 4.0
 
 
 def mosaic(aligned: AlignedFace) -> npt.NDArray[np.uint8]:
-    """(224, 224, 3) uint8: the four regions in REGION_ORDER. The mosaic of a mirrored photograph is the mirrored mosaic."""
+    """(224, 224, 3) uint8: the four regions in REGION_ORDER. The mosaic of a mirrored photograph is the mirrored
+    mosaic.
+    """
     tiles = [aligned.image[box.y : box.y + box.height, box.x : box.x + box.width] for box in REGION_BOXES.values()]
     return np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])])
 
@@ -67,7 +70,9 @@ def photo_to_mosaic(aligned: AlignedFace, *, size: int = MOSAIC_SIZE) -> Similar
 
 
 def region_polygons(aligned: AlignedFace) -> dict[str, npt.NDArray[np.float64]]:
-    """Outline of each region on the photograph: (4, 2) points from the top left corner clockwise, as seen on the canonical face."""
+    """Outline of each region on the photograph: (4, 2) points from the top left corner clockwise, as seen on the
+    canonical face.
+    """
     to_photo = aligned.to_canonical.inverse()
     return {
         name: to_photo.apply(
@@ -85,7 +90,9 @@ def region_polygons(aligned: AlignedFace) -> dict[str, npt.NDArray[np.float64]]:
 def mosaic_map_to_photo(
     values: npt.NDArray[np.float32], aligned: AlignedFace, *, width: int, height: int
 ) -> npt.NDArray[np.float32]:
-    """Carry a square map (n, n) on the mosaic back to a photograph of `width` x `height`: (height, width) float32, 0 off the mosaic."""
+    """Carry a square map (n, n) on the mosaic back to a photograph of `width` x `height`: (height, width) float32, 0
+    off the mosaic.
+    """
     if values.ndim != 2 or values.shape[0] != values.shape[1] or values.shape[0] < 1:
         raise ValueError(f"a map on the mosaic is square, got shape {values.shape}")
     if width < 1 or height < 1:
@@ -94,7 +101,7 @@ def mosaic_map_to_photo(
     photo = np.zeros((height, width), dtype=np.float32)
     # Only the part under the mosaic is resampled: a face is often a small piece of a large photograph.
     n = float(values.shape[0])
-    corners = to_photo.apply([[0, 0], [n, 0], [0, n], [n, n]])
+    corners = to_photo.apply(np.array([[0.0, 0.0], [n, 0.0], [0.0, n], [n, n]]))
     reach = to_photo.scale + 1  # the border blends to 0 over one map cell
     x0, y0 = np.floor(np.round(corners.min(axis=0) - reach, 6)).clip(0, [width, height]).astype(int)
     x1, y1 = np.ceil(np.round(corners.max(axis=0) + reach, 6)).clip(0, [width, height]).astype(int)
@@ -113,7 +120,9 @@ def photo_map_to_mosaic(values: npt.NDArray[np.float32], aligned: AlignedFace, *
 
 
 def roi_masks(aligned: AlignedFace, *, size: int) -> npt.NDArray[np.float32]:
-    """(5, size, size) float32 in 0..1 on the mosaic, in the order of FACE_ROI: soft masks inside outlines drawn by the landmarks."""
+    """(5, size, size) float32 in 0..1 on the mosaic, in the order of FACE_ROI: soft masks inside outlines drawn by the
+    landmarks.
+    """
     if size < 1:
         raise ValueError(f"a mask needs a size of at least 1, got {size}")
     cell = MOSAIC_SIZE / size

@@ -1,8 +1,9 @@
 """Writes service/preprocessing/landmark_mirror.py: which landmark is whose partner on the other half of the face.
 
-The landmark model carries MediaPipe's canonical face (468 vertices, exactly symmetric about x = 0) in its geometry metadata, so the
-partner of a vertex is the vertex at (-x, y, z). The ten iris points (468-477) are not part of that mesh; their partners follow from
-their order: centre, then four points on the rim, where nasal mirrors nasal and temporal mirrors temporal.
+The landmark model carries MediaPipe's canonical face (468 vertices, exactly symmetric about x = 0) in its geometry
+metadata, so the partner of a vertex is the vertex at (-x, y, z). The ten iris points (468-477) are not part of that
+mesh; their partners follow from their order: centre, then four points on the rim, where nasal mirrors nasal and
+temporal mirrors temporal.
 
 Run from the repository root: python -m tests.service.preprocessing.make_landmark_mirror
 """
@@ -22,10 +23,11 @@ TARGET = Path("service/preprocessing/landmark_mirror.py")
 IRIS_PAIRS = ((468, 473), (469, 476), (470, 475), (471, 474), (472, 477))
 HEADER = '''"""Partners of the 478 landmarks on the other half of the face: (patient's right, patient's left) pairs.
 
-Written by tests/service/preprocessing/make_landmark_mirror.py from the canonical face inside the landmark model; a landmark that is
-in no pair lies on the midline.
+Written by tests/service/preprocessing/make_landmark_mirror.py from the canonical face inside the landmark model; a
+landmark that is in no pair lies on the midline.
 """
 
+# fmt: off
 LANDMARK_PAIRS: tuple[tuple[int, int], ...] = (
 '''
 
@@ -80,7 +82,7 @@ def main() -> None:
     pairs = landmark_pairs()
     rows = [pairs[at : at + 8] for at in range(0, len(pairs), 8)]
     body = "".join("    " + " ".join(f"({right}, {left})," for right, left in row) + "\n" for row in rows)
-    TARGET.write_text(HEADER.replace("(\n", "(  # fmt: skip\n") + body + ")\n", encoding="utf-8")
+    TARGET.write_text(HEADER + body + ")\n# fmt: on\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

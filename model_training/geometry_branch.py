@@ -1,7 +1,8 @@
 """The geometry branch: pose-corrected 3D landmarks as a mirrored sum and difference, in a few principal components.
 
-Of everything measured, this is the input that carries over best from renders to photographs: the mirrored difference says
-how far each side of the face stands from the other, and few components keep a network from living off the mesh's detail.
+Of everything measured, this is the input that carries over best from renders to photographs: the mirrored difference
+says how far each side of the face stands from the other, and few components keep a network from living off the mesh's
+detail.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-_SOFT_LIMIT = 4.0  # standard deviations at which a component saturates: a face unlike all training faces must not extrapolate
+# Standard deviations at which a component saturates: a face unlike all training faces must not extrapolate
+_SOFT_LIMIT = 4.0
 
 
 def mirror_partners() -> np.ndarray:
@@ -25,10 +27,11 @@ def mirror_partners() -> np.ndarray:
 class GeometryBranch(nn.Module):
     """Landmarks -> one vector per half of the face.
 
-    Let m(p) be the landmarks of the mirrored photograph: x negated, partners exchanged. The sum s = (p + m(p)) / 2 is unchanged
-    by mirroring and the difference d = (p - m(p)) / 2 changes its sign. Both are projected on fixed principal components (of the
-    training faces; that of d has mean zero by construction) and scaled to unit variance; then one small network sees (s, d) for
-    the patient's left half and (s, -d) for the right half. Mirroring the photograph therefore swaps the two vectors, exactly.
+    Let m(p) be the landmarks of the mirrored photograph: x negated, partners exchanged. The sum s = (p + m(p)) / 2 is
+    unchanged by mirroring and the difference d = (p - m(p)) / 2 changes its sign. Both are projected on fixed
+    principal components (of the training faces; that of d has mean zero by construction) and scaled to unit variance;
+    then one small network sees (s, d) for the patient's left half and (s, -d) for the right half. Mirroring the
+    photograph therefore swaps the two vectors, exactly.
     """
 
     def __init__(
@@ -37,7 +40,10 @@ class GeometryBranch(nn.Module):
         out_dim: int,
         components: int = 12,
         hidden_dim: int = 64,
+        symmetric_components: int | None = None,
         symmetric_gain: float = 0.3,
+        symmetric_noise: float = 0.0,
+        noise: float = 0.0,
         points: int = 478,
         dropout: float = 0.0,
         mirror_index: np.ndarray | None = None,
@@ -45,25 +51,36 @@ class GeometryBranch(nn.Module):
         super().__init__()
         if not 1 <= components <= 3 * points // 2:
             raise ValueError(f"components must be between 1 and {3 * points // 2}, got {components}")
-        if symmetric_gain < 0:
-            raise ValueError(f"symmetric_gain must not be negative, got {symmetric_gain}")
+        symmetric_components = components if symmetric_components is None else symmetric_components
+        if not 1 <= symmetric_components <= 3 * points // 2:
+            raise ValueError(
+                f"symmetric_components must be between 1 and {3 * points // 2}, got {symmetric_components}"
+            )
+        for name, value in (("symmetric_gain", symmetric_gain), ("symmetric_noise", symmetric_noise), ("noise", noise)):
+            if value < 0:
+                raise ValueError(f"{name} must not be negative, got {value}")
         partners = mirror_partners() if mirror_index is None else np.asarray(mirror_index)
         if partners.shape != (points,) or (partners[partners] != np.arange(points)).any():
             raise ValueError(f"mirror_index must be an involution of {points} landmarks, got shape {partners.shape}")
-        self.points, self.components = points, components
-        # How loud the symmetric part (the shape of the person) is beside the asymmetric one. It is what carries over worst.
+        self.points, self.components, self.symmetric_components = points, components, symmetric_components
+        # How loud the symmetric part (the shape of the person) is beside the asymmetric one. It is what carries over
+        # worst.
         self.symmetric_gain = symmetric_gain
+        # Standard deviations of the noise that training adds to the coefficients, themselves in deviations. Loud
+        # noise on the symmetric part lets it say which movement is made, but not who makes it: simulated and real faces
+        # differ in shape far more than in asymmetry.
+        self.symmetric_noise, self.noise = symmetric_noise, noise
         self.register_buffer("partners", torch.from_numpy(partners.astype(np.int64)))
         self.register_buffer("x_sign", torch.tensor([-1.0, 1.0, 1.0]), persistent=False)
         size = 3 * points
-        for name, shape in (
-            ("symmetric_mean", (size,)), ("symmetric_basis", (size, components)), ("antisymmetric_basis", (size, components)),
-        ):  # fmt: skip
-            self.register_buffer(name, torch.zeros(shape))
+        self.register_buffer("symmetric_mean", torch.zeros(size))
+        self.register_buffer("symmetric_basis", torch.zeros(size, components))
+        self.register_buffer("antisymmetric_basis", torch.zeros(size, components))
+        self.register_buffer("usual_residual", torch.ones(()))
         self.is_fitted = False
         self.register_load_state_dict_post_hook(_notice_fitted)
         self.network = nn.Sequential(
-            nn.Linear(2 * components, hidden_dim), nn.GELU(), nn.Dropout(dropout),
+            nn.Linear(symmetric_components + components, hidden_dim), nn.GELU(), nn.Dropout(dropout),
             nn.Linear(hidden_dim, hidden_dim), nn.GELU(), nn.Dropout(dropout),
             nn.Linear(hidden_dim, out_dim),
         )  # fmt: skip
@@ -86,32 +103,61 @@ class GeometryBranch(nn.Module):
         faces = torch.as_tensor(landmarks, dtype=torch.float32)
         if faces.ndim != 3 or faces.shape[1:] != (self.points, 3):
             raise ValueError(f"landmarks must be (N, {self.points}, 3), got {tuple(faces.shape)}")
-        if len(faces) <= self.components:
-            raise ValueError(f"{self.components} components need more than {self.components} faces, got {len(faces)}")
+        most = max(self.components, self.symmetric_components)
+        if len(faces) <= most:
+            raise ValueError(f"{most} components need more than {most} faces, got {len(faces)}")
         if not torch.isfinite(faces).all():
             raise ValueError("landmarks hold values that are not finite")
         symmetric, antisymmetric = self.sum_and_difference(faces.to(self.symmetric_mean.device))
         self.symmetric_mean.copy_(symmetric.mean(0))
         shares = {}
-        for name, data in (("symmetric", symmetric - self.symmetric_mean), ("antisymmetric", antisymmetric)):
+        for name, data, count in (
+            ("symmetric", symmetric - self.symmetric_mean, self.symmetric_components),
+            ("antisymmetric", antisymmetric, self.components),
+        ):
             covariance = (data.T.double() @ data.double()) / len(data)
             variances, vectors = torch.linalg.eigh(covariance)
-            variances, vectors = variances.flip(0)[: self.components], vectors.flip(1)[:, : self.components]
+            variances, vectors = variances.flip(0)[:count], vectors.flip(1)[:, :count]
             if variances[-1] <= 1e-12 * variances[0] or variances[0] <= 0:
-                raise ValueError(f"the {name} part of these faces does not vary in {self.components} directions")
+                raise ValueError(f"the {name} part of these faces does not vary in {count} directions")
             shares[name] = float(variances.sum() / covariance.trace())
+            if name == "symmetric":
+                residual = covariance.trace() - variances.sum()
+                self.usual_residual.copy_(residual.clamp_min(1e-12).sqrt())
             getattr(self, f"{name}_basis").copy_(vectors / variances.sqrt())
         self.is_fitted = True
         return shares
 
     def coefficients(self, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, points, 3) -> symmetric and antisymmetric coefficients, each (N, components), in soft-limited deviations."""
+        """(N, points, 3) -> symmetric and antisymmetric coefficients, each (N, components), in soft-limited
+        deviations."""
         if not self.is_fitted:
-            raise RuntimeError("the geometry branch has no principal components yet: call fit_geometry(landmarks) first")
+            raise RuntimeError(
+                "the geometry branch has no principal components yet: call fit_geometry(landmarks) first"
+            )
         symmetric, antisymmetric = self.sum_and_difference(landmarks)
         symmetric = (symmetric - self.symmetric_mean) @ self.symmetric_basis
         antisymmetric = antisymmetric @ self.antisymmetric_basis
+        if self.training and self.symmetric_noise > 0:
+            symmetric = symmetric + self.symmetric_noise * torch.randn_like(symmetric)
+        if self.training and self.noise > 0:
+            antisymmetric = antisymmetric + self.noise * torch.randn_like(antisymmetric)
         return _soft_limited(symmetric), _soft_limited(antisymmetric)
+
+    def unlikeness(self, landmarks: Tensor) -> Tensor:
+        """(N, points, 3) -> (N,): how unlike the training faces the symmetric part is; about 1 for a training face.
+
+        Root mean of the squared coefficients (in deviations, unlimited) and the squared residual outside the components
+        (in units of the training faces' residual). The antisymmetric part has no say: a strong palsy is no reason to
+        refuse.
+        """
+        centred = self.sum_and_difference(landmarks)[0] - self.symmetric_mean
+        coefficients = centred @ self.symmetric_basis
+        # A basis vector is a unit vector over its deviation, so its own length gives the deviation back.
+        variances = 1 / self.symmetric_basis.square().sum(0)
+        inside = (coefficients.square() * variances).sum(-1)
+        residual = (centred.square().sum(-1) - inside).clamp_min(0) / self.usual_residual.square()
+        return ((coefficients.square().mean(-1) + residual) / 2).sqrt()
 
     def forward(self, symmetric: Tensor, antisymmetric: Tensor) -> Tensor:
         """Coefficients -> (N, 2, out_dim): the patient's right half, then the left one."""

@@ -1,8 +1,8 @@
 """The hierarchical encoder under both networks: local self-attention in blocks, aggregation between the hierarchies.
 
 Source: NesT (Zhang et al., "Nested Hierarchical Transformer", AAAI 2022) and HTNet (Wang et al., Neurocomputing 2024).
-Everything is written in token layout: a feature map is (B, rows, columns, channels) and each projection is a Linear, because
-that is what exports to plain MatMul and LayerNormalization and so to fast int8.
+Everything is written in token layout: a feature map is (B, rows, columns, channels) and each projection is a Linear,
+because that is what exports to plain MatMul and LayerNormalization and so to fast int8.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def to_unit_range(images: Tensor) -> Tensor:
 class LocalAttention(nn.Module):
     """Multi-head self-attention among the tokens of one block.
 
-    With ONE token per block the softmax runs over one element, its weight is 1 whatever the query and the key are, and the
-    module is exactly one linear map, ``out(value(x))``: query and key never get a gradient. The published HTNet setting
-    (28 pixels, patch 7, three hierarchies) is such a case in every block; see :class:`SingleTokenAttention`.
+    With ONE token per block the softmax runs over one element, its weight is 1 whatever the query and the key are, and
+    the module is exactly one linear map, ``out(value(x))``: query and key never get a gradient. The published HTNet
+    setting (28 pixels, patch 7, three hierarchies) is such a case in every block; see :class:`SingleTokenAttention`.
 
     ``heads`` need not divide ``dim``: as in the reference code a head is ``dim // heads`` wide (256 / 3 -> 85).
     """
@@ -199,8 +199,8 @@ class HierarchyLevel(nn.Module):
 class HierarchicalEncoder(nn.Module):
     """Patches, then ``len(block_repeats)`` hierarchies; channels and heads double and resolution halves at each.
 
-    The first level is cut into 2**(hierarchies - 1) blocks along the rows, the last is one block. A map narrower than a block
-    (half a face at the last level) is one block wide.
+    The first level is cut into 2**(hierarchies - 1) blocks along the rows, the last is one block. A map narrower than
+    a block (half a face at the last level) is one block wide.
     """
 
     def __init__(

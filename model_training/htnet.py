@@ -12,16 +12,38 @@ from torch import Tensor, nn
 
 from model_training.hierarchy import HierarchicalEncoder, LocalAttention, SingleTokenAttention, to_unit_range
 
-# Keyword arguments of the named sizes, shared by HTNet and HTNetEnhanced. `base` is the setting of the research demo at 224
-# pixels; `tiny` is sized for one CPU thread.
+# Keyword arguments of the named sizes, shared by HTNet and HTNetEnhanced. `base` is the setting of the research demo
+# at 224 pixels; `tiny` is sized for one CPU thread.
 SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"image_size": 224, "patch_size": 7, "dim": 32, "heads": 1, "num_hierarchies": 3, "block_repeats": (1, 1, 2)},
-    "small": {"image_size": 224, "patch_size": 7, "dim": 64, "heads": 2, "num_hierarchies": 3, "block_repeats": (2, 2, 4)},
-    "base": {"image_size": 224, "patch_size": 7, "dim": 256, "heads": 4, "num_hierarchies": 3, "block_repeats": (2, 2, 10)},
+    "tiny": {
+        "image_size": 224,
+        "patch_size": 7,
+        "dim": 32,
+        "heads": 1,
+        "num_hierarchies": 3,
+        "block_repeats": (1, 1, 2),
+    },
+    "small": {
+        "image_size": 224,
+        "patch_size": 7,
+        "dim": 64,
+        "heads": 2,
+        "num_hierarchies": 3,
+        "block_repeats": (2, 2, 4),
+    },
+    "base": {
+        "image_size": 224,
+        "patch_size": 7,
+        "dim": 256,
+        "heads": 4,
+        "num_hierarchies": 3,
+        "block_repeats": (2, 2, 10),
+    },
 }
 # The setting of the paper: every block sees one token (see LocalAttention).
 PUBLISHED: dict[str, Any] = {
-    "image_size": 28, "patch_size": 7, "dim": 256, "heads": 3, "num_hierarchies": 3, "block_repeats": (2, 2, 10), "num_classes": 3,
+    "image_size": 28, "patch_size": 7, "dim": 256, "heads": 3, "num_hierarchies": 3, "block_repeats": (2, 2, 10),
+    "num_classes": 3,
 }  # fmt: skip
 
 
@@ -35,8 +57,9 @@ def named_size(name: str) -> dict[str, Any]:
 class HTNet(nn.Module):
     """Image classifier.
 
-    In the published setting (28 pixels, patch 7, three hierarchies) every block of every level sees a sequence of ONE token:
-    its softmax has one element, so attention is exactly one linear map there and `self.encoder.sees_one_token` is True.
+    In the published setting (28 pixels, patch 7, three hierarchies) every block of every level sees a sequence of ONE
+    token: its softmax has one element, so attention is exactly one linear map there and `self.encoder.sees_one_token`
+    is True.
     ``lean=True`` builds those blocks without the query and key weights that can never learn; :func:`lean_form` converts
     trained weights, :func:`fold_single_token_attention` folds them further for export. All three give the same answers.
     """
@@ -63,8 +86,8 @@ class HTNet(nn.Module):
             raise ValueError(f"num_classes must be at least 2, got {num_classes}")
         self.config: dict[str, Any] = {
             "image_size": image_size, "patch_size": patch_size, "num_classes": num_classes, "dim": dim, "heads": heads,
-            "num_hierarchies": num_hierarchies, "block_repeats": block_repeats, "in_channels": in_channels, "dropout": dropout,
-            "lean": lean,
+            "num_hierarchies": num_hierarchies, "block_repeats": block_repeats, "in_channels": in_channels, "dropout":
+            dropout, "lean": lean,
         }  # fmt: skip
         self.encoder = HierarchicalEncoder(
             image_rows=image_size, image_columns=image_size, patch_size=patch_size, in_channels=in_channels, dim=dim,
@@ -80,7 +103,8 @@ class HTNet(nn.Module):
         return cls(**{**named_size(name), **overrides})
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """(N, in_channels, image_size, image_size), uint8 or float in -1..1 -> (N, rows, columns, channels) of the last level."""
+        """(N, in_channels, image_size, image_size), uint8 or float in -1..1 -> (N, rows, columns, channels) of the
+        last level."""
         return self.norm(self.encoder(to_unit_range(images)))
 
     def forward_head(self, features: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """HTNetEnhanced: HTNet with diagonal micro-attention, ROI attention and a geometry branch, for facial palsy.
 
-Data flow: mosaic -> two halves, the left one mirrored -> shared hierarchical encoder, with mirror attention after its levels ->
-fused map at the finest level -> ROI attention -> one vector per half (+ geometry vector) -> heads on even and odd parts.
-Only the heads and the mirror attention let the halves meet, and both treat them alike: the mirrored photograph swaps the halves
-and so gets the same grade, the other side and mirrored maps, from the same weights and at the cost of one pass.
+Data flow: mosaic -> two halves, the left one mirrored -> shared hierarchical encoder, with mirror attention after its
+levels -> fused map at the finest level -> ROI attention -> one vector per half (+ geometry vector) -> heads on even
+and odd parts. Only the heads and the mirror attention let the halves meet, and both treat them alike: the mirrored
+photograph swaps the halves and so gets the same grade, the other side and mirrored maps, from the same weights and at
+the cost of one pass.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from model_training.roi_attention import RoiAttention, face_maps
 class HTNetEnhanced(nn.Module):
     """Palsy model. ``model(images)`` or ``model(images, landmarks)`` returns a dict of tensors:
 
-    grade_logits (N, num_classes - 1) cumulative P(grade > k), never increasing along k; side_logits (N, 3) left, right, none (the
-    patient's); regional_asymmetry (N, 4) forehead, eye, nose, mouth in 0..1; asymmetry_map (N, rows, columns) >= 0 on the mosaic;
-    with ``return_roi_maps=True`` also roi_maps (N, 5, rows, columns) in 0..1: forehead, left eye, nose, right eye, mouth.
+    grade_logits (N, num_classes - 1) cumulative P(grade > k), never increasing along k; side_logits (N, 3) left,
+    right, none (the patient's); regional_asymmetry (N, 4) forehead, eye, nose, mouth in 0..1; asymmetry_map (N, rows,
+    columns) >= 0 on the mosaic; with ``return_roi_maps=True`` also roi_maps (N, 5, rows, columns) in 0..1: forehead,
+    left eye, nose, right eye, mouth; with the geometry branch also ood_score (N,), about 1 for faces shaped like the
+    training faces and higher for others (not trained).
 
     images: mosaic (N, in_channels, image_size, image_size), uint8, or float already scaled to -1..1.
     landmarks: (N, 478, 3) pose-corrected, needed with ``use_geometry=True`` and only then.
@@ -35,7 +38,8 @@ class HTNetEnhanced(nn.Module):
     Switches: ``use_images=False`` leaves the geometry branch alone (for the ablation; no ROI maps then);
     ``use_diagonal_attn``, ``use_roi``, ``use_geometry`` each take one module out.
     ``geometry_share`` is the weight of the geometry branch's own logits against those of the fused head, in 0..1;
-    ``modality_dropout`` is the chance that training hides the image, and as often the geometry, of a sample from the fused head.
+    ``modality_dropout`` is the chance that training hides the image, and as often the geometry, of a sample from the
+    fused head.
     """
 
     def __init__(
@@ -56,7 +60,10 @@ class HTNetEnhanced(nn.Module):
         use_geometry: bool = False,
         mirror_window: int = 3,
         geometry_components: int = 12,
+        geometry_symmetric_components: int | None = None,
         geometry_symmetric_gain: float = 0.3,
+        geometry_symmetric_noise: float = 0.0,
+        geometry_noise: float = 0.0,
         geometry_share: float = 0.5,
         modality_dropout: float = 0.0,
         head_dim: int = 64,
@@ -65,10 +72,12 @@ class HTNetEnhanced(nn.Module):
         block_repeats = tuple(block_repeats)
         self.config: dict[str, Any] = {
             "image_size": image_size, "patch_size": patch_size, "num_classes": num_classes, "dim": dim, "heads": heads,
-            "num_hierarchies": num_hierarchies, "block_repeats": block_repeats, "in_channels": in_channels, "dropout": dropout,
-            "use_images": use_images, "use_diagonal_attn": use_diagonal_attn, "use_roi": use_roi, "use_geometry": use_geometry,
-            "mirror_window": mirror_window, "geometry_components": geometry_components,
+            "num_hierarchies": num_hierarchies, "block_repeats": block_repeats, "in_channels": in_channels, "dropout":
+            dropout, "use_images": use_images, "use_diagonal_attn": use_diagonal_attn, "use_roi": use_roi,
+            "use_geometry": use_geometry, "mirror_window": mirror_window, "geometry_components": geometry_components,
+            "geometry_symmetric_components": geometry_symmetric_components,
             "geometry_symmetric_gain": geometry_symmetric_gain, "geometry_share": geometry_share,
+            "geometry_symmetric_noise": geometry_symmetric_noise, "geometry_noise": geometry_noise,
             "modality_dropout": modality_dropout, "head_dim": head_dim,
         }  # fmt: skip
         if len(block_repeats) != num_hierarchies:
@@ -82,7 +91,9 @@ class HTNetEnhanced(nn.Module):
         if not 0 <= modality_dropout <= 0.5:
             raise ValueError(f"modality_dropout must be in 0..0.5, got {modality_dropout}")
         if image_size % (2 * patch_size):
-            raise ValueError(f"image_size {image_size} must hold an even number of patches of {patch_size}, one half each side")
+            raise ValueError(
+                f"image_size {image_size} must hold an even number of patches of {patch_size}, one half each side"
+            )
         self.rows, self.half_columns = image_size // patch_size, image_size // patch_size // 2
         self.modality_dropout = modality_dropout
         # A plain number, not a parameter: it is chosen on validation photographs, see set_geometry_share.
@@ -99,7 +110,13 @@ class HTNetEnhanced(nn.Module):
         )  # fmt: skip
         self.geometry_branch = (
             GeometryBranch(
-                out_dim=head_dim, components=geometry_components, symmetric_gain=geometry_symmetric_gain, dropout=dropout
+                out_dim=head_dim,
+                components=geometry_components,
+                symmetric_components=geometry_symmetric_components,
+                symmetric_gain=geometry_symmetric_gain,
+                symmetric_noise=geometry_symmetric_noise,
+                noise=geometry_noise,
+                dropout=dropout,
             )
             if use_geometry
             else None
@@ -113,15 +130,20 @@ class HTNetEnhanced(nn.Module):
         self.asymmetry_map = AsymmetryMap(dim=map_dim)
         fused_dim = head_dim * (int(use_images) + int(use_geometry))
         self.fused_head = (
-            PalsyHead(in_dim=fused_dim, num_classes=num_classes, hidden_dim=head_dim, dropout=dropout) if use_images else None
+            PalsyHead(in_dim=fused_dim, num_classes=num_classes, hidden_dim=head_dim, dropout=dropout)
+            if use_images
+            else None
         )
         self.geometry_head = (
-            PalsyHead(in_dim=head_dim, num_classes=num_classes, hidden_dim=head_dim, dropout=dropout) if use_geometry else None
+            PalsyHead(in_dim=head_dim, num_classes=num_classes, hidden_dim=head_dim, dropout=dropout)
+            if use_geometry
+            else None
         )
 
     @classmethod
     def from_size(cls, name: str, **overrides: Any) -> HTNetEnhanced:
-        """A named size (tiny, small, base), e.g. ``HTNetEnhanced.from_size("tiny", in_channels=1, use_geometry=True)``."""
+        """A named size (tiny, small, base), e.g. ``HTNetEnhanced.from_size("tiny", in_channels=1,
+        use_geometry=True)``."""
         return cls(**{**named_size(name), **overrides})
 
     def fit_geometry(self, landmarks: np.ndarray | Tensor) -> dict[str, Any]:
@@ -137,17 +159,21 @@ class HTNetEnhanced(nn.Module):
         self.geometry_share = self.config["geometry_share"] = float(share)
 
     def forward_features(self, images: Tensor | None, landmarks: Tensor | None = None) -> dict[str, Tensor]:
-        """Features before the heads: image_vector, geometry_vector (N, 2, head_dim), fused_map (N, 2, rows, columns, dim),
+        """Features before the heads: image_vector, geometry_vector (N, 2, head_dim), fused_map (N, 2, rows, columns,
+        dim),
 
         roi_maps (N, 2, rows, columns, 5), displacement (N, rows, columns, 3), each where its module is switched on.
         """
         features: dict[str, Tensor] = {}
         if self.geometry_branch is not None and self.displacement is not None:
             if landmarks is None:
-                raise ValueError("this network has a geometry branch: call model(images, landmarks) with (N, 478, 3) landmarks")
+                raise ValueError(
+                    "this network has a geometry branch: call model(images, landmarks) with (N, 478, 3) landmarks"
+                )
             symmetric, antisymmetric = self.geometry_branch.coefficients(landmarks)
             features["geometry_vector"] = self.geometry_branch(symmetric, antisymmetric)
             features["displacement"] = self.displacement(antisymmetric)
+            features["ood_score"] = self.geometry_branch.unlikeness(landmarks)
         elif landmarks is not None:
             raise ValueError("landmarks were given, but this network has no geometry branch (use_geometry=False)")
         if self.image_branch is not None:
@@ -162,8 +188,8 @@ class HTNetEnhanced(nn.Module):
     def forward_head(self, features: dict[str, Tensor], *, return_branches: bool = False) -> dict[str, Tensor]:
         """Features -> the outputs of the class docstring (roi_maps where there are any).
 
-        ``return_branches=True`` adds the logits of each head as fused_grade_logits, geometry_side_logits, ..._regional_logits, for
-        a loss on each.
+        ``return_branches=True`` adds the logits of each head as fused_grade_logits, geometry_side_logits,
+        ..._regional_logits, for a loss on each.
         """
         heads: dict[str, PalsyLogits] = {}
         if self.fused_head is not None:
@@ -184,6 +210,8 @@ class HTNetEnhanced(nn.Module):
             "regional_asymmetry": mixed.regional.sigmoid(),
             "asymmetry_map": self.asymmetry_map(fine, features.get("displacement")),
         }
+        if "ood_score" in features:
+            outputs["ood_score"] = features["ood_score"]
         if "roi_maps" in features:
             outputs["roi_maps"] = face_maps(features["roi_maps"])
         if return_branches:
@@ -211,7 +239,9 @@ class HTNetEnhanced(nn.Module):
     ) -> dict[str, Tensor]:
         outputs = self.forward_head(self.forward_features(images, landmarks), return_branches=return_branches)
         if return_roi_maps and "roi_maps" not in outputs:
-            raise ValueError("return_roi_maps=True, but this network has no ROI attention (use_roi=False or use_images=False)")
+            raise ValueError(
+                "return_roi_maps=True, but this network has no ROI attention (use_roi=False or use_images=False)"
+            )
         if not return_roi_maps:
             outputs.pop("roi_maps", None)
         return outputs
@@ -237,13 +267,18 @@ class ImageBranch(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = HierarchicalEncoder(
-            image_rows=image_size, image_columns=image_size // 2, patch_size=patch_size, in_channels=in_channels, dim=dim,
-            heads=heads, block_repeats=block_repeats, dropout=dropout,
+            image_rows=image_size, image_columns=image_size // 2, patch_size=patch_size, in_channels=in_channels,
+            dim=dim, heads=heads, block_repeats=block_repeats, dropout=dropout,
         )  # fmt: skip
         levels = list(self.encoder.levels)
         self.mirror_attention = nn.ModuleList(
             MirrorAttention(
-                rows=level.rows, columns=level.columns, dim=level.dim, heads=heads << index, window=mirror_window, dropout=dropout
+                rows=level.rows,
+                columns=level.columns,
+                dim=level.dim,
+                heads=heads << index,
+                window=mirror_window,
+                dropout=dropout,
             )
             for index, level in enumerate(levels)
             if use_diagonal_attn
@@ -254,7 +289,11 @@ class ImageBranch(nn.Module):
         top = levels[-1].dim
         pooled = (5 if use_roi else 1) * dim
         self.vector = nn.Sequential(
-            nn.LayerNorm(pooled + top), nn.Linear(pooled + top, out_dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(out_dim, out_dim)
+            nn.LayerNorm(pooled + top),
+            nn.Linear(pooled + top, out_dim),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(out_dim, out_dim),
         )
 
     def forward(self, halves: Tensor) -> dict[str, Tensor]:

@@ -1,9 +1,10 @@
-"""Diagonal micro-attention: each position looks at its own neighbourhood and at its mirror position's on the other half.
+"""Diagonal micro-attention: each position looks at its own neighbourhood and at its mirror position's on the other
+half.
 
-Both halves of the face are processed by the same weights, with the patient's left half mirrored, so that equal indices are
-mirror partners. A tensor of halves is (N, 2, rows, columns, channels): half 0 is the patient's right (the left half of the
-mosaic as stored), half 1 the patient's left, mirrored; columns run towards the midline in both. Mirroring the photograph
-swaps the halves and changes nothing else, which is what makes the network exactly mirror equivariant.
+Both halves of the face are processed by the same weights, with the patient's left half mirrored, so that equal indices
+are mirror partners. A tensor of halves is (N, 2, rows, columns, channels): half 0 is the patient's right (the left
+half of the mosaic as stored), half 1 the patient's left, mirrored; columns run towards the midline in both. Mirroring
+the photograph swaps the halves and changes nothing else, which is what makes the network exactly mirror equivariant.
 """
 
 from __future__ import annotations
@@ -32,10 +33,14 @@ def swap_halves(halves: Tensor) -> Tensor:
 
 
 class MirrorAttention(nn.Module):
-    """Pre-norm residual attention over the ``window`` x ``window`` neighbourhoods of a position and of its mirror partner.
+    """Pre-norm residual attention over the ``window`` x ``window`` neighbourhoods of a position and of its mirror
+    partner.
 
-    One softmax runs over both neighbourhoods together, so that every row of weights sums to one and says how much a position
-    relies on the other half of the face. Positions outside the half are masked.
+    One softmax runs over both neighbourhoods together, so that every row of weights sums to one and says how much a
+    position relies on the other half of the face. Positions outside the half are masked.
+
+    Computed in tiles of up to 4 x 4 queries that share the keys around them: a few masked products cost far less than
+    a copy of all neighbours for each position.
     """
 
     def __init__(self, *, rows: int, columns: int, dim: int, heads: int, window: int = 3, dropout: float = 0.0) -> None:
@@ -51,57 +56,93 @@ class MirrorAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.out = nn.Linear(dim, dim)
         self.dropout = nn.Dropout(dropout)
-        neighbours = window * window
         # One learned bias per neighbour, told apart by offset and by own or mirrored half.
-        self.bias = nn.Parameter(torch.zeros(heads, 2 * neighbours))
-        inside = self._neighbourhood(torch.ones(1, 1, rows, columns, 1))[0, 0, ..., 0]  # (R, W, K)
-        mask = torch.where(inside > 0, 0.0, float("-inf"))
-        self.register_buffer("outside", torch.cat((mask, mask), dim=-1), persistent=False)  # (R, W, 2K)
+        self.bias = nn.Parameter(torch.zeros(heads, 2 * window * window))
+        self.tile_rows, self.tile_columns = _tile_side(rows), _tile_side(columns)
+        self.tiles = (rows // self.tile_rows) * (columns // self.tile_columns)
+        keys, neighbour = self._tables()
+        self.register_buffer("keys", keys.flatten(), persistent=False)
+        self.register_buffer("neighbour", neighbour, persistent=False)
 
-    def _neighbourhood(self, x: Tensor) -> Tensor:
-        """(N, 2, R, W, C) -> (N, 2, R, W, K, C): the K = window**2 neighbours of each position, zero outside."""
-        reach = self.window // 2
-        padded = F.pad(x, (0, 0, reach, reach, reach, reach))
-        shifts = [
-            padded[:, :, row : row + self.rows, column : column + self.columns]
-            for row in range(self.window)
-            for column in range(self.window)
-        ]
-        return torch.stack(shifts, dim=4)
+    def _tables(self) -> tuple[Tensor, Tensor]:
+        """keys (tiles, K): flat index of each key around a tile, clamped to the half.
 
-    def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, self.head_dim))
+        neighbour (tiles, queries, 2 * K): index into the bias of each query and key, own half first; the last index +
+        1, which stands for "masked", where the key is no neighbour of the query or lies outside.
+        """
+        reach, window = self.window // 2, self.window
+        row, column = torch.meshgrid(torch.arange(self.rows), torch.arange(self.columns), indexing="ij")
+        # (tiles, Q)
+        query_row, query_column = self._tiled(row[..., None])[..., 0], self._tiled(column[..., None])[..., 0]
+        span_row = torch.arange(-reach, self.tile_rows + reach)
+        span_column = torch.arange(-reach, self.tile_columns + reach)
+        offset_row, offset_column = (x.flatten() for x in torch.meshgrid(span_row, span_column, indexing="ij"))
+        key_row = query_row[:, :1] + offset_row  # (tiles, K)
+        key_column = query_column[:, :1] + offset_column
+        inside = (key_row >= 0) & (key_row < self.rows) & (key_column >= 0) & (key_column < self.columns)
+        keys = key_row.clamp(0, self.rows - 1) * self.columns + key_column.clamp(0, self.columns - 1)
+        step_row = key_row[:, None] - query_row[..., None] + reach  # (tiles, Q, K)
+        step_column = key_column[:, None] - query_column[..., None] + reach
+        near = (step_row >= 0) & (step_row < window) & (step_column >= 0) & (step_column < window) & inside[:, None]
+        own = step_row * window + step_column
+        masked = 2 * window * window
+        neighbour = torch.cat((own.where(near, masked), (own + window * window).where(near, masked)), dim=-1)
+        return keys, neighbour
+
+    def _tiled(self, x: Tensor) -> Tensor:
+        """(..., rows, columns, C) -> (..., tiles, queries, C)."""
+        lead, (r, c) = x.shape[:-3], (self.tile_rows, self.tile_columns)
+        axes = list(range(len(lead)))
+        n = len(lead)
+        x = x.reshape(*lead, self.rows // r, r, self.columns // c, c, x.shape[-1])
+        return x.permute(*axes, n, n + 2, n + 1, n + 3, n + 4).reshape(*lead, self.tiles, r * c, x.shape[-1])
+
+    def _untiled(self, x: Tensor) -> Tensor:
+        """(N, 2, tiles, queries, C) -> (N, 2, rows, columns, C)."""
+        r, c = self.tile_rows, self.tile_columns
+        x = x.view(-1, 2, self.rows // r, self.columns // c, r, c, self.dim).permute(0, 1, 2, 4, 3, 5, 6)
+        return x.reshape(-1, 2, self.rows, self.columns, self.dim)
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """(N, 2, tiles, T, C) -> (N, 2, tiles, heads, T, head_dim)."""
+        return x.view(-1, 2, self.tiles, x.shape[3], self.heads, self.head_dim).transpose(3, 4)
 
     def _weights_and_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        query, key, value = self.qkv(self.norm(x)).chunk(3, dim=-1)
-        query = query * self.scale
-        keys = self._heads(self._neighbourhood(key))  # (N, 2, R, W, K, H, D)
-        # The mirrored neighbourhood of a half is the own neighbourhood of the other half: swapping the query (and the result
-        # back) costs less than a second stack of keys.
-        own = (self._heads(query).unsqueeze(4) * keys).sum(-1)  # (N, 2, R, W, K, H)
-        mirrored = swap_halves((self._heads(swap_halves(query)).unsqueeze(4) * keys).sum(-1))
-        scores = torch.cat((own, mirrored), dim=4) + self.bias.transpose(0, 1) + self.outside.unsqueeze(-1)
-        return scores.softmax(dim=4), self._heads(self._neighbourhood(value))
+        query, key_value = self.qkv(self.norm(x)).split((self.dim, 2 * self.dim), dim=-1)
+        query = self._split_heads(self._tiled(query * self.scale))
+        around = key_value.flatten(2, 3).index_select(2, self.keys)  # (N, 2, tiles * K, 2C)
+        around = around.view(-1, 2, self.tiles, self.keys.numel() // self.tiles, 2 * self.dim)
+        around = torch.cat((around, swap_halves(around)), dim=3)  # own neighbourhood, then the mirrored one
+        key, value = (self._split_heads(half) for half in around.split(self.dim, dim=-1))
+        masked = self.bias.new_full((self.heads, 1), float("-inf"))
+        bias = torch.cat((self.bias, masked), dim=1)[:, self.neighbour].transpose(0, 1)  # (tiles, heads, Q, 2K)
+        return (query @ key.transpose(-2, -1) + bias).softmax(dim=-1), value
 
     def weights(self, x: Tensor) -> Tensor:
-        """(N, 2, rows, columns, 2 * window**2, heads): own neighbourhood first, then the mirrored one; sums to 1 over axis 4."""
+        """(N, 2, rows, columns, dim) -> (N, 2, tiles, heads, queries, 2 * K): each row sums to 1.
+
+        Over the keys of the own half, then over those of the mirrored half; zero for keys that are no neighbours.
+        """
         return self._weights_and_values(x)[0]
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 2, rows, columns, dim) -> the same shape."""
         weights, values = self._weights_and_values(x)
-        own, mirrored = weights.chunk(2, dim=4)
-        mixed = (own.unsqueeze(-1) * values).sum(4)
-        mixed = mixed + swap_halves((swap_halves(mirrored).unsqueeze(-1) * values).sum(4))
-        return x + self.dropout(self.out(mixed.flatten(-2)))
+        mixed = self._untiled((weights @ values).transpose(3, 4).flatten(-2))
+        return x + self.dropout(self.out(mixed))
+
+
+def _tile_side(size: int) -> int:
+    return next(side for side in (4, 2, 1) if size % side == 0)
 
 
 class AsymmetryMap(nn.Module):
     """Asymmetry at each position, from the difference between a position and its mirror partner.
 
-    The map is the length of a learned linear image of that difference, scaled by a positive gate of the position itself. Where
-    the halves agree it is exactly zero, so that heat always has a difference behind it. A displacement field that is linear in
-    the antisymmetric geometry may add to the difference, as the true map is the length of such a field.
+    The map is the length of a learned linear image of that difference, scaled by a positive gate of the position
+    itself. Where the halves agree it is exactly zero, so that heat always has a difference behind it. A displacement
+    field that is linear in the antisymmetric geometry may add to the difference, as the true map is the length of such
+    a field.
     """
 
     def __init__(self, *, dim: int, components: int = 8) -> None:

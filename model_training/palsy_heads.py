@@ -1,8 +1,9 @@
-"""Heads of the palsy model: ordinal grade, affected side and regional asymmetry from two vectors, one per half of the face.
+"""Heads of the palsy model: ordinal grade, affected side and regional asymmetry from two vectors, one per half of the
+face.
 
-The grade and the regional scores read only what does not change when the halves are exchanged (even), the side reads only
-what changes its sign (odd). That is why the mirrored photograph gets the same grade and the other side, to the last bit but
-the order of a sum.
+The grade and the regional scores read only what does not change when the halves are exchanged (even), the side reads
+only what changes its sign (odd). That is why the mirrored photograph gets the same grade and the other side, to the
+last bit but the order of a sum.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ ASYMMETRY_REGIONS = ("forehead", "eye", "nose", "mouth")
 
 
 class PalsyLogits(NamedTuple):
-    """grade (N, grades - 1) cumulative, side (N, 3) in SIDE_ORDER, regional (N, 4) in ASYMMETRY_REGIONS before the sigmoid."""
+    """grade (N, grades - 1) cumulative, side (N, 3) in SIDE_ORDER, regional (N, 4) in ASYMMETRY_REGIONS before the
+    sigmoid."""
 
     grade: Tensor
     side: Tensor
@@ -46,7 +48,8 @@ class PalsyHead(nn.Module):
             self.grade.bias[1:] = 0.54  # softplus(0.54) = 1
 
     def forward(self, halves: Tensor) -> PalsyLogits:
-        pair = self.pair(torch.cat((halves, swap_halves(halves)), dim=-1))  # (N, 2, hidden): each half beside its partner
+        # (N, 2, hidden): each half beside its partner
+        pair = self.pair(torch.cat((halves, swap_halves(halves)), dim=-1))
         even = pair[:, PATIENT_LEFT] + pair[:, PATIENT_RIGHT]
         odd = pair[:, PATIENT_LEFT] - pair[:, PATIENT_RIGHT]
         direction = self.side_direction(odd)

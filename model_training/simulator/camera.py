@@ -35,7 +35,9 @@ class Camera:
 
     def rotation(self) -> np.ndarray:
         """(3, 3) model frame -> camera frame: yaw, then pitch, then roll."""
-        (cy, cp, cr), (sy, sp, sr) = (f(np.deg2rad([self.yaw_deg, self.pitch_deg, self.roll_deg])) for f in (np.cos, np.sin))
+        (cy, cp, cr), (sy, sp, sr) = (
+            f(np.deg2rad([self.yaw_deg, self.pitch_deg, self.roll_deg])) for f in (np.cos, np.sin)
+        )
         yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
         pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
         roll = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])

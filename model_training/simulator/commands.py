@@ -23,14 +23,26 @@ def simulate_command(
     size: Annotated[int, typer.Option(help="side of the square photographs in pixels")] = 384,
     first_identity: Annotated[int, typer.Option(help="number of the first person")] = 0,
     processes: Annotated[int, typer.Option(help="rendering processes, one core each")] = 2,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="write only OUT/preview.jpg: poses in rows, grades in columns")
+    ] = False,
+    photo: Annotated[
+        Path | None, typer.Option(help="instead of rendering, put every pose, side and grade on the face in this file")
+    ] = None,
 ) -> None:
     """Simulate people with facial palsy: photographs, grades, sides, regional severities and true asymmetry maps."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    if preview and photo is not None:
+        raise TrainingError("--preview and --photo exclude each other: choose one")
+    if photo is not None:
+        from model_training.simulator.photograph_set import warp_photograph_set
 
-    from model_training.simulator.dataset import SimulationConfig, simulate
-
-    try:
-        config = SimulationConfig(
+        typer.echo(f"wrote {warp_photograph_set(photo, out)}")
+    elif preview:
+        typer.echo(f"wrote {_write_preview(out, seed=seed, size_px=size)}")
+    else:
+        _simulate(
+            out,
+            processes=processes,
             identities=identities,
             images_per_identity=images_per_identity,
             seed=seed,
@@ -38,12 +50,35 @@ def simulate_command(
             split=split,
             first_identity=first_identity,
         )
+
+
+def _simulate(out: Path, *, processes: int, **settings: int | str) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from model_training.simulator.dataset import SimulationConfig, simulate
+
+    try:
+        config = SimulationConfig(**settings)
+        if processes < 1:
+            raise ValueError(f"processes must be at least 1, got {processes}")
     except ValueError as error:
         raise TrainingError(str(error)) from error
     columns = (TextColumn("photographs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
-        task = progress.add_task("simulate", total=identities * images_per_identity)
-        table = simulate(
-            out, config, processes=processes, on_progress=lambda images: progress.advance(task, images)
-        )
+        task = progress.add_task("simulate", total=config.identities * config.images_per_identity)
+        table = simulate(out, config, processes=processes, on_progress=lambda images: progress.advance(task, images))
     typer.echo(f"wrote {table}")
+
+
+def _write_preview(out: Path, *, seed: int, size_px: int) -> Path:
+    import cv2
+
+    from model_training.simulator.contact_sheet import contact_sheet
+    from model_training.simulator.head import Head
+
+    sheet = contact_sheet(Head.load(), seed=seed, size_px=size_px)
+    path = out / "preview.jpg"
+    out.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90]):
+        raise TrainingError(f"{path}: could not be written")
+    return path

@@ -73,7 +73,13 @@ def fingerprint(config: SimulationConfig) -> str:
     for folder, pattern in ((room, "*.py"), (SHADERS, "*"), (HEAD_DATA, "*")):
         for path in sorted(folder.glob(pattern)):
             # The command line and the preview decide nothing about the images.
-            if path.name not in ("commands.py", "contact_sheet.py", "photograph.py", "lid.py", "bake_head.py"):
+            if path.name not in (
+                "commands.py",
+                "contact_sheet.py",
+                "photograph.py",
+                "photograph_set.py",
+                "bake_head.py",
+            ):
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

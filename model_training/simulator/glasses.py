@@ -40,7 +40,9 @@ class Glasses:
     triangles: np.ndarray
 
 
-def fit_glasses(shape: FrameShape, eye_centres: np.ndarray, *, front_m: float, ear_y_m: float, half_head_m: float) -> Glasses:
+def fit_glasses(
+    shape: FrameShape, eye_centres: np.ndarray, *, front_m: float, ear_y_m: float, half_head_m: float
+) -> Glasses:
     """Put a frame before the eyes.
 
     eye_centres: (2, 3) left and right; front_m: y of the front of the nose root (negative: forward);

@@ -6,7 +6,7 @@ Model frame: metres, origin between the eyeballs, +x the patient's left (image r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,16 @@ SKIN, EYE, TEETH, TONGUE, LASH, HAIR = range(6)
 SIDES = ("Left", "Right")
 
 # Units that belong to neither side, although two of them carry a side in their name: the whole mouth or jaw shifts.
-WHOLE_FACE_UNITS = ("jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthLeft", "mouthRight", "tongueOut")
+WHOLE_FACE_UNITS = (
+    "jawForward",
+    "jawLeft",
+    "jawOpen",
+    "jawRight",
+    "mouthClose",
+    "mouthLeft",
+    "mouthRight",
+    "tongueOut",
+)
 
 # Width in metres of the cross-over when a unit of both sides is split into two: about half the width of the philtrum.
 SPLIT_WIDTH_M = 0.006
@@ -66,10 +75,12 @@ class Head:
             base = data["base"].astype(np.float32)
             vertex_material = np.full(len(mean), SKIN, np.uint8)
             vertex_material[data["vinv"]] = data["mat"]
-            units = {str(name): unit.astype(np.float32) for name, unit in zip(data["face_labels"], data["face"], strict=True)}
+            units = {
+                str(name): unit.astype(np.float32) for name, unit in zip(data["face_labels"], data["face"], strict=True)
+            }
             units["frontalis"] = frontalis_unit(mean, base, vertex_material)
             numbers = data["uvid"]
-            return cls(
+            head = cls(
                 mean=mean,
                 base=base,
                 components=data["pc"].astype(np.float32).reshape(len(data["pc"]), -1),
@@ -86,6 +97,7 @@ class Head:
                     for side, (first, last) in EYEBALL_RANGES.items()
                 },
             )
+            return replace(head, units=symmetric_units(head.units, head.mirror_vertex))
 
     @property
     def vertex_count(self) -> int:
@@ -113,7 +125,9 @@ class Head:
         """(N,) the vertex on the other side of the midsagittal plane; an involution, from the symmetric base mesh."""
         distance, partner = cKDTree(self.base).query(self.base * np.array([-1, 1, 1], np.float32))
         if distance.max() > 1e-4 or not np.array_equal(partner[partner], np.arange(self.vertex_count)):
-            raise ValueError(f"the base mesh is not symmetric: a vertex is {1e3 * distance.max():.2f} mm off its mirror image")
+            raise ValueError(
+                f"the base mesh is not symmetric: a vertex is {1e3 * distance.max():.2f} mm off its mirror image"
+            )
         return partner
 
     @cached_property
@@ -169,3 +183,20 @@ def split_units(units: dict[str, np.ndarray], mean: np.ndarray) -> dict[str, np.
             split[f"{name}Left"] = unit * left_share
             split[f"{name}Right"] = unit * (1 - left_share)
     return split
+
+
+def symmetric_units(units: dict[str, np.ndarray], mirror_vertex: np.ndarray) -> dict[str, np.ndarray]:
+    """Every unit becomes the mean of itself and its mirrored partner.
+
+    The sculpted units differ by up to 1.3 mm between the sides (mouthSmile): an asymmetry that every simulated person would
+    share, as large as a third of a grade.
+    """
+    symmetric = {}
+    for name, unit in units.items():
+        partner = name
+        for side, other in (("Left", "Right"), ("Right", "Left")):
+            if name.endswith(side):
+                partner = name.removesuffix(side) + other
+        mirrored = units[partner][mirror_vertex] * np.array([-1, 1, 1], np.float32)
+        symmetric[name] = (unit + mirrored) / 2
+    return symmetric

@@ -39,7 +39,7 @@ def sample_identity(head: Head, rng: np.random.Generator) -> Identity:
     weights = rng.normal(0, COMPONENT_SPREAD, len(head.components)).astype(np.float32)
     vertices = head.mean + (weights @ head.components).reshape(-1, 3)
     # Left and right of a sided shape share one weight; what differs between them is the natural asymmetry of the face.
-    side_spread = 0.025 + 0.03 * natural_asymmetry
+    side_spread = 0.02 + 0.025 * natural_asymmetry
     shared: dict[str, float] = {}
     total = np.zeros_like(vertices)
     for index, name in enumerate(head.shape_names):

@@ -175,7 +175,9 @@ def creases_of(weights: dict[str, float], palsy: Palsy, *, wrinkles: float) -> C
         flat = 1.0 if severity is None else 1 - 0.8 * tone_lost(severity.mouth)
         forehead.append(flat * (0.30 * wrinkles + (0.35 + 0.6 * wrinkles) * amount("browOuterUp", side)))
         folded = 0.5 * wrinkles + 0.8 * amount("mouthSmile", side) + 0.6 * amount("noseSneer", side)
-        fold.append(flat * (folded + 0.3 * amount("mouthUpperUp", side) + 0.6 * palsy.contracture * (severity is not None)))
+        fold.append(
+            flat * (folded + 0.3 * amount("mouthUpperUp", side) + 0.6 * palsy.contracture * (severity is not None))
+        )
         feet.append(wrinkles * (0.15 + 0.7 * amount("cheekSquint", side) + 0.6 * amount("eyeSquint", side)))
         frown.append(0.25 * wrinkles * flat + 0.9 * amount("browDown", side))
     return Creases(*(tuple(float(np.clip(value, 0, 1)) for value in pair) for pair in (forehead, fold, feet, frown)))

@@ -136,7 +136,7 @@ def movement_weights(
                 region = UNIT_REGION[unit]
                 level = getattr(palsy.affected[side], region)
                 kept = movement_left(region, level, with_effort=pose.name == "tight_closure")
-            uneven = 1.0 if rng is None else float(np.clip(rng.normal(1, 0.03 + 0.04 * natural_asymmetry), 0.6, 1.4))
+            uneven = 1.0 if rng is None else float(np.clip(rng.normal(1, 0.02 + 0.025 * natural_asymmetry), 0.6, 1.4))
             weights[unit + side] = full * effort * shared * uneven * kept
     weights["jawOpen"] = pose.jaw_open * effort
     if rng is not None:
@@ -154,7 +154,7 @@ def _add_habits(weights: dict[str, float], palsy: Palsy, natural_asymmetry: floa
     for unit in HABITUAL_UNITS:
         if rng.random() >= HABIT_SHARE:
             continue
-        amount, difference = abs(rng.normal(0, 0.13)), rng.normal(0, 0.02 + 0.025 * natural_asymmetry)
+        amount, difference = abs(rng.normal(0, 0.13)), rng.normal(0, 0.015 + 0.02 * natural_asymmetry)
         for side, sign in zip(SIDES, (1, -1), strict=True):
             kept = 1.0
             if side in palsy.affected:

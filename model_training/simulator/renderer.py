@@ -199,7 +199,9 @@ class Renderer:
         used = []
         for buffer, layout, *names in content:
             formats = layout.split()
-            skipped = [form if name in program else f"{int(form[0]) * 4}x" for name, form in zip(names, formats, strict=True)]
+            skipped = [
+                form if name in program else f"{int(form[0]) * 4}x" for name, form in zip(names, formats, strict=True)
+            ]
             used.append((buffer, " ".join(skipped), *(name for name in names if name in program)))
         return self.context.vertex_array(program, used, indices)
 

@@ -123,8 +123,8 @@ void main() {
         vec3 iris = iris_colour * (0.7 + 0.6 * ring) * mix(0.55, 1.0, smoothstep(0.44, 0.32, off_axis));
         base_colour = mix(base_colour, iris, smoothstep(0.47, 0.41, off_axis));
         base_colour = mix(base_colour, vec3(0.015), smoothstep(pupil + 0.015, pupil - 0.015, off_axis));
-        specular = 0.9;
-        shine = 120.0;
+        specular = 0.75;
+        shine = 500.0;
 #elif KIND == 2
         base_colour = kind == 2 ? teeth_colour : kind == 3 ? vec3(0.55, 0.22, 0.22) : glasses_colour;
         specular = 0.35;

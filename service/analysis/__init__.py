@@ -1,0 +1,1 @@
+"""What an answer consists of, without HTTP: bytes in, a frozen result out."""

@@ -1,0 +1,1 @@
+"""HTTP: handlers that read, call and convert."""

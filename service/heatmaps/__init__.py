@@ -1,0 +1,1 @@
+"""Maps on the face -> transparent pictures that lie exactly on the photograph."""

@@ -161,16 +161,12 @@ class MicroexpressionCalibrationSection(Section):
 
 
 class MicroexpressionThresholds(Section):
-    """quality as for palsy. min_motion: below this motion score the pair is answered `no-motion`. heatmap_full_scale:
-    drawn at full strength.
-
-    max_identity_distance: above this distance between the two faces' shapes the pair is answered `different-faces`.
+    """quality as for palsy. heatmap_full_scale: motion, in per cent of the inter-ocular distance, that is drawn at full
+    strength. What counts as no motion and as different faces is part of input.spec, with the rest of the preprocessing.
     """
 
     quality: QualityLimitValues = Field(default_factory=dict)
-    min_motion: Annotated[float, Field(ge=0)]
-    max_identity_distance: Annotated[float, Field(gt=0)]
-    heatmap_full_scale: Annotated[float, Field(gt=0)] = 1.0
+    heatmap_full_scale: Annotated[float, Field(gt=0)] = 5.0
 
 
 class _Manifest(Section):

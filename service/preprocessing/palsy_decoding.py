@@ -25,6 +25,8 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 HOUSE_BRACKMANN: tuple[str, ...] = ("I", "II", "III", "IV", "V", "VI")
 SIDES: tuple[str, ...] = ("left", "right", "none")
+# Index of the first grade whose definition has an obvious difference between the sides (House-Brackmann III).
+SIDE_NAMED_FROM = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,8 @@ class PalsyCalibration:
 @dataclass(frozen=True)
 class PalsyReading:
     """One decoded photograph. probabilities: (K,) of the K ordered labels; prediction_set: indices of a contiguous run
-    of labels."""
+    of labels. side, side_probability: see `name_side`; side_probabilities: (3,) in the order of SIDES, before that
+    rule."""
 
     probabilities: FloatArray
     index: int
@@ -128,6 +131,25 @@ def inclusion_scores(probabilities: FloatArray) -> npt.NDArray[np.float64]:
     return scores
 
 
+def name_side(side_probabilities: FloatArray, *, grade_index: int) -> tuple[int, float]:
+    """(index into SIDES, its probability) of one photograph, in agreement with its grade; grade_index counts from 0.
+
+    A healthy face has no affected side and an obvious palsy has one, whatever the side head would prefer:
+    the mildest grade gets `none`, with P(none); from grade SIDE_NAMED_FROM on it is the more probable of left and
+    right, with its probability given that it is one of the two; in between (slight weakness) the most probable of the
+    three.
+    """
+    left, right, none = (float(p) for p in side_probabilities)
+    if grade_index == 0:
+        return SIDES.index("none"), none
+    if grade_index >= SIDE_NAMED_FROM:
+        side = SIDES.index("left" if left >= right else "right")
+        either = left + right
+        return side, (max(left, right) / either if either > 0 else 0.5)
+    side = int(np.asarray(side_probabilities).argmax())
+    return side, float(side_probabilities[side])
+
+
 def decode(grade_logits: FloatArray, side_logits: FloatArray, *, calibration: PalsyCalibration) -> list[PalsyReading]:
     """Readings of N photographs from (N, K-1) cumulative grade logits and (N, 3) side logits (order `SIDES`).
 
@@ -145,15 +167,16 @@ def decode(grade_logits: FloatArray, side_logits: FloatArray, *, calibration: Pa
     expected = 1.0 + probabilities @ np.arange(probabilities.shape[1])
     readings = []
     for row in range(len(grades)):
-        side = int(side_probabilities[row].argmax())
+        grade = int(probabilities[row].argmax())
+        side, side_probability = name_side(side_probabilities[row], grade_index=grade)
         readings.append(
             PalsyReading(
                 probabilities=probabilities[row],
-                index=int(probabilities[row].argmax()),
+                index=grade,
                 expected=float(expected[row]),
                 prediction_set=tuple(int(label) for label in np.flatnonzero(inside[row])),
                 side=SIDES[side],
-                side_probability=float(side_probabilities[row, side]),
+                side_probability=side_probability,
                 side_probabilities=side_probabilities[row],
             )
         )

@@ -1,0 +1,87 @@
+"""A folder of bundles -> analyzers, one per task: loading is the same for all tasks and is written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from service.analysis.palsy import PalsyAnalyzer
+from service.analysis.photographs import PhotographReader
+from service.inference.bundle import MANIFEST_FILE, Bundle, load_bundle
+from service.inference.errors import BundleError
+from service.inference.manifest import Task, Variant
+from service.inference.session import Provider, Session, open_session
+
+# Makes the analyzer of a task from (bundle, session, reader, overlay_max_side_px=...).
+AnalyzerFactory = Callable[..., Any]
+ANALYZERS: Mapping[Task, AnalyzerFactory] = {"palsy": PalsyAnalyzer}
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A bundle that runs. sha256: of the graph that runs, which depends on the variant."""
+
+    bundle: Bundle
+    variant: Variant
+    session: Session
+    analyzer: Any
+
+    @property
+    def task(self) -> Task:
+        return self.bundle.manifest.task
+
+    @property
+    def sha256(self) -> str:
+        return self.bundle.manifest.files[self.variant].sha256
+
+
+def find_bundles(models_dir: Path) -> list[Path]:
+    """The bundles of a folder: the folder itself if it is one, else those right below it, by name.
+
+    Raises BundleError if there is none.
+    """
+    if (models_dir / MANIFEST_FILE).is_file():
+        return [models_dir]
+    found = sorted(path.parent for path in models_dir.glob(f"*/{MANIFEST_FILE}"))
+    if not found:
+        raise BundleError(
+            models_dir,
+            f"no bundle in this folder (looked for {MANIFEST_FILE} in it and in the folders right below it); "
+            "set HTNET_MODELS_DIR to a folder of bundles",
+        )
+    return found
+
+
+def load_models(
+    models_dir: Path,
+    reader: PhotographReader,
+    *,
+    provider: Provider,
+    variant: Variant | None,
+    threads: int,
+    overlay_max_side_px: int,
+) -> dict[Task, LoadedModel]:
+    """Every bundle verified, loaded and warmed up. Raises BundleError and ProviderUnavailable: a service starts with
+    all of its models or not at all.
+    """
+    models: dict[Task, LoadedModel] = {}
+    for directory in find_bundles(models_dir):
+        bundle = load_bundle(directory)
+        task = bundle.manifest.task
+        if task in models:
+            other = models[task].bundle.directory
+            raise BundleError(
+                directory / MANIFEST_FILE, f"is a second bundle for {task!r}; the first is {other}", field="task"
+            )
+        if task not in ANALYZERS:
+            raise BundleError(directory / MANIFEST_FILE, f"this version does not serve {task!r}", field="task")
+        session = open_session(bundle, provider=provider, threads=threads, variant=variant)
+        models[task] = LoadedModel(
+            bundle=bundle,
+            variant=bundle.variant(variant),
+            session=session,
+            analyzer=ANALYZERS[task](bundle, session, reader, overlay_max_side_px=overlay_max_side_px),
+        )
+    return models

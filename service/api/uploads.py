@@ -1,0 +1,148 @@
+"""The body of an analysing request -> the images in it, in memory only.
+
+A web framework's own form parser writes large parts to temporary files; photographs never touch a disk here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from service.api.errors import RequestError
+
+IMAGE_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
+_HEADERS_PER_PART_MAX = 16
+
+
+async def read_images(request: Request, fields: Sequence[str]) -> dict[str, bytes]:
+    """The image of each field. The size of the body is limited before this by the admission middleware.
+
+    multipart/form-data has exactly these fields, each once. Where there is one field only, the body may be the image
+    itself (Content-Type image/... or application/octet-stream).
+    Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
+    unsupported-media-type for another kind of body.
+    """
+    body = await request.body()
+    content_type, options = parse_options_header(request.headers.get("content-type", ""))
+    if content_type == b"multipart/form-data":
+        return _check_fields(_parts(body, options.get(b"boundary", b""), limit=len(fields)), fields)
+    kind = content_type.decode("latin-1")
+    if len(fields) == 1 and (kind.startswith("image/") or kind in ("application/octet-stream", "")):
+        return {fields[0]: body}
+    raise RequestError(
+        "unsupported-media-type",
+        f"Send multipart/form-data with the {_named(fields)}"
+        + (", or the image itself with a Content-Type such as image/jpeg." if len(fields) == 1 else "."),
+    )
+
+
+def multipart_schema(fields: dict[str, str]) -> dict[str, Any]:
+    """`openapi_extra` of a route: the request body with these fields and their descriptions."""
+    form = {
+        "type": "object",
+        "required": list(fields),
+        "additionalProperties": False,
+        "properties": {
+            name: {"type": "string", "format": "binary", "description": description}
+            for name, description in fields.items()
+        },
+    }
+    content: dict[str, Any] = {
+        "multipart/form-data": {
+            "schema": form,
+            "encoding": {name: {"contentType": ", ".join(IMAGE_MEDIA_TYPES)} for name in fields},
+        }
+    }
+    if len(fields) == 1:
+        for media_type in IMAGE_MEDIA_TYPES:
+            content[media_type] = {"schema": {"type": "string", "format": "binary"}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _named(fields: Sequence[str]) -> str:
+    return ("field " if len(fields) == 1 else "fields ") + " and ".join(repr(field) for field in fields)
+
+
+def _check_fields(parts: list[tuple[str, bytes]], fields: Sequence[str]) -> dict[str, bytes]:
+    wanted = _named(fields)
+    images: dict[str, bytes] = {}
+    for name, data in parts:
+        if name not in fields:
+            raise RequestError("invalid-parameters", f"There is a field that is not known here; send the {wanted}.")
+        if name in images:
+            raise RequestError("invalid-parameters", f"The field {name!r} came twice; send the {wanted} once.")
+        images[name] = data
+    missing = [field for field in fields if field not in images]
+    if missing:
+        raise RequestError("invalid-parameters", f"The field {missing[0]!r} is missing; send the {wanted}.")
+    return images
+
+
+def _parts(body: bytes, boundary: bytes, *, limit: int) -> list[tuple[str, bytes]]:
+    """(field name, content) of each part. More than limit + 1 parts are not even collected."""
+    parts: list[tuple[str, list[bytes]]] = []
+    header = {"name": b"", "value": b""}
+    disposition = b""
+    headers = 0
+    ended = False
+
+    def on_part_begin() -> None:
+        nonlocal disposition, headers
+        disposition, headers = b"", 0
+        header.update(name=b"", value=b"")
+        if len(parts) > limit:
+            raise RequestError("invalid-parameters", f"There are more than {limit} fields in the body.")
+
+    def on_header_field(data: bytes, start: int, end: int) -> None:
+        header["name"] += data[start:end]
+
+    def on_header_value(data: bytes, start: int, end: int) -> None:
+        header["value"] += data[start:end]
+
+    def on_header_end() -> None:
+        nonlocal disposition, headers
+        headers += 1
+        if headers > _HEADERS_PER_PART_MAX:
+            raise RequestError("invalid-request", f"A part has more than {_HEADERS_PER_PART_MAX} headers.")
+        if header["name"].lower() == b"content-disposition":
+            disposition = header["value"]
+        header.update(name=b"", value=b"")
+
+    def on_headers_finished() -> None:
+        _, options = parse_options_header(disposition)
+        name = options.get(b"name")
+        if name is None:
+            raise RequestError("invalid-request", "A part of the multipart body has no field name.")
+        parts.append((name.decode("utf-8", "replace"), []))
+
+    def on_part_data(data: bytes, start: int, end: int) -> None:
+        parts[-1][1].append(data[start:end])
+
+    def on_end() -> None:
+        nonlocal ended
+        ended = True
+
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": on_part_begin,
+                "on_header_field": on_header_field,
+                "on_header_value": on_header_value,
+                "on_header_end": on_header_end,
+                "on_headers_finished": on_headers_finished,
+                "on_part_data": on_part_data,
+                "on_end": on_end,
+            },
+        )
+        parser.write(body)
+        parser.finalize()
+    except FormParserError as error:
+        raise RequestError("invalid-request", "The body is not valid multipart/form-data.") from error
+    if not ended:
+        raise RequestError("invalid-request", "The multipart body is cut off: its closing boundary is missing.")
+    return [(name, b"".join(chunks)) for name, chunks in parts]

@@ -1,0 +1,125 @@
+"""A real service with the shipped bundles, and Debian's Chromium before it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+START_LIMIT_S = 30
+# Chromium looks for its maker's hosts at every start; a test needs none of it.
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def service_url() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/"
+    environment = {**os.environ, "HTNET_HOST": "127.0.0.1", "HTNET_PORT": str(port), "HTNET_AUDIT_URL": "sqlite://"}
+    service = subprocess.Popen([sys.executable, "-m", "service"], cwd=ROOT, env=environment)
+    try:
+        for _ in range(START_LIMIT_S * 10):
+            assert service.poll() is None, f"the service ended with {service.returncode}"
+            try:
+                urllib.request.urlopen(f"{url}readyz", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            pytest.fail(f"the service was not ready within {START_LIMIT_S} s")
+        yield url
+    finally:
+        service.terminate()
+        service.wait(20)
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files by what is wrong with them; `good` is scikit-image's public-domain photograph of an astronaut."""
+    folder = tmp_path_factory.mktemp("photographs")
+    astronaut = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
+    face = astronaut[:260, 90:350]
+    pictures = {
+        "good": astronaut,
+        "two": np.hstack([astronaut, astronaut]),
+        "none": np.full((400, 400, 3), 128, np.uint8),
+        "small": cv2.copyMakeBorder(cv2.resize(face, (70, 70)), 60, 60, 60, 60, cv2.BORDER_REPLICATE),
+    }
+    files = {}
+    for name, picture in pictures.items():
+        files[name] = folder / f"{name}.jpg"
+        assert cv2.imwrite(str(files[name]), picture)
+    for name, content in {
+        "empty": b"", "text": b"not a picture at all", "truncated": files["good"].read_bytes()[:3000],
+        "large": files["good"].read_bytes() + bytes(11_000_000),
+    }.items():  # fmt: skip
+        files[name] = folder / f"{name}.jpg"
+        files[name].write_bytes(content)
+    files["raised"] = folder / "raised.jpg"
+    assert cv2.imwrite(str(files["raised"]), lift_mouth_corners(astronaut))
+    return files
+
+
+def lift_mouth_corners(picture: np.ndarray) -> np.ndarray:
+    """The astronaut with both corners of the mouth moved up and out by a few pixels: a small smile."""
+    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+    for x, y, outwards in ((203, 152, -1.0), (249, 148, 1.0)):
+        weight = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 11.0**2))
+        columns, rows = columns - outwards * 2.0 * weight, rows + 3.0 * weight
+    return cv2.remap(picture, columns, rows, cv2.INTER_CUBIC)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium whose camera shows the astronaut."""
+    film = tmp_path_factory.mktemp("camera") / "astronaut.mjpeg"
+    frame = cv2.copyMakeBorder(
+        cv2.cvtColor(skimage.data.astronaut()[:384], cv2.COLOR_RGB2BGR), 0, 0, 0, 0, cv2.BORDER_REPLICATE
+    )
+    film.write_bytes(cv2.imencode(".jpg", frame)[1].tobytes() * 2)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=[
+                *QUIET,
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                f"--use-file-for-fake-video-capture={film}",
+            ],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, service_url: str) -> Iterator[Page]:
+    """The page, loaded; a script error or a request to anywhere else fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    page.on("request", lambda request: faults.append(request.url)
+            if not request.url.startswith((service_url, "blob:", "data:")) else None)  # fmt: skip
+    page.goto(service_url)
+    page.wait_for_selector("html[data-ready]")
+    yield page
+    context.close()
+    assert faults == []

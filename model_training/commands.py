@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command("predict")(predict_command)
     app.command("visualize")(visualize_command)
     app.command("throughput")(throughput_command)
+    app.command("demo")(demo_command)
 
 
 def cache_command(
@@ -207,4 +208,23 @@ def throughput_command(
     for line in measure_throughput(
         out, sizes=tuple(sizes or ("tiny", "small", "base")), steps=steps, table=table, jobs=jobs, device=device
     ):
+        typer.echo(line)
+
+
+def demo_command(
+    out: Annotated[Path, typer.Option(help="Folder for everything; it must not exist yet.")] = Path("runs/demo"),
+    config: Annotated[Path | None, typer.Option(help="Configuration; configs/demo.toml otherwise.")] = None,
+    small: Annotated[bool, typer.Option("--small", help="A minute's worth, to see that every step works.")] = False,
+    jobs: Annotated[int, typer.Option(help="Processes for simulating and caching.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of the patients, the split and the training.")] = 0,
+) -> None:
+    """The whole way once on simulated patients; succeeds only if the service answers exactly as `predict` does.
+
+    Example: `python -m model_training demo --out runs/demo`
+    """
+    from model_training.demo import FULL, SMALL, default_config, describe, run_demo
+
+    size = SMALL if small else FULL
+    summary = run_demo(out, config=config or default_config(), size=size, jobs=jobs, seed=seed, say=typer.echo)
+    for line in describe(summary):
         typer.echo(line)

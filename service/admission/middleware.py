@@ -1,0 +1,192 @@
+"""Let a request in, or refuse it within milliseconds.
+
+For the analysing routes: refuse at once if the queue is full, before any of the body is read; read the body within its
+limits; wait a short time for a place; run within the time limit. Other routes only get the limit on the body's size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.admission.body import BodyTooLarge, BodyTooSlow, BufferedBody, ClientGone, read_body
+from service.admission.gate import Gate, GateFull, WaitedTooLong
+from service.observability.metrics import Metrics, Rejection
+from service.problems import send_problem
+
+_BODYLESS_LIMIT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """Limits of a request. ``body_bytes`` maps the analysing routes to the size of their largest body."""
+
+    body_bytes: Mapping[str, int]
+    body_timeout_s: float
+    request_timeout_s: float
+
+
+class AdmissionMiddleware:
+    """Bounded work: nothing waits without a limit and nothing is read without one."""
+
+    def __init__(self, app: ASGIApp, *, gate: Gate, limits: RequestLimits, metrics: Metrics) -> None:
+        self.app = app
+        self._gate = gate
+        self._limits = limits
+        self._metrics = metrics
+        # Retry once the queue had the time to empty itself, in whole seconds as the header wants it.
+        self._retry_after = (b"retry-after", str(max(1, math.ceil(gate.limits.queue_wait_s))).encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        max_bytes = self._limits.body_bytes.get(scope["path"]) if scope["method"] == "POST" else None
+        if max_bytes is None:
+            await self.app(scope, _limited(receive, _BODYLESS_LIMIT_BYTES), send)
+            return
+        if self._gate.is_full:
+            await self._refuse(scope, send, "queue-full", "All places are taken and the queue is full.")
+            return
+        if self._gate.uploads >= self._gate.limits.uploads_max:
+            await self._refuse(scope, send, "uploads-full", "Too many photographs are being uploaded.")
+            return
+        body = await self._read(scope, receive, send, max_bytes)
+        if body is None:
+            return
+        try:
+            await self._run_when_free(scope, send, body)
+        finally:
+            body.close()
+
+    async def _read(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> BufferedBody | None:
+        declared = Headers(scope=scope).get("content-length", "")
+        too_large = f"The request may have {max_bytes:,} bytes; send a smaller image."
+        if declared.isdecimal() and int(declared) > max_bytes:
+            await self._refuse(scope, send, "too-large", too_large, code="image-too-large")
+            return None
+        self._gate.uploads += 1
+        self._metrics.uploads.inc()
+        try:
+            data = await read_body(receive, max_bytes=max_bytes, timeout_s=self._limits.body_timeout_s)
+        except BodyTooLarge:
+            await self._refuse(scope, send, "too-large", too_large, code="image-too-large")
+            return None
+        except BodyTooSlow:
+            detail = f"The body was not complete after {self._limits.body_timeout_s:g} s."
+            await self._refuse(scope, send, "slow-body", detail, code="request-timeout", close=True)
+            return None
+        except ClientGone:
+            self._metrics.reject("disconnected")
+            return None
+        finally:
+            self._gate.uploads -= 1
+            self._metrics.uploads.dec()
+        return BufferedBody(data, receive)
+
+    async def _run_when_free(self, scope: Scope, send: Send, body: BufferedBody) -> None:
+        started = perf_counter()
+        # Waiting is a task of its own only if there is something to wait for: the common case stays cheap.
+        entering = asyncio.ensure_future(self._gate.enter())
+        self._metrics.queued.inc()
+        try:
+            await asyncio.wait({entering, body.watch()}, return_when=asyncio.FIRST_COMPLETED)
+            if not entering.done():
+                entering.cancel()
+                self._metrics.reject("disconnected")
+                return
+            entering.result()
+        except GateFull:
+            await self._refuse(scope, send, "queue-full", "All places are taken and the queue is full.")
+            return
+        except WaitedTooLong:
+            detail = f"No place came free within {self._gate.limits.queue_wait_s:g} s."
+            await self._refuse(scope, send, "queue-wait", detail)
+            return
+        except asyncio.CancelledError:
+            if not entering.cancel() and not entering.cancelled() and entering.exception() is None:
+                self._gate.leave()
+            raise
+        finally:
+            self._metrics.queued.dec()
+        self._metrics.queue_seconds.observe(perf_counter() - started)
+        await self._run(scope, send, body)
+
+    async def _run(self, scope: Scope, send: Send, body: BufferedBody) -> None:
+        answer = _Answer(send)
+        self._metrics.in_flight.inc()
+
+        async def work() -> None:
+            try:
+                await self.app(scope, body.receive, answer.send)
+            finally:
+                # Only here is the core free again, even if the client was told earlier that it took too long.
+                self._metrics.in_flight.dec()
+                self._gate.leave()
+
+        task = asyncio.ensure_future(work())
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._limits.request_timeout_s)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if done:
+            task.result()
+            return
+        task.add_done_callback(_forget_result)
+        if not answer.started:
+            answer.muted = True
+            detail = f"The analysis did not end within {self._limits.request_timeout_s:g} s."
+            await self._refuse(scope, send, "time-limit", detail)
+
+    async def _refuse(
+        self, scope: Scope, send: Send, reason: Rejection, detail: str, *, code: str = "overloaded", close: bool = False
+    ) -> None:
+        self._metrics.reject(reason)
+        headers = [self._retry_after] if code == "overloaded" else []
+        if close:
+            headers.append((b"connection", b"close"))
+        await send_problem(scope, send, code, detail, headers=headers, reason=reason)
+
+
+class _Answer:
+    """ASGI ``send`` that can be shut when the client already got another answer."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+        self.muted = False
+
+    async def send(self, message: Message) -> None:
+        if self.muted:
+            return
+        self.started = True
+        await self._send(message)
+
+
+def _limited(receive: Receive, max_bytes: int) -> Receive:
+    """``receive`` for routes that need no body: what is beyond the limit is thrown away unread by the application."""
+    seen = 0
+
+    async def receive_limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > max_bytes:
+            return {"type": "http.disconnect"}
+        return message
+
+    return receive_limited
+
+
+def _forget_result(task: asyncio.Future[None]) -> None:
+    # The client has had its answer; reading the exception keeps asyncio from warning about it.
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,128 @@
+"""Puts what surrounds the analysis together: the middlewares in their order, audit, keys, metrics, spans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from service.admission.gate import Gate, GateLimits
+from service.admission.middleware import AdmissionMiddleware, RequestLimits
+from service.audit.store import AuditStore
+from service.observability.metrics import Metrics
+from service.observability.middleware import ObservabilityMiddleware
+from service.observability.tracing import SpanSink
+from service.operation_settings import OperationSettings
+from service.security.api_keys import KeyRing
+from service.security.middleware import KeyMiddleware, SecurityHeadersMiddleware
+from service.security.rate_limit import RateLimiter
+
+
+@dataclass(slots=True)
+class Drain:
+    """Set when the service was told to stop: from then on it is not ready."""
+
+    started: bool = False
+
+    def start(self) -> None:
+        """Be not ready from now on."""
+        self.started = True
+
+
+@dataclass(slots=True)
+class Operations:
+    """What one worker needs around its analyses. ``audit`` is None if it was switched off."""
+
+    metrics: Metrics
+    gate: Gate
+    limits: RequestLimits
+    keys: KeyRing | None
+    rate: RateLimiter | None
+    audit: AuditStore | None
+    spans: SpanSink | None
+    drain: Drain = field(default_factory=Drain)
+
+    def close(self) -> None:
+        """Close the audit database and send the last spans."""
+        if self.audit is not None:
+            self.audit.close()
+        if self.spans is not None:
+            self.spans.close()
+
+
+def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, int]) -> Operations:
+    """Make everything from the settings; ``body_bytes`` maps each analysing route to its largest body.
+
+    Raises KeyFileError and AuditUnavailable: a service without its keys or its audit does not start.
+    """
+    metrics = Metrics()
+    keys = None
+    if settings.api_keys_file is not None:
+        keys = KeyRing(settings.api_keys_file, on_error=metrics.key_file_errors.inc)
+    rate = None
+    if settings.rate_limit_per_minute is not None:
+        # Buckets belong to a worker: each gets its share, so that together they never let more through.
+        rate = RateLimiter(
+            per_minute=settings.rate_limit_per_minute / settings.workers,
+            burst=max(1.0, settings.rate_limit_burst / settings.workers),
+        )
+    audit_url = settings.audit_url.get_secret_value()
+    return Operations(
+        metrics=metrics,
+        gate=Gate(
+            GateLimits(
+                running_max=settings.running_max,
+                queue_max=settings.queue_max,
+                queue_wait_s=settings.queue_wait_s,
+                uploads_max=settings.uploads_max,
+            )
+        ),
+        limits=RequestLimits(
+            body_bytes=body_bytes,
+            body_timeout_s=settings.body_timeout_s,
+            request_timeout_s=settings.request_timeout_s,
+        ),
+        keys=keys,
+        rate=rate,
+        audit=AuditStore(audit_url) if audit_url else None,
+        spans=(
+            SpanSink(endpoint=settings.otlp_endpoint, sample_ratio=settings.trace_sample_ratio)
+            if settings.otlp_endpoint is not None
+            else None
+        ),
+    )
+
+
+def add_middlewares(app: Starlette, operations: Operations, settings: OperationSettings) -> None:
+    """Wrap the app, outermost first: identity and telling, headers, CORS, keys and rate, admission."""
+    fixed_routes = [path for route in app.routes if "{" not in (path := getattr(route, "path", "{"))]
+    middlewares = [
+        Middleware(
+            ObservabilityMiddleware, metrics=operations.metrics, fixed_routes=fixed_routes, spans=operations.spans
+        ),
+        Middleware(SecurityHeadersMiddleware, tls=settings.tls_certificate is not None),
+    ]
+    if settings.cors_allow_origins:
+        middlewares.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(settings.cors_allow_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "x-api-key", "x-request-id", "traceparent"],
+                expose_headers=["x-request-id", "retry-after"],
+            )
+        )
+    middlewares += [
+        Middleware(
+            KeyMiddleware,
+            keys=operations.keys,
+            rate=operations.rate,
+            metrics=operations.metrics,
+            protect_metrics=settings.metrics_need_key,
+        ),
+        Middleware(AdmissionMiddleware, gate=operations.gate, limits=operations.limits, metrics=operations.metrics),
+    ]
+    app.user_middleware[:0] = middlewares

@@ -1,0 +1,1 @@
+"""The process: sockets, workers, start and stop."""

@@ -1,0 +1,127 @@
+"""Start and stop: on SIGTERM not ready at once, running requests finish, then the process ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from socket import socket
+from types import FrameType
+
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.server import Server
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+from service.server.protocol import guarded_protocol
+
+logger = logging.getLogger(__name__)
+
+
+class GuardedConfig(Config):
+    """uvicorn's configuration and our limits; pickled into each worker."""
+
+    drain_s: float = 0.0
+    head_timeout_s: float = 5.0
+    head_max_bytes: int = 32_768
+    connections_max: int = 512
+
+    def load(self) -> None:
+        """Load the app, in the worker, and take our protocol."""
+        super().load()
+        self.http_protocol_class = guarded_protocol(
+            head_timeout_s=self.head_timeout_s,
+            head_max_bytes=self.head_max_bytes,
+            connections_max=self.connections_max,
+        )
+
+
+class DrainingServer(Server):
+    """A worker whose readiness falls at the signal, while it still takes requests for ``drain_s``.
+
+    A load balancer needs that time to notice; closing the socket at once would cost requests on their way.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """First signal: not ready, and exit after the drain. Second signal: exit now."""
+        lifespan = getattr(self, "lifespan", None)
+        drain = lifespan.state.get("drain") if lifespan is not None else None
+        drain_s = getattr(self.config, "drain_s", 0.0)
+        if drain is None or drain.started or drain_s <= 0:
+            if drain is not None:
+                drain.start()
+            super().handle_exit(sig, frame)
+            return
+        drain.start()
+        timer = threading.Timer(drain_s, super().handle_exit, args=(sig, frame))
+        timer.daemon = True
+        timer.start()
+
+
+class GuardedProcess(Process):
+    """A worker process with our server, which does not outlive its supervisor."""
+
+    def target(self, sockets: list[socket] | None = None) -> None:
+        """Run in the worker."""
+        supervisor = os.getppid()
+        threading.Thread(target=_end_with_supervisor, args=(supervisor,), daemon=True).start()
+        super().target(sockets)
+
+    @property
+    def server(self) -> Server:
+        """Our server instead of uvicorn's."""
+        if self._server is None:
+            self._server = DrainingServer(config=self.config)
+        return self._server
+
+
+class Supervisor(Multiprocess):
+    """Keeps the wanted number of workers alive: one that died or hangs is replaced."""
+
+    failed = False
+
+    def init_processes(self) -> None:
+        """Start the first workers."""
+        for _ in range(self.processes_num):
+            self.processes.append(self._start())
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace every worker that died or does not answer; stop if a worker cannot even start."""
+        for index, process in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                logger.error("worker %s could not start: stopping", process.pid)
+                self.failed = True
+                self.should_exit.set()
+                return
+            logger.warning("worker died and is replaced", extra={"worker_pid": process.pid})
+            self.processes[index] = self._start()
+
+    # The number of workers is a setting and keys reload by themselves: these signals would start unguarded workers.
+    def handle_hup(self) -> None:
+        """Nothing."""
+
+    def handle_ttin(self) -> None:
+        """Nothing."""
+
+    def handle_ttou(self) -> None:
+        """Nothing."""
+
+    def _start(self) -> GuardedProcess:
+        process = GuardedProcess(self.config, self.sockets)
+        process.start()
+        return process
+
+
+def _end_with_supervisor(supervisor: int) -> None:
+    # A supervisor that was killed cannot tell its workers; they would keep the port.
+    stopped = threading.Event()
+    while not stopped.wait(1.0):
+        if os.getppid() != supervisor:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return

@@ -76,8 +76,8 @@ class Grader:
         answer."""
         rgb = decode_image(data, limits=self.limits).rgb
         face = choose_face(self.landmarker.detect(rgb), policy=self.faces)
-        warnings = check_quality(measure_quality(rgb, face), QualityLimits())
         made = palsy_input(rgb, face, self.spec)
+        warnings = check_quality(measure_quality(rgb, face, aligned=made.aligned), QualityLimits())
         outputs = self.run({name: values[None] for name, values in made.tensors.items()})
         reading = decode(outputs["grade_logits"], outputs["side_logits"], calibration=self.calibration)[0]
         return Answer(rgb, made, reading, {name: values[0] for name, values in outputs.items()}, tuple(warnings))

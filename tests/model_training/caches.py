@@ -10,13 +10,20 @@ import numpy as np
 import pandas as pd
 
 from model_training.cache import CACHE_FORMAT
+from service.preprocessing.palsy_input import PalsyInputSpec
 
-FINGERPRINT = "0123456789abcdef" * 4
+SPEC = PalsyInputSpec()
 GRADES = ("I", "II", "III", "IV", "V", "VI")
 
 
 def write_cache(
-    folder: Path, *, people: int = 12, images: int = 4, classes: int = 6, seed: int = 0, fingerprint: str = FINGERPRINT
+    folder: Path,
+    *,
+    people: int = 12,
+    images: int = 4,
+    classes: int = 6,
+    seed: int = 0,
+    fingerprint: str = SPEC.fingerprint(),
 ) -> Path:
     """people x images samples; a third of the people validates, the rest trains. Every class occurs in training."""
     rng = np.random.default_rng(seed)
@@ -46,7 +53,7 @@ def write_cache(
         np.save(folder / f"{name}.npy", values)
     frame.to_parquet(folder / "samples.parquet")
     description = {
-        "format": CACHE_FORMAT, "kind": "palsy", "fingerprint": fingerprint, "spec": {}, "table_key": "", "rows": count, "found": count,
+        "format": CACHE_FORMAT, "kind": "palsy", "fingerprint": fingerprint, "spec": SPEC.to_dict(), "table_key": "", "rows": count, "found": count,
         "not_found": {}, "arrays": {name: {"shape": list(v.shape), "dtype": str(v.dtype)} for name, v in arrays.items()},
     }  # fmt: skip
     (folder / "cache.json").write_text(json.dumps(description), encoding="utf-8")

@@ -6,7 +6,8 @@ import numpy as np
 
 from model_training.simulator.head import SKIN, Head
 
-# Places on the mean face in metres (model frame); a place off the midline stands for the left one and, mirrored, the right.
+# Places on the mean face in metres (model frame); a place off the midline stands for the left one and, mirrored,
+# the right.
 SIDED_POINTS: dict[str, tuple[float, float, float]] = {
     "commissure": (0.032, -0.017, -0.071),
     "inner_canthus": (0.017, -0.010, -0.002),

@@ -1,12 +1,14 @@
-"""The true asymmetry map: how far each visible point lies from the mirror image of its partner on the other half of the face.
+"""The true asymmetry map: how far each visible point lies from the mirror image of its partner on the other half
+of the face.
 
 Definition. For vertex i with mirror partner m(i), both in the head's own frame (head pose removed),
 
     asymmetry(i) = | p(i) - M p(m(i)) | / d,
 
-M the reflection in the midsagittal plane x = 0 and d the distance between the eyeball centres ("inter-ocular units"; 1 is about
-62 mm). It is the total visible asymmetry: a person's natural asymmetry counts, because it is seen too. The opening of an eye
-takes the mean of its two lid margins, teeth and tongue that of the lips, so that the map has no holes where skin moved away.
+M the reflection in the midsagittal plane x = 0 and d the distance between the eyeball centres ("inter-ocular
+units"; 1 is about 62 mm). It is the total visible asymmetry: a person's natural asymmetry counts, because it is
+seen too. The opening of an eye takes the mean of its two lid margins, teeth and tongue that of the lips, so that
+the map has no holes where skin moved away.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ NEAR_M, FAR_M = 0.05, 5.0
 class Camera:
     """Head pose and framing.
 
-    yaw_deg > 0: the patient turns to the own left; pitch_deg > 0: looks down; roll_deg > 0: the head tilts to the own right
-    (anticlockwise in the picture). distance_m: camera to head. half_frame_m: half the picture's side at that distance.
-    shift_m: (x, y) of the head's centre in the picture, right and up.
+    yaw_deg > 0: the patient turns to the own left; pitch_deg > 0: looks down; roll_deg > 0: the head tilts to the
+    own right (anticlockwise in the picture). distance_m: camera to head. half_frame_m: half the picture's side at
+    that distance. shift_m: (x, y) of the head's centre in the picture, right and up.
     """
 
     yaw_deg: float = 0.0
@@ -62,7 +62,8 @@ class Camera:
         return matrix
 
     def project(self, head: Head, vertices: np.ndarray, *, size_px: int) -> np.ndarray:
-        """(N, 3) model points of a face -> (N, 3) float32: x, y in pixels (y down), depth in metres before the camera."""
+        """(N, 3) model points of a face -> (N, 3) float32: x, y in pixels (y down), depth in metres before the
+        camera."""
         model_view = self.model_view(head, vertices)
         points = vertices @ model_view[:3, :3].T + model_view[:3, 3]
         depth = -points[:, 2]

@@ -40,7 +40,8 @@ DATASET_NAME = "simulated"
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """What to simulate. split: written to every row ('' leaves it to training); first_identity: number of the first person."""
+    """What to simulate. split: written to every row ('' leaves it to training); first_identity: number of the
+    first person."""
 
     identities: int
     images_per_identity: int
@@ -138,13 +139,15 @@ def simulate(
     config: SimulationConfig,
     *,
     processes: int = 1,
-    on_progress: Callable[[int], None] = lambda images: None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Path:
     """Write a data set -> path of its table. Persons that an earlier, interrupted run finished are kept.
 
     on_progress is called with the number of photographs that were added (or found finished).
-    Raises TrainingError when OUT holds a data set of other settings, Interrupted on Ctrl-C after the running persons are saved.
+    Raises TrainingError when OUT holds a data set of other settings, Interrupted on Ctrl-C after the running
+    persons are saved.
     """
+    on_progress = on_progress or _ignore
     if processes < 1:
         raise ValueError(f"processes must be at least 1, got {processes}")
     _prepare(out, config)
@@ -157,6 +160,10 @@ def simulate(
     else:
         _simulate_in_processes(out, config, open_persons, processes, on_progress)
     return _write_table(out, config)
+
+
+def _ignore(images: int) -> None:
+    del images
 
 
 def _prepare(out: Path, config: SimulationConfig) -> None:

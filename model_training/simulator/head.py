@@ -1,7 +1,8 @@
 """The baked head: a neutral mean face, identity shapes and face units split into the patient's left and right.
 
-Model frame: metres, origin between the eyeballs, +x the patient's left (image right in an unmirrored photograph), +z up,
--y the way the face looks. The midsagittal plane is x = 0. `bake_head.py` makes the data file; NOTICE names its CC0 sources.
+Model frame: metres, origin between the eyeballs, +x the patient's left (image right in an unmirrored photograph),
++z up, -y the way the face looks. The midsagittal plane is x = 0. `bake_head.py` makes the data file; NOTICE names
+its CC0 sources.
 """
 
 from __future__ import annotations
@@ -43,15 +44,17 @@ BROW_LEVEL_M = 0.748
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """All arrays of the baked head; N vertices, C render corners (a vertex is split where its texture splits), F triangles.
+    """All arrays of the baked head: N vertices, C render corners (a vertex splits where its texture does), F triangles.
 
     mean: (N, 3) neutral mean face.
     base: (N, 3) the undeformed base mesh, standing on the ground; exactly symmetric; used to paint by place.
     components: (K, 3 N) principal identity components, one standard deviation each.
-    shapes_up, shapes_down: (J, N, 3) local identity shapes for a positive and a negative weight; shape_names: their J names.
-    units: name -> (N, 3) displacement of a face unit at weight 1, e.g. "mouthSmileLeft", "browInnerUpRight", "jawOpen".
+    shapes_up, shapes_down: (J, N, 3) local identity shapes for a positive and a negative weight.
+    shape_names: J names of the local identity shapes.
+    units: name -> (N, 3) displacement of a face unit at weight 1, as "mouthSmileLeft", "browInnerUpRight", "jawOpen".
     corner_vertex: (C,) vertex of each corner; corner_uv: (C, 2); corner_material: (C,) one of SKIN .. HAIR.
     triangles: (F, 3) corner numbers.
+    eyeballs: side -> vertices of the eyeball.
     """
 
     mean: np.ndarray
@@ -162,7 +165,7 @@ class Head:
 
 
 def frontalis_unit(mean: np.ndarray, base: np.ndarray, vertex_material: np.ndarray) -> np.ndarray:
-    """(N, 3) lift of both brows by 7.5 mm: the shipped brow units lift only 2 to 4 mm, a clinical brow lift is 10 mm."""
+    """(N, 3) lift of both brows by 7.5 mm: the shipped brow units lift only 2 to 4 mm, a clinical lift is 10."""
     across, above = np.abs(mean[:, 0]), base[:, 2] - BROW_LEVEL_M
     # The lift fades fast towards the lid, slowly up the forehead, and stays on the front of the head.
     fade = np.where(above < 0, 0.0075, 0.020)
@@ -188,8 +191,8 @@ def split_units(units: dict[str, np.ndarray], mean: np.ndarray) -> dict[str, np.
 def symmetric_units(units: dict[str, np.ndarray], mirror_vertex: np.ndarray) -> dict[str, np.ndarray]:
     """Every unit becomes the mean of itself and its mirrored partner.
 
-    The sculpted units differ by up to 1.3 mm between the sides (mouthSmile): an asymmetry that every simulated person would
-    share, as large as a third of a grade.
+    The sculpted units differ by up to 1.3 mm between the sides (mouthSmile): an asymmetry that every simulated
+    person would share, as large as a third of a grade.
     """
     symmetric = {}
     for name, unit in units.items():

@@ -11,7 +11,8 @@ from model_training.simulator.head import Head
 # Shapes that push one side outwards without naming the side: they would make a false palsy.
 UNUSABLE_SHAPES = ("trans-out", "nipple", "head-angle", "ear-wing")
 
-# Standard deviation of a local shape's weight. Lids and lips are kept closer to the mean: large weights open closed lips.
+# Standard deviation of a local shape's weight. Lids and lips are kept closer to the mean: large weights open
+# closed lips.
 SHAPE_SPREAD = 0.27
 FINE_SHAPE_SPREAD = 0.17
 FINE_SHAPES = ("eye", "mouth")

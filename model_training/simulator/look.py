@@ -35,8 +35,8 @@ SHORT_HAIR_M = 9.0
 class Person:
     """What of the appearance stays the same in all photographs of a person. Colours are linear RGB.
 
-    tone: 0 (lightest) .. 1 (darkest). glasses: index of a frame or None. hair_length_m: where long hair ends in the base
-    mesh's height; SHORT_HAIR_M for none.
+    tone: 0 (lightest) .. 1 (darkest). glasses: index of a frame or None. hair_length_m: where long hair ends in
+    the base mesh's height; SHORT_HAIR_M for none.
     """
 
     tone: float
@@ -163,7 +163,8 @@ def sample_light(rng: np.random.Generator) -> Light:
 
 
 def creases_of(weights: dict[str, float], palsy: Palsy, *, wrinkles: float) -> Creases:
-    """Lines of the skin that follow from the movement: raised brows, smile, frown and closing; flat where tone is lost."""
+    """Lines of the skin that follow from the movement: raised brows, smile, frown and closing; flat where tone is
+    lost."""
 
     def amount(unit: str, side: str) -> float:
         return max(0.0, weights.get(unit + side, 0.0))

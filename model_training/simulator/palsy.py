@@ -1,8 +1,9 @@
-"""Severity of a facial palsy: region by region on one continuous scale, the grade that follows, the movement that is left.
+"""Severity of a facial palsy: region by region on one continuous scale, the grade that follows, the movement that
+is left.
 
-The scale runs from 0 to 5 in every region, and whole numbers are the rows of the House-Brackmann table: 0 is row I (normal),
-5 is row VI (no movement). The tables below read that table row by row (House & Brackmann 1985); they are this project's
-reading of the definitions, not clinical data.
+The scale runs from 0 to 5 in every region, and whole numbers are the rows of the House-Brackmann table: 0 is row I
+(normal), 5 is row VI (no movement). The tables below read that table row by row (House & Brackmann 1985); they are
+this project's reading of the definitions, not clinical data.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ MAX_SEVERITY = 5.0
 GRADES = ("I", "II", "III", "IV", "V", "VI")
 
 # Share of each region's movement that is left, at the severities 0 .. 5 (grades I .. VI).
-# Forehead: "moderate to good", "slight to moderate", then "none". Eye: "closes with minimum effort", "closes with effort",
-# then "incomplete", so that tight closure stays nearly whole up to III and gentle closure shows a slit. Mouth: "slight
-# asymmetry", "slightly weak with maximum effort", "asymmetric", "slight movement", "none"; the nose follows the mouth.
+# Forehead: "moderate to good", "slight to moderate", then "none". Eye: "closes with minimum effort", "closes with
+# effort", then "incomplete", so that tight closure stays nearly whole up to III and gentle closure shows a slit.
+# Mouth: "slight asymmetry", "slightly weak with maximum effort", "asymmetric", "slight movement", "none"; the nose
+# follows the mouth.
 MOVEMENT_LEFT: dict[str, tuple[float, ...]] = {
     "forehead": (1.0, 0.70, 0.35, 0.0, 0.0, 0.0),
     "eye": (1.0, 0.95, 0.85, 0.50, 0.22, 0.0),
@@ -68,9 +70,10 @@ class RegionalSeverity:
 def overall_severity(severity: RegionalSeverity) -> float:
     """One severity 0 .. 5 for the side: the weighted mean of the regions, held to the table's deciding splits.
 
-    - An eye that closes (with effort) and a forehead that moves exclude grade IV and worse; an eye that does not close and a
-      forehead that does not move exclude grade III and better.
-    - A face that is symmetric at rest excludes V and worse; one that has lost its tone in every region excludes IV and better.
+    - An eye that closes (with effort) and a forehead that moves exclude grade IV and worse; an eye that does not
+      close and a forehead that does not move exclude grade III and better.
+    - A face that is symmetric at rest excludes V and worse; one that has lost its tone in every region excludes IV
+      and better.
     - Any region that still moves excludes VI.
 
     Never falls when a region gets worse.
@@ -92,7 +95,8 @@ def overall_severity(severity: RegionalSeverity) -> float:
 
 
 def house_brackmann_grade(severity: RegionalSeverity) -> int:
-    """House-Brackmann grade 1 .. 6 of a side: the table's row nearest to its overall severity (a half counts upwards)."""
+    """House-Brackmann grade 1 .. 6 of a side: the table's row nearest to its overall severity (a half counts
+    upwards)."""
     return grade_of_severity(overall_severity(severity))
 
 

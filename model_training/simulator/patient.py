@@ -1,4 +1,5 @@
-"""What a patient's face does in one photograph: the palsy drawn for it, and the face-unit weights of the asked-for pose."""
+"""What a patient's face does in one photograph: the palsy drawn for it, and the face-unit weights of the asked-for
+pose."""
 
 from __future__ import annotations
 
@@ -110,7 +111,8 @@ def regional_severity(overall: float, rng: np.random.Generator) -> RegionalSever
 
 
 def sample_effort(rng: np.random.Generator) -> float:
-    """Effort as a share of full movement: clinical photographs are taken at maximum effort, a few patients hold back."""
+    """Effort as a share of full movement: clinical photographs are taken at maximum effort, a few patients hold
+    back."""
     return float(rng.uniform(0.55, 0.8) if rng.random() < WEAK_EFFORT_SHARE else rng.uniform(0.8, 1.12))
 
 

@@ -2,17 +2,17 @@
 
 The whole change is one map from the new picture to the old one, so every pixel is sampled once:
 
-- Brows and mouth corners move by smooth fields in the frame of the eyes (x along the eye line, unit: distance of the eye
-  centres), inverted by fixed-point iteration.
-- Lids are no part of those fields. The skin between brow and lid margin is stretched down over the eyeball, which stays in
-  place and is covered, as in life: nothing of the iris is squeezed. A lid that opens wider stretches the eye instead, since
-  what it would uncover is not in the photograph.
+- Brows and mouth corners move by smooth fields in the frame of the eyes (x along the eye line, unit: distance of
+  the eye centres), inverted by fixed-point iteration.
+- Lids are no part of those fields. The skin between brow and lid margin is stretched down over the eyeball, which
+  stays in place and is covered, as in life: nothing of the iris is squeezed. A lid that opens wider stretches the
+  eye instead, since what it would uncover is not in the photograph.
 
-Where it is weak. Start from a neutral, roughly frontal photograph with open eyes and a closed mouth: a smile that is already
-there cannot be taken away, teeth cannot be added. Closed lids lack the shading of their own curve and the lashes of a closed
-eye. Lines of the skin (forehead, nasolabial fold) neither appear nor vanish. There is no Bell's phenomenon and no synkinesis.
-Displacements are in the picture's plane, so beyond some 15 degrees of yaw they run along the wrong direction of the face. Hair
-or glasses over the brow or the lid move with the skin.
+Where it is weak. Start from a neutral, roughly frontal photograph with open eyes and a closed mouth: a smile that
+is already there cannot be taken away, teeth cannot be added. Closed lids lack the shading of their own curve and
+the lashes of a closed eye. Lines of the skin (forehead, nasolabial fold) neither appear nor vanish. There is no
+Bell's phenomenon and no synkinesis. Displacements are in the picture's plane, so beyond some 15 degrees of yaw
+they run along the wrong direction of the face. Hair or glasses over the brow or the lid move with the skin.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ INVERSION_STEPS = 6
 
 @dataclass(frozen=True)
 class EyeFrame:
-    """Similarity frame of the eye line: origin between the eye centres, x towards the patient's left, unit their distance."""
+    """Similarity frame of the eye line: origin between the eye centres, x towards the patient's left, unit their
+    distance."""
 
     origin: np.ndarray
     x_axis: np.ndarray
@@ -83,8 +84,8 @@ def warp_photograph(
 ) -> np.ndarray:
     """Put a pose with a palsy on a photograph -> (H, W, 3) uint8.
 
-    rgb: (H, W, 3) uint8; face: the landmarks found in it; pose: one of PHOTO_POSES; side: the affected side of the patient,
-    'left' or 'right' (of no effect at severity 0). ValueError for another pose, side or picture size.
+    rgb: (H, W, 3) uint8; face: the landmarks found in it; pose: one of PHOTO_POSES; side: the affected side of the
+    patient, 'left' or 'right' (of no effect at severity 0). ValueError for another pose, side or picture size.
     """
     if pose not in PHOTO_POSES:
         raise ValueError(f"pose must be one of {', '.join(PHOTO_POSES)}, got {pose!r}")

@@ -22,8 +22,8 @@ JPEG_QUALITY = 94
 def warp_photograph_set(photo: Path, out: Path, *, poses: tuple[str, ...] = PHOTO_POSES) -> Path:
     """Write OUT/images/*.jpg and OUT/samples.parquet -> path of the table.
 
-    Severity 0 is written once for each pose (side none), the others for both sides. The warped pictures keep the size of the
-    photograph. Raises TrainingError when the file cannot be read or does not show exactly one face.
+    Severity 0 is written once for each pose (side none), the others for both sides. The warped pictures keep the
+    size of the photograph. Raises TrainingError when the file cannot be read or does not show exactly one face.
     """
     if not photo.is_file():
         raise TrainingError(f"{photo}: no such photograph")

@@ -1,6 +1,7 @@
 """Rendering on the CPU: OpenGL through a surfaceless EGL context (Mesa's llvmpipe where there is no graphics card).
 
-Order of the passes: the shadow map from the light, the opaque surfaces, then lashes and lenses, which let light through.
+Order of the passes: the shadow map from the light, the opaque surfaces, then lashes and lenses, which let light
+through.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Renderer:
             self.context = moderngl.create_standalone_context(backend="egl")
         except Exception as error:
             raise RuntimeError(
-                f"no OpenGL context could be made through EGL ({error}); on Debian install libegl1, libgl1 and libgl1-mesa-dri"
+                f"no OpenGL context could be made through EGL ({error}); "
+                "on Debian install libegl1, libgl1 and libgl1-mesa-dri"
             ) from error
         self.head = head
         self.size_px = size_px
@@ -141,7 +143,8 @@ class Renderer:
         self._shadow_map.use(3)
         self._picture.use()
         context.clear(0, 0, 0, 0)
-        # The skin is drawn last of the opaque surfaces, without its back: it is the dearest, and what it hides is cheap.
+        # The skin is drawn last of the opaque surfaces, without its back: it is the dearest, and what it hides is
+        # cheap.
         self._eyes.render()
         self._mouth.render()
         if look.person.hair_length_m < SHORT_HAIR_M:

@@ -81,8 +81,11 @@ def sample_shot(
     palsy: Palsy | None = None,
     camera: Camera | None = None,
 ) -> Shot:
-    """Draw a photograph of a person. What is given is not drawn. Every photograph is a visit of its own: side and severity
-    are drawn anew for each, so that a model cannot learn them from the person."""
+    """Draw a photograph of a person; what is given is not drawn.
+
+    Every photograph is a visit of its own: side and severity are drawn anew for each, so that a model cannot learn
+    them from the person.
+    """
     pose = pose or POSES[list(POSES)[rng.integers(len(POSES))]]
     palsy = palsy if palsy is not None else sample_palsy(rng)
     effort = sample_effort(rng)
@@ -107,7 +110,8 @@ def sample_shot(
 
 
 def photograph(renderer: Renderer, shot: Shot, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Render -> (size, size, 3) uint8 RGB as the camera sees it, and the true asymmetry map (float32, inter-ocular units)."""
+    """Render -> (size, size, 3) uint8 RGB as the camera sees it, and the true asymmetry map (float32, inter-ocular
+    units)."""
     background = sample_background(rng, renderer.size_px)
     picture = renderer.render(shot.vertices, shot.look, shot.camera, background)
     return expose(picture, rng), render_asymmetry(renderer, shot.vertices, shot.camera)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from model_training.simulator.head import Head
+from model_training.simulator.renderer import Renderer
+from service.preprocessing.landmarks import FaceLandmarker
+
+
+@pytest.fixture(scope="session")
+def head() -> Head:
+    return Head.load()
+
+
+@pytest.fixture(scope="session")
+def renderer(head: Head) -> Iterator[Renderer]:
+    with Renderer(head, size_px=256) as renderer:
+        yield renderer
+
+
+@pytest.fixture(scope="session")
+def landmarker() -> Iterator[FaceLandmarker]:
+    with FaceLandmarker() as landmarker:
+        yield landmarker

@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from service.admission.gate import Gate, GateLimits
 from service.admission.middleware import AdmissionMiddleware, RequestLimits
+from service.audit.prepare import prepare_database
 from service.audit.store import AuditStore
 from service.observability.metrics import Metrics
 from service.observability.middleware import ObservabilityMiddleware
@@ -70,6 +71,8 @@ def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, in
             burst=max(1.0, settings.rate_limit_burst / settings.workers),
         )
     audit_url = settings.audit_url.get_secret_value()
+    if audit_url:
+        prepare_database(audit_url)
     return Operations(
         metrics=metrics,
         gate=Gate(

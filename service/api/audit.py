@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from service.api.errors import problem_responses
+from service.api.state import CurrentWorker
 from service.audit.csv_export import as_dict, csv_lines
 from service.audit.store import AuditQuery, AuditStore, AuditUnavailable
 
@@ -69,15 +71,19 @@ class AuditParameters(AuditFilter):
     format: Literal["json", "csv"] = "json"
 
 
-def audit_store(request: Request) -> AuditStore:
+def audit_store(worker: CurrentWorker) -> AuditStore:
     """The store. Raises AuditUnavailable if audit is switched off."""
-    store: AuditStore | None = request.state.operations.audit
-    if store is None:
+    if not isinstance(worker.audit, AuditStore):
         raise AuditUnavailable("audit is switched off (HTNET_AUDIT_URL is empty)")
-    return store
+    return worker.audit
 
 
-@router.get("/v1/audit", response_model=AuditPage)
+@router.get(
+    "/v1/audit",
+    response_model=AuditPage,
+    summary="Audit records (admin key)",
+    responses=problem_responses("unauthorized", "forbidden", "invalid-parameters", "rate-limited", "audit-unavailable"),
+)
 def read_audit(
     parameters: Annotated[AuditParameters, Query()], store: Annotated[AuditStore, Depends(audit_store)]
 ) -> AuditPage | StreamingResponse:

@@ -10,6 +10,7 @@ import tempfile
 from pydantic import ValidationError
 
 from service.audit.prepare import prepare_database
+from service.config import Settings
 from service.observability.json_logging import configure_logging
 from service.observability.metrics import MULTIPROCESS_DIRECTORY
 from service.operation_settings import OperationSettings
@@ -23,10 +24,10 @@ _QUIET_ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1", "ORT_TELEMETRY_DISABLED": "1
 STARTUP_FAILED = 3
 
 
-def load_settings() -> OperationSettings:
+def load_settings() -> Settings:
     """The settings; ends the process with one line per fault if they are not valid."""
     try:
-        return OperationSettings()
+        return Settings()
     except ValidationError as error:
         for fault in error.errors():
             name = "".join(f"HTNET_{part}".upper() + ": " for part in fault["loc"])

@@ -1,0 +1,176 @@
+"""Admission as a client sees it: an ASGI app that counts what reaches it, and bodies that misbehave."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from service.admission.gate import Gate, GateLimits
+from service.admission.middleware import AdmissionMiddleware, RequestLimits
+from service.observability.metrics import Metrics
+
+LIMIT = 1000
+
+
+class SlowApp:
+    """Answers with the number of bytes that came, once it is let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.served = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await Request(scope, receive).body()
+        await self.go.wait()
+        self.served += 1
+        await PlainTextResponse(str(len(body)))(scope, receive, send)
+
+
+class Client:
+    """One request: ``chunks`` are sent, then the connection stays open until ``hang_up``."""
+
+    def __init__(self, chunks: Iterable[bytes], *, content_length: int | None = None, stalls: bool = False) -> None:
+        self.left = list(chunks)
+        self.stalls = stalls
+        self.gone = asyncio.Event()
+        self.sent: list[Message] = []
+        self.received_pieces = 0
+        headers = [] if content_length is None else [(b"content-length", str(content_length).encode())]
+        self.scope: dict[str, Any] = {
+            "type": "http", "method": "POST", "path": "/v1/palsy/grade", "headers": headers, "state": {},
+        }  # fmt: skip
+
+    async def receive(self) -> Message:
+        if self.left:
+            self.received_pieces += 1
+            piece = self.left.pop(0)
+            return {"type": "http.request", "body": piece, "more_body": bool(self.left) or self.stalls}
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    @property
+    def status(self) -> int | None:
+        return self.sent[0]["status"] if self.sent else None
+
+    @property
+    def code(self) -> str:
+        return json.loads(self.sent[1]["body"])["code"]
+
+
+def build(app: Any, **limits: float) -> tuple[AdmissionMiddleware, Gate]:
+    gate = Gate(
+        GateLimits(
+            running_max=1, queue_max=int(limits.get("queue_max", 1)), queue_wait_s=limits.get("queue_wait_s", 5.0),
+            uploads_max=int(limits.get("uploads_max", 3)),
+        )
+    )  # fmt: skip
+    request_limits = RequestLimits(
+        body_bytes={"/v1/palsy/grade": LIMIT}, body_timeout_s=limits.get("body_timeout_s", 5.0),
+        request_timeout_s=limits.get("request_timeout_s", 5.0),
+    )  # fmt: skip
+    return AdmissionMiddleware(app, gate=gate, limits=request_limits, metrics=Metrics()), gate
+
+
+async def test_full_service_refuses_without_reading_the_body() -> None:
+    app = SlowApp()
+    admission, gate = build(app)
+    clients = [Client([b"x" * 10]) for _ in range(3)]
+    tasks = []
+    for client in clients:
+        tasks.append(asyncio.create_task(admission(client.scope, client.receive, client.send)))
+        await asyncio.sleep(0.01)
+    assert clients[2].status == 503
+    assert clients[2].code == "overloaded"
+    assert dict(clients[2].sent[0]["headers"])[b"retry-after"] == b"5"
+    assert clients[2].received_pieces == 0
+    app.go.set()
+    await asyncio.gather(*tasks)
+    assert [client.status for client in clients[:2]] == [200, 200]
+    assert (gate.running, gate.queued, gate.uploads) == (0, 0, 0)
+
+
+async def test_hang_up_in_the_queue_frees_the_place() -> None:
+    app = SlowApp()
+    admission, gate = build(app)
+    first, second = Client([b"a"]), Client([b"b"])
+    running = asyncio.create_task(admission(first.scope, first.receive, first.send))
+    await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(admission(second.scope, second.receive, second.send))
+    await asyncio.sleep(0.01)
+    assert gate.queued == 1
+    second.gone.set()
+    await asyncio.wait_for(waiting, 1)
+    assert gate.queued == 0
+    app.go.set()
+    await running
+    assert app.served == 1
+    assert gate.running == 0
+
+
+async def test_waiting_too_long_is_refused() -> None:
+    app = SlowApp()
+    admission, gate = build(app, queue_wait_s=0.03)
+    first, second = Client([b"a"]), Client([b"b"])
+    running = asyncio.create_task(admission(first.scope, first.receive, first.send))
+    await asyncio.sleep(0.01)
+    await admission(second.scope, second.receive, second.send)
+    assert (second.status, second.code) == (503, "overloaded")
+    app.go.set()
+    await running
+    assert gate.running == 0
+
+
+async def test_declared_size_is_refused_before_reading() -> None:
+    admission, _ = build(SlowApp())
+    client = Client([b"x"], content_length=LIMIT + 1)
+    await admission(client.scope, client.receive, client.send)
+    assert (client.status, client.code, client.received_pieces) == (413, "image-too-large", 0)
+
+
+async def test_lying_content_length_meets_the_same_limit() -> None:
+    admission, gate = build(SlowApp())
+    client = Client([b"x" * 600] * 10, content_length=10)
+    await admission(client.scope, client.receive, client.send)
+    assert (client.status, client.code) == (413, "image-too-large")
+    assert client.received_pieces == 2
+    assert gate.uploads == 0
+
+
+async def test_slow_body_is_cut() -> None:
+    admission, gate = build(SlowApp(), body_timeout_s=0.03)
+    client = Client([b"x"], stalls=True)
+    await admission(client.scope, client.receive, client.send)
+    assert (client.status, client.code) == (408, "request-timeout")
+    assert gate.uploads == 0
+
+
+async def test_uploads_are_bounded() -> None:
+    admission, gate = build(SlowApp(), uploads_max=1)
+    slow, next_one = Client([b"x"], stalls=True), Client([b"y"])
+    reading = asyncio.create_task(admission(slow.scope, slow.receive, slow.send))
+    await asyncio.sleep(0.01)
+    await admission(next_one.scope, next_one.receive, next_one.send)
+    assert (next_one.status, next_one.code) == (503, "overloaded")
+    slow.gone.set()
+    await reading
+    assert gate.uploads == 0
+
+
+async def test_time_limit_answers_but_the_place_stays_taken_until_the_work_ends() -> None:
+    app = SlowApp()
+    admission, gate = build(app, request_timeout_s=0.03)
+    client = Client([b"x"])
+    await admission(client.scope, client.receive, client.send)
+    assert (client.status, client.code) == (503, "overloaded")
+    assert gate.running == 1
+    app.go.set()
+    await asyncio.sleep(0.01)
+    assert gate.running == 0
+    assert len(client.sent) == 2

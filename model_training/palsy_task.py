@@ -28,7 +28,9 @@ from service.preprocessing.palsy_decoding import SIDES, PalsyCalibration, decode
 NETWORKS: Mapping[str, type[nn.Module]] = {"HTNetEnhanced": HTNetEnhanced, "HTNet": HTNetGrader}
 # The simulator's and the palsy literature's severity scale: 0 = grade I, 5 = grade VI.
 SEVERITY_SPAN = 5.0
-COLLECTED = ("grade_logits", "side_logits", "regional_asymmetry")
+COLLECTED = ("grade_logits", "side_logits", "regional_asymmetry", "ood_score")
+# Share of the validation photographs whose unlikeness the service mentions as a warning.
+WARNED_SHARE = 0.01
 
 
 def build_network(model: Mapping[str, Any], *, source: str = "[model]") -> nn.Module:
@@ -149,12 +151,22 @@ class PalsyTask:
         return {**figures, "score": kappa - 0.25 * mae}
 
     def calibrate(self, frame: pd.DataFrame, outputs: Outputs) -> dict[str, Any]:
-        return fit_palsy_calibration(
+        """PalsyCalibration's keys; and `thresholds` for the manifest where the network says how unlike its training
+        faces a face is.
+
+        Nothing is refused on that score unless someone decides so: it is a warning above what 99 % of the validation
+        photographs show.
+        """
+        fitted: dict[str, Any] = fit_palsy_calibration(
             grade_logits=outputs["grade_logits"],
             labels=frame["label"].to_numpy() - 1,
             side_logits=outputs["side_logits"],
             sides=side_index(frame),
         ).as_dict()
+        if "ood_score" in outputs:
+            limit = float(np.quantile(outputs["ood_score"], 1 - WARNED_SHARE))
+            fitted["thresholds"] = {"out_of_distribution": {"warn_above": limit, "refuse_above": None}}
+        return fitted
 
 
 def uses_landmarks(model: nn.Module) -> bool:

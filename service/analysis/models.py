@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from service.analysis.microexpression import MicroexpressionAnalyzer
 from service.analysis.palsy import PalsyAnalyzer
 from service.analysis.photographs import PhotographReader
 from service.inference.bundle import MANIFEST_FILE, Bundle, load_bundle
@@ -16,7 +17,7 @@ from service.inference.session import Provider, Session, open_session
 
 # Makes the analyzer of a task from (bundle, session, reader, overlay_max_side_px=...).
 AnalyzerFactory = Callable[..., Any]
-ANALYZERS: Mapping[Task, AnalyzerFactory] = {"palsy": PalsyAnalyzer}
+ANALYZERS: Mapping[Task, AnalyzerFactory] = {"palsy": PalsyAnalyzer, "microexpression": MicroexpressionAnalyzer}
 
 
 @dataclass(frozen=True, eq=False)

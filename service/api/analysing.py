@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TypeVar
 
 from fastapi import Request
 
+from service.analysis.models import LoadedModel
 from service.api.state import Worker
-from service.inference.manifest import Task
+from service.audit.entry import AuditEntry, hash_image
+from service.audit.store import AuditUnavailable
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.quality import Quality
 
@@ -33,24 +35,41 @@ class Summary:
 async def analyse(
     request: Request,
     worker: Worker,
-    task: Task,
+    model: LoadedModel,
+    images: Sequence[bytes],
     work: Callable[[], ResultT],
     *,
     summarise: Callable[[ResultT], Summary],
 ) -> ResultT:
-    """Run `work` in one of the worker's analysis threads. Its exceptions pass through, refusals are counted.
+    """Run `work` in one of the worker's analysis threads; count and record its answer or its refusal.
 
+    The record is written before this returns: an answer without its record never leaves. images: in the order of the
+    form's fields. The exceptions of `work` pass through; AuditUnavailable if the record cannot be written.
     How many get here at the same time is decided before, by the admission middleware.
     """
+    record = _Recorder(request, worker, model, images)
+
+    def run() -> tuple[ResultT, Summary]:
+        try:
+            result = work()
+        except PreprocessingError as refusal:
+            record.write(refusal=refusal.code)
+            raise
+        summary = summarise(result)
+        record.write(label=summary.label, probabilities=dict(summary.probabilities))
+        return result, summary
+
     context = contextvars.copy_context()
     try:
-        result = await asyncio.get_running_loop().run_in_executor(worker.executor, partial(context.run, work))
+        result, summary = await asyncio.get_running_loop().run_in_executor(worker.executor, partial(context.run, run))
     except PreprocessingError as refusal:
-        worker.metrics.observe_refusal(task=task, reason=refusal.code)
+        worker.metrics.observe_refusal(task=model.task, reason=refusal.code)
         raise
-    summary = summarise(result)
+    except AuditUnavailable:
+        worker.metrics.audit_failures.inc()
+        raise
     worker.metrics.observe_answer(
-        task=task,
+        task=model.task,
         label=summary.label,
         probability=summary.probability,
         timings_ms=summary.timings_ms,
@@ -58,3 +77,38 @@ async def analyse(
     )
     request.state.stages_ms = dict(summary.timings_ms)
     return result
+
+
+class _Recorder:
+    """Writes one request's audit record; does nothing where the audit is switched off."""
+
+    def __init__(self, request: Request, worker: Worker, model: LoadedModel, images: Sequence[bytes]) -> None:
+        self._audit = worker.audit
+        self._request = request
+        self._model = model
+        self._images = images
+
+    def write(
+        self,
+        *,
+        label: str | None = None,
+        probabilities: dict[str, float] | None = None,
+        refusal: str | None = None,
+    ) -> None:
+        if self._audit is None:
+            return
+        manifest = self._model.bundle.manifest
+        self._audit.write(
+            AuditEntry(
+                request_id=self._request.state.request_id,
+                key_id=self._request.state.request_context.key_id,
+                task=self._model.task,
+                model_name=manifest.name,
+                model_version=manifest.version,
+                model_sha256=self._model.sha256,
+                image_sha256=tuple(hash_image(image) for image in self._images),
+                label=label,
+                probabilities=probabilities,
+                refusal=refusal,
+            )
+        )

@@ -4,7 +4,6 @@ too.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from service.audit.store import AuditUnavailable
 from service.preprocessing.errors import PreprocessingError
 from service.problems import MEDIA_TYPE, PROBLEMS, render_problem
-
-logger = logging.getLogger(__name__)
 
 _CODE_OF_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "image-too-large", 415: "unsupported-media-type"}
 PROBLEM_SCHEMA = "Problem"
@@ -49,6 +47,14 @@ def install_error_handlers(app: FastAPI) -> None:
         assert isinstance(error, PreprocessingError | RequestError)  # noqa: S101 - narrows the type
         return problem_response(request, error.code, error.message)
 
+    async def unaudited(request: Request, _: Exception) -> Response:
+        return problem_response(
+            request,
+            "audit-unavailable",
+            "The record of this analysis could not be stored, so its answer is withheld. Tell the operator.",
+            headers={"retry-after": "5"},
+        )
+
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows the type
         # The value is left out: it may be part of a photograph.
@@ -73,6 +79,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     app.add_exception_handler(PreprocessingError, known)
     app.add_exception_handler(RequestError, known)
+    app.add_exception_handler(AuditUnavailable, unaudited)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)

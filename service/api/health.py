@@ -35,9 +35,9 @@ async def livez() -> Alive:
     responses=problem_responses("not-ready"),
 )
 async def readyz(worker: CurrentWorker) -> Ready:
-    if not worker.readiness.is_ready:
-        why = "is shutting down" if worker.readiness.draining else "is still loading its models"
-        raise RequestError("not-ready", f"This worker {why}.")
+    # Before the models are loaded the worker does not listen yet: a probe is refused, which means the same.
+    if worker.drain.started:
+        raise RequestError("not-ready", "This worker is shutting down and takes no new work.")
     return Ready(models=list(worker.models))
 
 

@@ -43,7 +43,8 @@ async def grade(
     analysis = await analyse(
         request,
         worker,
-        "palsy",
+        model,
+        [image],
         lambda: model.analyzer.analyze(image, face=face, heatmap=heatmap, roi_maps=roi_maps),
         summarise=_summary,
     )

@@ -4,41 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request
 
 from service.analysis.models import LoadedModel
 from service.api.errors import RequestError
+from service.audit.store import AuditSink
 from service.inference.manifest import Task
 from service.observability.metrics import Metrics
-
-
-@dataclass
-class Readiness:
-    """loaded: every model is loaded and warmed up. draining: the worker takes no new work (set on SIGTERM)."""
-
-    loaded: bool = False
-    draining: bool = False
-
-    @property
-    def is_ready(self) -> bool:
-        return self.loaded and not self.draining
+from service.operations import Drain
 
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """The lifespan state: models by task, the threads that analyse, metrics, readiness."""
+    """models: by task, loaded and warmed up. executor: the threads that analyse. audit: None if it was switched off."""
 
     models: Mapping[Task, LoadedModel]
     executor: ThreadPoolExecutor
     metrics: Metrics
-    readiness: Readiness = field(default_factory=Readiness)
+    audit: AuditSink | None
+    drain: Drain
 
 
 class LifespanState(TypedDict):
+    """`drain` is there for the server, which starts it on SIGTERM."""
+
     worker: Worker
+    drain: Drain
 
 
 def _worker(request: Request) -> Worker:

@@ -1,0 +1,105 @@
+"""Onset and apex photographs -> an emotion with its probability and the motion that speaks for it. Knows nothing of
+HTTP.
+
+Data flow: bytes -> pixels -> face -> quality, twice -> microexpression_input (registration, flow) -> graph ->
+calibrated probabilities; the motion goes back through the inverse registration onto the apex photograph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.analysis.photographs import FacePolicy, PhotographReader
+from service.analysis.stages import Stopwatch
+from service.heatmaps.overlay import Overlay, overlay_size, photo_overlay
+from service.inference.bundle import MANIFEST_FILE, Bundle
+from service.inference.errors import BundleError
+from service.inference.manifest import MicroexpressionManifest
+from service.inference.session import Session
+from service.preprocessing.microexpression_input import MicroExpressionSpec, microexpression_input
+from service.preprocessing.palsy_decoding import softmax
+from service.preprocessing.quality import Quality, QualityLimits, check_quality, measure_quality
+
+
+@dataclass(frozen=True, eq=False)
+class MicroexpressionAnalysis:
+    """probabilities: by emotion, in the manifest's order. score, regions: 95th percentile of the motion, per cent of
+    the inter-ocular distance. quality: of the onset, whose landmarks set the crop. heatmap: None where it was not
+    asked for.
+    """
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+    score: float
+    regions: dict[str, float]
+    heatmap: Overlay | None
+    quality: Quality
+    warnings: tuple[str, ...]
+    timings_ms: dict[str, float]
+
+
+class MicroexpressionAnalyzer:
+    """One verified bundle, ready to answer. Safe to call from several threads."""
+
+    def __init__(self, bundle: Bundle, session: Session, reader: PhotographReader, *, overlay_max_side_px: int) -> None:
+        """Raises BundleError if the bundle was made for another preprocessing."""
+        manifest = bundle.manifest
+        path = bundle.directory / MANIFEST_FILE
+        if not isinstance(manifest, MicroexpressionManifest):
+            raise BundleError(path, f"{manifest.task!r} is not 'microexpression'", field="task")
+        try:
+            self._spec = MicroExpressionSpec.from_dict(dict(manifest.input.spec))
+        except (ValueError, TypeError) as error:
+            raise BundleError(path, str(error), field="input.spec") from error
+        if self._spec.fingerprint() != manifest.input.fingerprint:
+            raise BundleError(
+                path,
+                f"{manifest.input.fingerprint} is not that of input.spec, {self._spec.fingerprint()}",
+                field="input.fingerprint",
+            )
+        self._manifest = manifest
+        self._session = session
+        self._reader = reader
+        self._overlay_max_side_px = overlay_max_side_px
+        self._limits = QualityLimits(**manifest.thresholds.quality)
+
+    def analyze(
+        self, onset: bytes, apex: bytes, *, face: FacePolicy = "single", heatmap: bool = True
+    ) -> MicroexpressionAnalysis:
+        """Raises PreprocessingError for a pair that cannot be judged, NonFiniteOutput for a broken model."""
+        watch = Stopwatch()
+        first = self._reader.read(onset, policy=face, watch=watch)
+        second = self._reader.read(apex, policy=face, watch=watch)
+        with watch.stage("quality"):
+            quality = measure_quality(first.rgb, first.face)
+            warnings = [f"Onset: {text}" for text in check_quality(quality, self._limits)]
+            warnings += [
+                f"Apex: {text}" for text in check_quality(measure_quality(second.rgb, second.face), self._limits)
+            ]
+        with watch.stage("flow"):
+            made = microexpression_input(first.rgb, first.face, second.rgb, second.face, self._spec)
+        with watch.stage("inference"):
+            logits = self._session.run({name: tensor[None] for name, tensor in made.tensors.items()})["emotion_logits"][
+                0
+            ]
+            shares = softmax(logits[None] / self._manifest.calibration.temperature)[0]
+        overlay = None
+        if heatmap:
+            with watch.stage("rendering"):
+                width, height = overlay_size(second.width, second.height, max_side_px=self._overlay_max_side_px)
+                motion = made.motion_on_apex(width=width, height=height, scale=second.width / width)
+                overlay = photo_overlay(motion, full_scale=self._manifest.thresholds.heatmap_full_scale)
+        probabilities = {name: float(share) for name, share in zip(self._manifest.labels.emotions, shares, strict=True)}
+        label = max(probabilities, key=lambda name: probabilities[name])
+        return MicroexpressionAnalysis(
+            label=label,
+            probability=probabilities[label],
+            probabilities=probabilities,
+            score=made.score,
+            regions=made.regions,
+            heatmap=overlay,
+            quality=quality,
+            warnings=tuple(warnings),
+            timings_ms=watch.finish(),
+        )

@@ -98,7 +98,7 @@ def palsy_graph(
     return model
 
 
-def palsy_manifest(model: bytes, *, outputs: Mapping[str, tuple[int, ...]], **changes: Any) -> dict[str, Any]:
+def palsy_manifest(model: bytes, *, output_shapes: Mapping[str, tuple[int, ...]], **changes: Any) -> dict[str, Any]:
     """The manifest of one float32 graph. changes: dotted field names with `__` for the dot, e.g. labels__grades."""
     spec = PalsyInputSpec()
     digest = hashlib.sha256(model).hexdigest()
@@ -117,7 +117,7 @@ def palsy_manifest(model: bytes, *, outputs: Mapping[str, tuple[int, ...]], **ch
                 for name, (dtype, shape) in spec.tensor_shapes().items()
             ],
         },
-        "outputs": [{"name": name, "dtype": "float32", "shape": list(shape)} for name, shape in outputs.items()],
+        "outputs": [{"name": name, "dtype": "float32", "shape": list(shape)} for name, shape in output_shapes.items()],
         "labels": {"grades": ["I", "II", "III", "IV", "V", "VI"]},
         "calibration": {
             "grade_temperature": 1.0, "side_temperature": 1.0, "conformal_threshold": 0.9, "coverage": 0.9,
@@ -151,7 +151,7 @@ def write_palsy_bundle(directory: Path, *, graph: Mapping[str, Any] | None = Non
         for value in model.graph.output
     }
     (directory / "model.onnx").write_bytes(data)
-    (directory / "manifest.json").write_text(json.dumps(palsy_manifest(data, outputs=outputs, **changes)))
+    (directory / "manifest.json").write_text(json.dumps(palsy_manifest(data, output_shapes=outputs, **changes)))
     (directory / "MODEL_CARD.md").write_text("# tiny\n\nMade in a test.\n")
     (directory / "metrics.json").write_text(json.dumps({"quadratic_weighted_kappa": 0.0}))
     return directory

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.inference.errors import BundleError, NonFiniteOutput
+from service.problems import PROBLEMS
+from tests.onnx_factory import write_palsy_bundle
+from tests.service.api.conftest import Serve
+
+
+def test_probes(client: TestClient) -> None:
+    assert client.get("/livez").json() == {"status": "alive"}
+    assert client.get("/readyz").json() == {"status": "ready", "models": ["palsy"]}
+
+
+def test_not_ready_while_draining(serve: Serve, tmp_path: Path) -> None:
+    write_palsy_bundle(tmp_path / "palsy")
+    with serve(tmp_path) as client:
+        client.app_state["drain"].start()
+        response = client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["code"] == "not-ready"
+        assert client.get("/livez").status_code == 200
+
+
+def test_models(client: TestClient) -> None:
+    listed = client.get("/v1/models").json()["models"]
+    assert [model["task"] for model in listed] == ["palsy"]
+    details = client.get("/v1/models/palsy").json()
+    assert details["model"] == listed[0]
+    assert details["manifest"]["labels"]["grades"][5] == "VI"
+    assert details["metrics"] == {"quadratic_weighted_kappa": 0.0}
+    assert details["model_card"].startswith("# tiny")
+    assert client.get("/v1/models/microexpression").json()["code"] == "model-not-loaded"
+    assert client.get("/v1/models/gait").json()["code"] == "invalid-parameters"
+
+
+def test_answers_and_refusals_are_counted(client: TestClient, jpeg: bytes) -> None:
+    client.post("/v1/palsy/grade", files={"image": jpeg})
+    client.post("/v1/palsy/grade", files={"image": b"text"})
+    text = client.get("/metrics").text
+    assert 'htnet_answers_total{label="III",task="palsy"}' in text
+    assert 'htnet_refusals_total{reason="unsupported-media-type",task="palsy"}' in text
+    assert 'htnet_stage_duration_seconds_count{stage="landmarks",task="palsy"}' in text
+    assert 'htnet_model_info{name="tiny"' in text
+
+
+def test_the_audit_has_a_record_per_answer_and_refusal(serve: Serve, tmp_path: Path, jpeg: bytes) -> None:
+    from service.audit.prepare import prepare_database
+    from service.audit.store import AuditQuery, AuditStore
+
+    write_palsy_bundle(tmp_path / "models" / "palsy")
+    url = f"sqlite:///{tmp_path / 'audit.sqlite'}"
+    prepare_database(url)
+    with serve(tmp_path / "models", audit_url=url) as client:
+        answered = client.post("/v1/palsy/grade", files={"image": jpeg}).json()
+        client.post("/v1/palsy/grade", files={"image": b"text"})
+    store = AuditStore(url)
+    refused, recorded = store.read(AuditQuery(), limit=10)
+    store.close()
+    assert recorded.request_id == answered["request_id"]
+    assert recorded.label == "III"
+    assert recorded.model_sha256 == answered["model"]["sha256"]
+    assert len(recorded.image_sha256) == 1
+    assert refused.refusal == "unsupported-media-type"
+
+
+def test_the_description_has_every_problem_of_the_table(client: TestClient) -> None:
+    description = client.get("/openapi.json").json()
+    responses = description["paths"]["/v1/palsy/grade"]["post"]["responses"]
+    for code in ("empty-image", "image-too-large", "no-face", "overloaded", "internal-error", "out-of-distribution"):
+        examples = responses[str(PROBLEMS[code].status)]["content"]["application/problem+json"]["examples"]
+        assert examples[code]["value"]["code"] == code
+    body = description["paths"]["/v1/palsy/grade"]["post"]["requestBody"]["content"]
+    assert {"multipart/form-data", "image/jpeg"} <= set(body)
+    assert description["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == sorted(PROBLEMS)
+    assert "HTTPValidationError" not in str(description)
+
+
+def test_the_examples_of_the_description_are_valid(client: TestClient) -> None:
+    from service.api.palsy_schemas import PalsyAnswer
+
+    for example in PalsyAnswer.model_config["json_schema_extra"]["examples"]:  # type: ignore[index,call-overload]
+        PalsyAnswer.model_validate(example)
+    assert client.get("/docs").status_code == 200
+
+
+def test_the_description_can_be_switched_off(serve: Serve, tmp_path: Path) -> None:
+    write_palsy_bundle(tmp_path / "palsy")
+    with serve(tmp_path, docs_enabled=False, page_enabled=False) as client:
+        for path in ("/docs", "/openapi.json", "/"):
+            assert client.get(path).json()["code"] == "not-found"
+
+
+def test_a_single_bundle_may_be_named_as_the_folder(serve: Serve, tmp_path: Path) -> None:
+    write_palsy_bundle(tmp_path / "mine")
+    with serve(tmp_path / "mine") as client:
+        assert client.get("/readyz").json()["models"] == ["palsy"]
+
+
+def test_without_a_bundle_the_service_does_not_start(serve: Serve, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bundle in this folder"), serve(tmp_path):
+        pass
+
+
+def test_two_bundles_of_a_task_stop_the_start(serve: Serve, tmp_path: Path) -> None:
+    write_palsy_bundle(tmp_path / "a")
+    write_palsy_bundle(tmp_path / "b")
+    with pytest.raises(BundleError, match=r"b/manifest\.json: task: is a second bundle for 'palsy'"), serve(tmp_path):
+        pass
+
+
+def test_a_damaged_bundle_stops_the_start(serve: Serve, tmp_path: Path) -> None:
+    directory = write_palsy_bundle(tmp_path / "palsy")
+    with (directory / "model.onnx").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(BundleError, match=r"model\.onnx: files\.float32\.bytes"), serve(tmp_path):
+        pass
+
+
+def test_a_model_that_gives_nan_stops_the_start(serve: Serve, tmp_path: Path) -> None:
+    write_palsy_bundle(tmp_path / "palsy", graph={"not_finite": True})
+    with pytest.raises(NonFiniteOutput), serve(tmp_path):
+        pass
+
+
+def test_a_bundle_of_another_preprocessing_stops_the_start(serve: Serve, tmp_path: Path) -> None:
+    write_palsy_bundle(tmp_path / "palsy", input__fingerprint="0" * 64)
+    with pytest.raises(BundleError, match=r"input\.fingerprint: is 0000"), serve(tmp_path):
+        pass

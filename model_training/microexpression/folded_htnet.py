@@ -1,10 +1,13 @@
 """Many small HTNets trained at once: every weight has a leading fold axis, every matrix product is a batched one.
 
-Leave-one-subject-out trains the same network 68 times on nearly the same data. One after the other, the time goes into starting thousands of tiny
-operations; with the folds as the batch axis of `torch.baddbmm` it goes into arithmetic. `HTNet` (model_training/htnet.py, lean form) with the weights of one
+Leave-one-subject-out trains the same network 68 times on nearly the same data. One after the other, the time goes
+into starting thousands of tiny
+operations; with the folds as the batch axis of `torch.baddbmm` it goes into arithmetic. `HTNet`
+(model_training/htnet.py, lean form) with the weights of one
 fold gives the same answers; `fold_state_dict` converts.
 
-Only the one-token setting is here (28 pixels, patch 7, three hierarchies): every block sees one token, its softmax has one element, so attention is the
+Only the one-token setting is here (28 pixels, patch 7, three hierarchies): every block sees one token, its softmax
+has one element, so attention is the
 linear map value -> out and query and key do not exist.
 """
 
@@ -29,7 +32,8 @@ SIDES = (4, 2, 1)  # tokens along a side of each level
 
 @dataclass(frozen=True)
 class FoldedConfig:
-    """Size of one network. `position`: 'token' learns one vector a token, 'scalar' one number a level, as the published code does with one token a block."""
+    """Size of one network. `position`: 'token' learns one vector a token, 'scalar' one number a level, as the
+    published code does with one token a block."""
 
     dim: int = 16
     block_repeats: tuple[int, int, int] = (2, 2, 2)
@@ -39,7 +43,7 @@ class FoldedConfig:
 
     def __post_init__(self) -> None:
         if self.dim < 1 or len(self.block_repeats) != LEVELS or min(self.block_repeats) < 1:
-            raise ValueError(f"dim must be positive and block_repeats three positive numbers, got {self.dim} and {self.block_repeats}")
+            raise ValueError(f"dim and three block_repeats must be positive, got {self.dim} and {self.block_repeats}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
         if self.position not in ("token", "scalar"):
@@ -131,9 +135,19 @@ def _pool(x: Tensor, side: int) -> Tensor:
     if side == 2:
         return x.amax(2, keepdim=True)
     grid = x.view(folds, batch, 4, 4, width)
-    rows = torch.stack([torch.maximum(grid[:, :, 0], grid[:, :, 1]), torch.maximum(torch.maximum(grid[:, :, 1], grid[:, :, 2]), grid[:, :, 3])], 2)
+    rows = torch.stack(
+        [
+            torch.maximum(grid[:, :, 0], grid[:, :, 1]),
+            torch.maximum(torch.maximum(grid[:, :, 1], grid[:, :, 2]), grid[:, :, 3]),
+        ],
+        2,
+    )
     both = torch.stack(
-        [torch.maximum(rows[:, :, :, 0], rows[:, :, :, 1]), torch.maximum(torch.maximum(rows[:, :, :, 1], rows[:, :, :, 2]), rows[:, :, :, 3])], 3
+        [
+            torch.maximum(rows[:, :, :, 0], rows[:, :, :, 1]),
+            torch.maximum(torch.maximum(rows[:, :, :, 1], rows[:, :, :, 2]), rows[:, :, :, 3]),
+        ],
+        3,
     )
     return both.view(folds, batch, 4, width)
 
@@ -146,11 +160,17 @@ def forward(config: FoldedConfig, weights: dict[str, Tensor], x: Tensor, *, trai
     def drop(h: Tensor) -> Tensor:
         return F.dropout(h, rate, True) if training and rate > 0 else h
 
-    tokens = x.reshape(1, batch * 16, PATCH_VALUES).expand(folds, -1, -1) if x.dim() == 3 else x.reshape(folds, batch * 16, PATCH_VALUES)
+    tokens = (
+        x.reshape(1, batch * 16, PATCH_VALUES).expand(folds, -1, -1)
+        if x.dim() == 3
+        else x.reshape(folds, batch * 16, PATCH_VALUES)
+    )
     h = _linear(tokens, weights, "embed")
     for level, side in enumerate(SIDES):
         width = config.dim << level
-        h = (h.view(folds, batch, side * side, width) + weights[f"{level}.position"]).view(folds, batch * side * side, width)
+        h = (h.view(folds, batch, side * side, width) + weights[f"{level}.position"]).view(
+            folds, batch * side * side, width
+        )
         for block in range(config.block_repeats[level]):
             name = f"{level}.{block}"
             value = torch.bmm(_norm(h, weights, f"{name}.attention_norm"), weights[f"{name}.value.w"])
@@ -158,7 +178,9 @@ def forward(config: FoldedConfig, weights: dict[str, Tensor], x: Tensor, *, trai
             hidden = drop(F.gelu(_linear(_norm(h, weights, f"{name}.mlp_norm"), weights, f"{name}.up")))
             h = h + drop(_linear(hidden, weights, f"{name}.down"))
         if level < LEVELS - 1:
-            padded = F.pad(h.view(folds, batch, side * side, width), (0, 0, 0, 1))  # a zero token at the end stands for the border
+            padded = F.pad(
+                h.view(folds, batch, side * side, width), (0, 0, 0, 1)
+            )  # a zero token at the end stands for the border
             windows = padded.index_select(2, WINDOWS[side].to(h.device)).view(folds, batch * side * side, 9 * width)
             mixed = _norm(_linear(windows, weights, f"{level}.aggregate"), weights, f"{level}.aggregate_norm")
             h = _pool(mixed.view(folds, batch, side * side, 2 * width), side).reshape(folds, -1, 2 * width)
@@ -180,13 +202,15 @@ def join_folds(members: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 def htnet_arguments(config: FoldedConfig) -> dict[str, Any]:
     """Keyword arguments of `model_training.htnet.HTNet` for the same network."""
     return {
-        "image_size": IMAGE, "patch_size": PATCH, "num_classes": config.num_classes, "dim": config.dim, "heads": 1, "num_hierarchies": LEVELS,
+        "image_size": IMAGE, "patch_size": PATCH, "num_classes": config.num_classes,
+        "dim": config.dim, "heads": 1, "num_hierarchies": LEVELS,
         "block_repeats": config.block_repeats, "dropout": config.dropout, "lean": True,
     }  # fmt: skip
 
 
 def fold_state_dict(config: FoldedConfig, weights: dict[str, Tensor], fold: int) -> dict[str, Tensor]:
-    """The weights of one fold as the state dict of `HTNet(**htnet_arguments(config))`. A scalar position becomes the same number for every token."""
+    """The weights of one fold as the state dict of `HTNet(**htnet_arguments(config))`. A scalar position becomes the
+    same number for every token."""
     take = {name: value[fold].detach() for name, value in weights.items()}
     state: dict[str, Tensor] = {}
 
@@ -203,7 +227,9 @@ def fold_state_dict(config: FoldedConfig, weights: dict[str, Tensor], fold: int)
     for level, side in enumerate(SIDES):
         width = config.dim << level
         prefix = f"encoder.levels.{level}"
-        state[f"{prefix}.position"] = take[f"{level}.position"].expand(1, side * side, width).reshape(side, side, width).clone()
+        state[f"{prefix}.position"] = (
+            take[f"{level}.position"].expand(1, side * side, width).reshape(side, side, width).clone()
+        )
         for block in range(config.block_repeats[level]):
             name, target = f"{level}.{block}", f"{prefix}.blocks.{block}"
             norm(f"{name}.attention_norm", f"{target}.attention_norm")

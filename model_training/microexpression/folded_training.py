@@ -1,4 +1,5 @@
-"""Training of all folds together: shared mini-batches, a weight per fold and image (0 keeps an image out of a fold's training)."""
+"""Training of all folds together: shared mini-batches, a weight per fold and image (0 keeps an image out of a fold's
+training)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained. `schedule`: 'cosine' to zero or 'constant'. `shift_px`: random shift. `flip`: mirrored half of the time, and averaged over
+    """How a network is trained. `schedule`: 'cosine' to zero or 'constant'. `shift_px`: random shift. `flip`:
+    mirrored half of the time, and averaged over
     both at test. `balanced`: classes weigh the same in the loss."""
 
     model: FoldedConfig = field(default_factory=FoldedConfig)
@@ -42,7 +44,10 @@ class TrainingConfig:
         if self.schedule not in ("cosine", "constant"):
             raise ValueError(f"schedule must be 'cosine' or 'constant', got {self.schedule!r}")
         if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
-            raise ValueError(f"epochs, batch_size and learning_rate must be positive, got {self.epochs}, {self.batch_size}, {self.learning_rate}")
+            raise ValueError(
+                "epochs, batch_size and learning_rate must be positive, "
+                f"got {self.epochs}, {self.batch_size}, {self.learning_rate}"
+            )
         if self.input == "published_boxes" and self.shift_px:
             raise ValueError("the fixed boxes of the published setting are not shifted: set shift_px to 0")
         if self.mixup < 0 or self.shift_px < 0:
@@ -71,7 +76,8 @@ class TrainingConfig:
 
 
 def balance(weight: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """(f, N) 0/1 weights -> weights with which every class counts the same in each fold, mean 1 over the fold's images."""
+    """(f, N) 0/1 weights -> weights with which every class counts the same in each fold, mean 1 over the fold's
+    images."""
     balanced = weight.clone()
     for fold in range(len(weight)):
         counts = torch.stack([weight[fold][labels == c].sum() for c in range(classes)]).clamp(min=1)
@@ -92,8 +98,10 @@ def train_folded(
 ) -> Weights:
     """Train `len(weight)` networks at once.
 
-    images (N, 3, 28, 28) uint8; labels (N,) int64; weight (f, N) float, 0 = not in this fold's training. `initial` starts from given weights instead of
-    fresh ones. `on_epoch(epoch, weights)` sees the weights after each epoch, counted from 1. Deterministic per seed on one device and thread count.
+    images (N, 3, 28, 28) uint8; labels (N,) int64; weight (f, N) float, 0 = not in this fold's training. `initial`
+    starts from given weights instead of
+    fresh ones. `on_epoch(epoch, weights)` sees the weights after each epoch, counted from 1. Deterministic per seed
+    on one device and thread count.
     """
     folds, count = weight.shape
     if count != len(images) or count != len(labels):
@@ -102,7 +110,9 @@ def train_folded(
     torch.manual_seed(seed)
     start = initial if initial is not None else init_weights(config.model, folds, generator)
     weights = {name: value.detach().clone().to(device).requires_grad_() for name, value in start.items()}
-    optimizer = torch.optim.AdamW(list(weights.values()), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(
+        list(weights.values()), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
     classes = config.model.num_classes
     loss_weight = (balance(weight, labels, classes) if config.balanced else weight).to(device)
     images, labels = images.to(device), labels.to(device)
@@ -125,7 +135,8 @@ def train_folded(
             target = F.one_hot(labels[chosen], classes).float().expand(folds, -1, -1)
             share = loss_weight[:, chosen]
             if config.mixup > 0:
-                # Partners stay inside the batch; an image that a fold must not see gives its partner weight 0 there as well.
+                # Partners stay inside the batch; an image that a fold must not see gives its partner weight 0 there
+                # as well.
                 partner = torch.randperm(len(chosen), generator=generator)
                 mix = float(np.random.default_rng(seed * 100_003 + step).beta(config.mixup, config.mixup))
                 x = mix * x + (1 - mix) * x[partner]
@@ -146,7 +157,8 @@ def train_folded(
 
 @torch.no_grad()
 def predict(config: TrainingConfig, weights: Weights, images: Tensor) -> Tensor:
-    """(N, 3, 28, 28) uint8 for all folds or (f, N, 3, 28, 28) for each -> probabilities (f, N, classes); averaged with the mirrored image where the
+    """(N, 3, 28, 28) uint8 for all folds or (f, N, 3, 28, 28) for each -> probabilities (f, N, classes); averaged
+    with the mirrored image where the
     network was trained with it."""
     lead = images.shape[:-3]
 

@@ -1,12 +1,15 @@
-"""Flow images -> network input: our scaling, or the published one with its faults, which the `paper` preset reproduces."""
+"""Flow images -> network input: our scaling, or the published one with its faults, which the `paper` preset
+reproduces."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# Where MTCNN found no face, the published code cuts around fixed points: eyes (9.53, 11.06), (21.40, 10.92) and mouth corners (10.26, 22.12),
-# (20.58, 22.26), clipped to 7..21 and truncated. It uses them as (row, column) although they are (x, y); tiled in the order upper left, lower left,
+# Where MTCNN found no face, the published code cuts around fixed points: eyes (9.53, 11.06), (21.40, 10.92) and mouth
+# corners (10.26, 22.12),
+# (20.58, 22.26), clipped to 7..21 and truncated. It uses them as (row, column) although they are (x, y); tiled in the
+# order upper left, lower left,
 # upper right, lower right this happens to show left eye, left lip, right eye, right lip.
 PUBLISHED_CENTRES = ((9, 11), (21, 10), (10, 21), (20, 21))
 HALF = 7
@@ -14,7 +17,8 @@ INPUTS = ("whole", "published_boxes")
 
 
 def mirror(images: Tensor) -> Tensor:
-    """(N, 3, 28, 28) uint8 of u, v, strain -> the flow image of the mirrored clip: columns reversed, u negated (255 - u after min-max scaling)."""
+    """(N, 3, 28, 28) uint8 of u, v, strain -> the flow image of the mirrored clip: columns reversed, u negated (255 -
+    u after min-max scaling)."""
     mirrored = images.flip(-1).clone()
     mirrored[:, 0] = 255 - mirrored[:, 0]
     return mirrored
@@ -23,7 +27,8 @@ def mirror(images: Tensor) -> Tensor:
 def network_input(images: Tensor, *, kind: str) -> Tensor:
     """(N, 3, 28, 28) uint8 -> float32 of the same shape.
 
-    'whole': the image in -1..1. 'published_boxes': four fixed 14x14 boxes tiled to 28x28, channel order strain, v, u (the image was read as BGR), 0..255.
+    'whole': the image in -1..1. 'published_boxes': four fixed 14x14 boxes tiled to 28x28, channel order strain, v, u
+    (the image was read as BGR), 0..255.
     """
     if kind == "whole":
         return images.float() * (1 / 127.5) - 1.0
@@ -43,4 +48,9 @@ def shift_randomly(images: Tensor, pixels: int, generator: torch.Generator) -> T
     steps = torch.arange(size)
     rows = (steps + offset[0]).clamp(0, size - 1)
     columns = (steps + offset[1]).clamp(0, size - 1)
-    return images[torch.arange(count)[:, None, None, None], torch.arange(3)[None, :, None, None], rows[:, None, :, None], columns[:, None, None, :]]
+    return images[
+        torch.arange(count)[:, None, None, None],
+        torch.arange(3)[None, :, None, None],
+        rows[:, None, :, None],
+        columns[:, None, None, :],
+    ]

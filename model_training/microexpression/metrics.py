@@ -1,7 +1,9 @@
 """UF1 and UAR over pooled predictions, and their intervals by subject.
 
-UF1 = unweighted mean of the per-class F1, UAR = unweighted mean of the per-class recall, both from the confusion matrix of all folds together (MEGC2019).
-A class that does not occur counts with F1 and recall 0 where it is predicted and is left out where it is neither present nor predicted.
+UF1 = unweighted mean of the per-class F1, UAR = unweighted mean of the per-class recall, both from the confusion
+matrix of all folds together (MEGC2019).
+A class that does not occur counts with F1 and recall 0 where it is predicted and is left out where it is neither
+present nor predicted.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ def scores_of(matrix: np.ndarray) -> tuple[float, float]:
     return float(f1[counted].mean()), float(recall[counted].mean())
 
 
-def composite_scores(predicted: np.ndarray, truth: np.ndarray, datasets: np.ndarray, classes: int = 3) -> dict[str, dict[str, float]]:
+def composite_scores(
+    predicted: np.ndarray, truth: np.ndarray, datasets: np.ndarray, classes: int = 3
+) -> dict[str, dict[str, float]]:
     """UF1 and UAR of the whole composite ('full') and of each data set in it."""
     parts = {"full": np.ones(len(truth), bool), **{name: datasets == name for name in sorted(set(datasets.tolist()))}}
     result = {}
@@ -34,9 +38,16 @@ def composite_scores(predicted: np.ndarray, truth: np.ndarray, datasets: np.ndar
 
 
 def subject_bootstrap(
-    predicted: np.ndarray, truth: np.ndarray, subjects: np.ndarray, *, classes: int = 3, draws: int = 2000, seed: int = 0
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    subjects: np.ndarray,
+    *,
+    classes: int = 3,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> dict[str, list[float]]:
-    """95 % percentile intervals of UF1 and UAR when whole subjects are drawn with replacement: {'uf1': [low, high], 'uar': [low, high]}."""
+    """95 % percentile intervals of UF1 and UAR when whole subjects are drawn with replacement: {'uf1': [low, high],
+    'uar': [low, high]}."""
     names = sorted(set(subjects.tolist()))
     each = np.stack([confusion(predicted[subjects == name], truth[subjects == name], classes) for name in names])
     rng = np.random.default_rng(seed)
@@ -46,7 +57,14 @@ def subject_bootstrap(
 
 
 def paired_bootstrap(
-    first: np.ndarray, second: np.ndarray, truth: np.ndarray, subjects: np.ndarray, *, classes: int = 3, draws: int = 2000, seed: int = 0
+    first: np.ndarray,
+    second: np.ndarray,
+    truth: np.ndarray,
+    subjects: np.ndarray,
+    *,
+    classes: int = 3,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> dict[str, float]:
     """Difference in UF1 of two systems on the same clips (second - first) with its 95 % interval by subject."""
     names = sorted(set(subjects.tolist()))

@@ -1,6 +1,7 @@
 """Flow images with their labels and subjects: the published layout, and the cache that the converters write.
 
-An image is (28, 28, 3) uint8 with channels u, v, strain, each min-max scaled (service/preprocessing/flow.py makes the same from frames).
+An image is (28, 28, 3) uint8 with channels u, v, strain, each min-max scaled (service/preprocessing/flow.py makes the
+same from frames).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ CACHE_KEYS = ("flow", "label", "subject", "dataset", "clip", "class_names")
 
 @dataclass(frozen=True, eq=False)
 class FlowImages:
-    """images (N, 28, 28, 3) uint8; labels (N,) int64; subjects (N,) str, unique over data sets ('casme2/sub01'); datasets, clips (N,) str."""
+    """images (N, 28, 28, 3) uint8; labels (N,) int64; subjects (N,) str, unique over data sets ('casme2/sub01');
+    datasets, clips (N,) str."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -39,7 +41,9 @@ class FlowImages:
             if len(getattr(self, name)) != count:
                 raise ValueError(f"{name} has {len(getattr(self, name))} entries for {count} images")
         if count and (self.labels.min() < 0 or self.labels.max() >= len(self.class_names)):
-            raise ValueError(f"labels must lie in 0..{len(self.class_names) - 1}, got {self.labels.min()}..{self.labels.max()}")
+            raise ValueError(
+                f"labels must lie in 0..{len(self.class_names) - 1}, got {self.labels.min()}..{self.labels.max()}"
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -55,7 +59,8 @@ class FlowImages:
 
 
 def load_flow(path: Path) -> FlowImages:
-    """A folder in the published layout, or an .npz cache that a converter wrote. TrainingError names what is missing."""
+    """A folder in the published layout, or an .npz cache that a converter wrote. TrainingError names what is
+    missing."""
     if path.is_dir():
         return load_published(path)
     if path.suffix == ".npz" and path.is_file():
@@ -64,7 +69,8 @@ def load_flow(path: Path) -> FlowImages:
 
 
 def load_published(folder: Path) -> FlowImages:
-    """The files published with the HTNet reference code. A clip whose image is missing or unreadable is an error, never a black image."""
+    """The files published with the HTNet reference code. A clip whose image is missing or unreadable is an error,
+    never a black image."""
     table = folder / TABLE
     if not table.is_file():
         raise TrainingError(f"{folder}: no {TABLE}; give the folder that holds it and {IMAGE_FOLDER}/")
@@ -94,7 +100,13 @@ def save_cache(data: FlowImages, path: Path) -> None:
     """Write the cache that `load_flow` reads: flow, label, subject, dataset, clip, class_names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
-        path, flow=data.images, label=data.labels, subject=data.subjects, dataset=data.datasets, clip=data.clips, class_names=np.array(data.class_names)
+        path,
+        flow=data.images,
+        label=data.labels,
+        subject=data.subjects,
+        dataset=data.datasets,
+        clip=data.clips,
+        class_names=np.array(data.class_names),
     )
 
 

@@ -1,10 +1,14 @@
 """Optical flow between two registered crops, and the 28x28 flow image that the micro-expression model reads.
 
-Data flow: two crops (H, W, 3) -> luminance with the same exposure -> flow (H, W, 2) -> head motion taken out -> strain (H, W) -> (28, 28, 3) uint8.
+Data flow: two crops (H, W, 3) -> luminance with the same exposure -> flow (H, W, 2) -> head motion taken out ->
+strain (H, W) -> (28, 28, 3) uint8.
 
-Flow arrays are [row, column, (u, v)] in crop pixels, u to the right and v downwards, from onset to apex: what lies at (x, y) in the onset lies at
-(x + u, y + v) in the apex. The published flow images of the MEGC2019 composite were made with TV-L1 (IPOL 2013/26); dense inverse search (DIS, Kroeger
-et al. 2016, arXiv 1603.03590) with variational refinement gives the classifier the same answers and needs only the plain OpenCV wheel, see
+Flow arrays are [row, column, (u, v)] in crop pixels, u to the right and v downwards, from onset to apex: what lies at
+(x, y) in the onset lies at
+(x + u, y + v) in the apex. The published flow images of the MEGC2019 composite were made with TV-L1 (IPOL 2013/26);
+dense inverse search (DIS, Kroeger
+et al. 2016, arXiv 1603.03590) with variational refinement gives the classifier the same answers and needs only the
+plain OpenCV wheel, see
 docs/microexpression.md for the comparison.
 """
 
@@ -26,7 +30,8 @@ CHANNELS = ("u", "v", "strain")
 
 @dataclass(frozen=True)
 class DisParameters:
-    """Dense inverse search. `finest_scale` 0 is full resolution; `smoothness` (alpha) and the fixed-point iterations are those of its variational part."""
+    """Dense inverse search. `finest_scale` 0 is full resolution; `smoothness` (alpha) and the fixed-point iterations
+    are those of its variational part."""
 
     finest_scale: int = 0
     patch_size: int = 8
@@ -42,32 +47,42 @@ class DisParameters:
 
 def luminance(rgb: ByteArray) -> FloatArray:
     """(H, W, 3) uint8 RGB -> (H, W) float32 in 0..255 (BT.601 weights, as OpenCV)."""
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32)
 
 
 def match_exposure(apex: FloatArray, onset: FloatArray, mask: FloatArray) -> FloatArray:
     """Give the apex the onset's light: slow differences of brightness and contrast are taken out, detail is kept.
 
-    Mean and standard deviation are taken in a Gaussian window of a quarter of the crop's width, weighted by `mask` (H, W) in 0..1. Flow assumes that a
+    Mean and standard deviation are taken in a Gaussian window of a quarter of the crop's width, weighted by `mask`
+    (H, W) in 0..1. Flow assumes that a
     point keeps its brightness; a lamp, automatic exposure or another camera setting would otherwise be read as motion.
     """
-    sigma = onset.shape[1] / 4
-    weight = cv2.GaussianBlur(mask, (0, 0), sigma) + 1e-3
+    height, width = onset.shape
+    # Light varies slowly: its moments are taken at an eighth of the resolution, which costs a fiftieth.
+    small = (max(4, width // 8), max(4, height // 8))
+    sigma = small[0] / 4
+
+    def spread(values: FloatArray) -> FloatArray:
+        reduced = cv2.resize(values, small, interpolation=cv2.INTER_AREA)
+        blurred = cv2.GaussianBlur(reduced, (0, 0), sigma)
+        return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+    weight = spread(mask) + np.float32(1e-3)
 
     def moments(image: FloatArray) -> tuple[FloatArray, FloatArray]:
-        mean = cv2.GaussianBlur(image * mask, (0, 0), sigma) / weight
-        square = cv2.GaussianBlur(image * image * mask, (0, 0), sigma) / weight
-        return mean.astype(np.float32), np.sqrt(np.maximum(square - mean * mean, 1.0)).astype(np.float32)
+        mean = spread(image * mask) / weight
+        square = spread(image * image * mask) / weight
+        return mean, np.sqrt(np.maximum(square - mean * mean, 1.0))
 
     mean_apex, deviation_apex = moments(apex)
     mean_onset, deviation_onset = moments(onset)
     gain = np.clip(deviation_onset / deviation_apex, 0.25, 4.0)
-    return ((apex - mean_apex) * gain + mean_onset).astype(np.float32)
+    return np.asarray((apex - mean_apex) * gain + mean_onset, np.float32)
 
 
 def dis_flow(onset: FloatArray, apex: FloatArray, parameters: DisParameters) -> FloatArray:
     """(H, W) luminance, 0..255, of both crops -> flow (H, W, 2) float32 in pixels."""
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     search.setFinestScale(parameters.finest_scale)
     search.setPatchSize(parameters.patch_size)
     search.setPatchStride(parameters.patch_stride)
@@ -86,7 +101,8 @@ def dis_flow(onset: FloatArray, apex: FloatArray, parameters: DisParameters) -> 
 def optical_strain(flow: FloatArray) -> FloatArray:
     """(H, W, 2) -> (H, W): sqrt(u_x^2 + v_y^2 + (u_y + v_x)^2 / 2), central differences, per pixel of the crop.
 
-    The magnitude of the infinitesimal strain tensor as used by STSTNet and HTNet (Liong et al. 2019, arXiv 1902.03634). Shift and rotation have none.
+    The magnitude of the infinitesimal strain tensor as used by STSTNet and HTNet (Liong et al. 2019, arXiv
+    1902.03634). Shift and rotation have none.
     """
     u_y, u_x = np.gradient(flow[..., 0])
     v_y, v_x = np.gradient(flow[..., 1])
@@ -97,7 +113,8 @@ def optical_strain(flow: FloatArray) -> FloatArray:
 def head_motion(flow: FloatArray, weight: FloatArray, *, iterations: int = 8) -> npt.NDArray[np.float64]:
     """The (2, 3) similarity p -> p' that most of the flow agrees on: what a head does that moves as a whole.
 
-    Robust least squares (Geman-McClure weights, scale from the median residual) of (u, v) = (t_x + a x - b y, t_y + b x + a y), over pixels weighted by
+    Robust least squares (Geman-McClure weights, scale from the median residual) of (u, v) = (t_x + a x - b y, t_y + b
+    x + a y), over pixels weighted by
     `weight` (H, W). A facial movement is local and is left over as an outlier.
     """
     height, width = flow.shape[:2]
@@ -135,9 +152,11 @@ def similarity_field(matrix: npt.NDArray[np.float64], *, width: int, height: int
 
 
 def flow_image(flow: FloatArray) -> ByteArray:
-    """(H, W, 2) -> (28, 28, 3) uint8: u, v, strain, resized, then each channel min-max scaled to 0..255 (as the published images).
+    """(H, W, 2) -> (28, 28, 3) uint8: u, v, strain, resized, then each channel min-max scaled to 0..255 (as the
+    published images).
 
-    Strain is taken before the resize, where the motion's edges still are. Raises ValueError on a field that is constant in a channel: it has no image.
+    Strain is taken before the resize, where the motion's edges still are. Raises ValueError on a field that is
+    constant in a channel: it has no image.
     """
     stacked = np.dstack([flow, optical_strain(flow)])
     small = cv2.resize(stacked, (FLOW_IMAGE_SIZE, FLOW_IMAGE_SIZE), interpolation=cv2.INTER_AREA)
@@ -145,7 +164,7 @@ def flow_image(flow: FloatArray) -> ByteArray:
     span = small.max((0, 1)) - low
     if not np.all(np.isfinite(span)) or np.any(span <= 0):
         raise ValueError(
-            f"a channel of the flow is constant or not finite (spans {span.tolist()}): there is no flow image of no motion"
+            f"a channel of the flow is constant or not finite (spans {span.tolist()}): no motion has no flow image"
         )
-    scaled: Any = np.rint((small - low) / span * 255)
-    return scaled.astype(np.uint8)
+    scaled = np.rint((small - low) / span * 255)
+    return np.asarray(scaled, np.uint8)

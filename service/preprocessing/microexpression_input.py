@@ -1,17 +1,20 @@
 """Onset and apex photographs -> what the micro-expression model reads, and where on the photographs the motion lies.
 
-Data flow: onset landmarks -> canonical crop of both photographs (the apex registered by the head's stable points, then by the flow itself) -> exposure
+Data flow: onset landmarks -> canonical crop of both photographs (the apex registered by the head's stable points,
+then by the flow itself) -> exposure
 matched -> flow -> left-over head motion taken out -> strain -> 28x28 flow image. Raises DifferentFaces and NoMotion.
 
-The canonical crop is that of the published flow images (MEGC2019 composite): eye centres near (.25, .29) and (.74, .29), mouth corners near (.29, .71) and
-(.68, .71) of width and height, mean over CASME II and SMIC. The regions' sides are the patient's: patient's left lies at the image's right.
+The canonical crop is that of the published flow images (MEGC2019 composite): eye centres near (.25, .29) and (.74,
+.29), mouth corners near (.29, .71) and
+(.68, .71) of width and height, mean over CASME II and SMIC. The regions' sides are the patient's: patient's left lies
+at the image's right.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -51,9 +54,11 @@ REGION_BOXES = {
 
 @dataclass(frozen=True)
 class MicroExpressionSpec:
-    """Everything that decides the tensor. It is in the manifest's `input` and in every checkpoint; two equal fingerprints give equal tensors.
+    """Everything that decides the tensor. It is in the manifest's `input` and in every checkpoint; two equal
+    fingerprints give equal tensors.
 
-    Crop sizes are pixels, targets are fractions of the crop (x, y); motion is in per cent of the inter-ocular distance, correlation in -1..1, angles in degrees.
+    Crop sizes are pixels, targets are fractions of the crop (x, y); motion is in per cent of the inter-ocular
+    distance, correlation in -1..1, angles in degrees.
     """
 
     crop_width: int = 144
@@ -75,7 +80,8 @@ class MicroExpressionSpec:
             raise ValueError(f"flow_method must be 'dis' (what the plain OpenCV wheel has), got {self.flow_method!r}")
         if self.image_size != FLOW_IMAGE_SIZE or tuple(self.channels) != CHANNELS:
             raise ValueError(
-                f"the flow image is {FLOW_IMAGE_SIZE}x{FLOW_IMAGE_SIZE} with channels {CHANNELS}, got {self.image_size} and {self.channels}"
+                f"the flow image is {FLOW_IMAGE_SIZE}x{FLOW_IMAGE_SIZE} with channels {CHANNELS}, "
+                f"got {self.image_size} and {self.channels}"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,7 +95,8 @@ class MicroExpressionSpec:
         expected = set(cls().to_dict())
         if set(values) != expected:
             raise ValueError(
-                f"micro-expression input: unknown keys {sorted(set(values) - expected)}, missing keys {sorted(expected - set(values))}"
+                f"micro-expression input: unknown keys {sorted(set(values) - expected)}, "
+                f"missing keys {sorted(expected - set(values))}"
             )
         plain = dict(values)
         plain["dis"] = DisParameters(**plain["dis"])
@@ -107,8 +114,10 @@ class MicroExpressionSpec:
 class MicroExpressionInput:
     """The model's input and what is needed to explain it.
 
-    `tensors["flow"]`: uint8 (3, 28, 28), channels u, v, strain. `motion` (H, W, 2): crop pixels, head motion taken out. `onset_to_crop`, `apex_to_crop`:
-    photograph -> crop, both invertible. `interocular_px`: eye distance in the crop. `correlation`: of the registered crops, -1..1. `score` and `regions`:
+    `tensors["flow"]`: uint8 (3, 28, 28), channels u, v, strain. `motion` (H, W, 2): crop pixels, head motion taken
+    out. `onset_to_crop`, `apex_to_crop`:
+    photograph -> crop, both invertible. `interocular_px`: eye distance in the crop. `correlation`: of the registered
+    crops, -1..1. `score` and `regions`:
     95th percentile of the motion, in per cent of the inter-ocular distance.
     """
 
@@ -121,33 +130,30 @@ class MicroExpressionInput:
     score: float
     regions: dict[str, float]
 
-    def motion_on_apex(self, *, width: int, height: int) -> FloatArray:
-        """How far each point of the apex photograph has moved since the onset: (height, width) float32, per cent of the inter-ocular distance, 0 outside
-        the crop. The flow is carried to where the points are at the apex, then back through the crop's inverse."""
+    def motion_on_apex(self, *, width: int, height: int, scale: float = 1.0) -> FloatArray:
+        """How far each point of the apex photograph has moved since the onset: (height, width) float32, per cent of
+        the inter-ocular distance, 0 outside
+        the crop. `scale`: photograph pixels per pixel of the wanted map, for a reduced one. The flow is carried to
+        where the points are at the apex, then
+        back through the crop's inverse."""
         rows, columns = np.mgrid[0 : self.motion.shape[0], 0 : self.motion.shape[1]].astype(np.float32)
         length = np.linalg.norm(self.motion, axis=-1).astype(np.float32) * np.float32(100 / self.interocular_px)
-        carried = cv2.remap(
-            length,
-            columns - self.motion[..., 0],
-            rows - self.motion[..., 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        back = self.apex_to_crop.inverse().matrix
-        on_photo = cv2.warpAffine(
-            carried, back, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0
-        )
-        return np.maximum(on_photo, 0).astype(np.float32)
+        at_apex = (columns - self.motion[..., 0], rows - self.motion[..., 1])
+        carried = cv2.remap(length, at_apex[0], at_apex[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        to_map = self.apex_to_crop.inverse().then(Similarity.scaling(1 / scale))
+        return np.asarray(np.maximum(to_map.warp(carried, (width, height), fill=0.0), 0), np.float32)
 
 
 def eye_centres(face: Face) -> npt.NDArray[np.float64]:
-    """(2, 2): the patient's right eye (image left), then the left, as the middle of the eye corners, in photograph pixels."""
+    """(2, 2): the patient's right eye (image left), then the left, as the middle of the eye corners, in photograph
+    pixels."""
     points = face.points[:, :2].astype(np.float64)
     return np.stack([points[list(RIGHT_EYE)].mean(0), points[list(LEFT_EYE)].mean(0)])
 
 
 def onset_crop(face: Face, spec: MicroExpressionSpec) -> Similarity:
-    """Photograph -> canonical crop from the onset's landmarks: eye centres and the middle of the mouth corners, least squares."""
+    """Photograph -> canonical crop from the onset's landmarks: eye centres and the middle of the mouth corners, least
+    squares."""
     size = np.array([spec.crop_width, spec.crop_height], np.float64)
     target = np.array([*spec.eyes, spec.mouth]) * size
     source = np.vstack([eye_centres(face), face.points[list(MOUTH), :2].astype(np.float64).mean(0)])
@@ -158,7 +164,7 @@ def face_ellipse(spec: MicroExpressionSpec) -> FloatArray:
     """(H, W) soft mask in 0..1 of where the crop shows the face rather than hair and background."""
     rows, columns = np.mgrid[0 : spec.crop_height, 0 : spec.crop_width]
     distance = np.hypot((columns / spec.crop_width - 0.495) / 0.47, (rows / spec.crop_height - 0.50) / 0.55)
-    return np.clip((1.15 - distance) / 0.25, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((1.15 - distance) / 0.25, 0, 1), np.float32)
 
 
 def microexpression_input(
@@ -166,13 +172,15 @@ def microexpression_input(
 ) -> MicroExpressionInput:
     """Photographs (H, W, 3) uint8 RGB of any two sizes, with their faces.
 
-    Raises DifferentFaces where the head turned too far between the frames or the registered crops do not show the same face, and NoMotion where nothing
+    Raises DifferentFaces where the head turned too far between the frames or the registered crops do not show the
+    same face, and NoMotion where nothing
     but the head as a whole has moved.
     """
     turn = turned_between_deg(onset_face, apex_face)
     if turn > spec.max_turn_deg:
         raise DifferentFaces(
-            f"the head turned by {turn:.0f} degrees between onset and apex; up to {spec.max_turn_deg:.0f} can be compared. "
+            f"the head turned by {turn:.0f} degrees between onset and apex; "
+            f"up to {spec.max_turn_deg:.0f} can be compared. "
             "Take both frames from one sequence, a fraction of a second apart"
         )
     to_crop = onset_crop(onset_face, spec)
@@ -192,26 +200,32 @@ def microexpression_input(
             correlation = registered_correlation(onset, apex, mask)
             if correlation < spec.min_correlation:
                 raise DifferentFaces(
-                    f"onset and apex do not match: after registration their correlation is {correlation:.2f}, at least {spec.min_correlation:.2f} is needed. "
-                    "They show different people, or the light, the focus or the view has changed too much to compare them"
+                    f"onset and apex do not match: after registration their correlation is {correlation:.2f}, "
+                    f"at least {spec.min_correlation:.2f} is needed. They show different people, or the light, "
+                    "the focus or the view has changed too much to compare them"
                 )
             first = False
-        flow = dis_flow(onset, apex, spec.dis)
-        whole = head_motion(flow, weight)
+        # The head as a whole is seen well enough at half the resolution; only the last flow is the one that is kept.
+        whole = head_motion(dis_flow(onset, apex, replace(spec.dis, finest_scale=1)), weight)
         field_of_head = similarity_field(whole, width=spec.crop_width, height=spec.crop_height)
-        # Warping again and again would not make it better: below a twentieth of a pixel the subtraction below is exact enough.
+        # Warping again and again would not make it better: below a twentieth of a pixel the subtraction below is
+        # exact enough.
         if float(np.abs(field_of_head).max()) < 0.05 or step == spec.registration_steps - 1:
             break
-        # `whole` maps onset crop -> apex crop; undoing it brings the apex onto the onset.
-        apex_to_crop = apex_to_crop.then(Similarity(whole).inverse())
-    motion = (flow - field_of_head).astype(np.float32)
+        # `whole` maps onset crop -> apex crop, in pixel indices; undoing it, in points, brings the apex onto the onset.
+        centres = Similarity.translation(-0.5, -0.5).then(Similarity(whole)).then(Similarity.translation(0.5, 0.5))
+        apex_to_crop = apex_to_crop.then(centres.inverse())
+    flow = dis_flow(onset, apex, spec.dis)
+    whole = head_motion(flow, weight)
+    motion = flow - similarity_field(whole, width=spec.crop_width, height=spec.crop_height)
     interocular = float(np.linalg.norm(np.diff(to_crop.apply(eye_centres(onset_face)), axis=0)))
     score, regions = motion_scores(motion, mask, interocular, spec)
     strongest = max(score, *regions.values())
     if strongest < spec.min_motion:
         raise NoMotion(
-            f"no facial motion between onset and apex: the strongest region moves by {strongest:.2f} % of the inter-ocular distance, "
-            f"at least {spec.min_motion:.2f} % is needed. Choose the frames at rest and at the peak of the movement"
+            f"no facial motion between onset and apex: the strongest region moves by {strongest:.2f} % of the "
+            f"inter-ocular distance, at least {spec.min_motion:.2f} % is needed. "
+            "Choose the frames at rest and at the peak of the movement"
         )
     image = flow_image(motion)
     return MicroExpressionInput(
@@ -227,10 +241,11 @@ def microexpression_input(
 
 
 def _texture(grey: FloatArray) -> FloatArray:
-    """(H, W) -> (H, W) in 0..1: how much there is to hold on to. Flow on bare skin is the smoothness term's guess and says nothing about the head."""
+    """(H, W) -> (H, W) in 0..1: how much there is to hold on to. Flow on bare skin is the smoothness term's guess and
+    says nothing about the head."""
     gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     smooth = cv2.GaussianBlur(gradient, (0, 0), 3)
-    return (smooth / (smooth + np.median(smooth) + 1e-6)).astype(np.float32)
+    return np.asarray(smooth / (smooth + np.median(smooth) + 1e-6), np.float32)
 
 
 def turned_between_deg(onset: Face, apex: Face) -> float:
@@ -248,7 +263,8 @@ def _facing(pose: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 def registered_correlation(onset: FloatArray, apex: FloatArray, mask: FloatArray) -> float:
     """Correlation of the crops' detail (scales of about 1/40 to 1/6 of the width) inside the face, -1..1.
 
-    Two frames of one sequence score above .9, two people at the same pose below .5 (docs/microexpression.md). It is evidence for "the same face in the same
+    Two frames of one sequence score above .9, two people at the same pose below .5 (docs/microexpression.md). It is
+    evidence for "the same face in the same
     scene", not a proof of identity: two photographs of one person taken on different days may fail.
     """
 

@@ -15,7 +15,9 @@ from model_training.microexpression.folded_htnet import (
 )
 
 
-@pytest.mark.parametrize("config", [FoldedConfig(dim=8), FoldedConfig(dim=6, block_repeats=(1, 2, 3), position="scalar")])
+@pytest.mark.parametrize(
+    "config", [FoldedConfig(dim=8), FoldedConfig(dim=6, block_repeats=(1, 2, 3), position="scalar")]
+)
 def test_each_fold_answers_as_htnet_with_its_weights(config):
     weights = init_weights(config, 3, torch.Generator().manual_seed(0))
     images = torch.rand(5, 3, 28, 28) * 2 - 1
@@ -29,7 +31,10 @@ def test_each_fold_answers_as_htnet_with_its_weights(config):
 
 def test_folds_do_not_touch_each_other():
     config = FoldedConfig(dim=4, dropout=0.0)
-    weights = {name: value.requires_grad_() for name, value in init_weights(config, 2, torch.Generator().manual_seed(1)).items()}
+    weights = {
+        name: value.requires_grad_()
+        for name, value in init_weights(config, 2, torch.Generator().manual_seed(1)).items()
+    }
     logits = forward(config, weights, patches(torch.rand(4, 3, 28, 28)))
     logits[0].square().sum().backward()
     assert all(value.grad[1].abs().max() == 0 for value in weights.values())

@@ -1,0 +1,213 @@
+"""`loso`, `simulate-microexpressions`, `train-microexpression`, `finetune-microexpression`, `evaluate-
+microexpression`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from model_training.errors import TrainingError
+
+Data = Annotated[Path, typer.Option("--data", help="Folder of the published flow images, or an .npz flow cache.")]
+ConfigFile = Annotated[
+    Path, typer.Option("--config", help="TOML: sections [training], [training.model], [simulation].")
+]
+Out = Annotated[Path, typer.Option("--out", help="Where the results go.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("loso")(loso_command)
+    app.command("simulate-microexpressions")(simulate_command)
+    app.command("train-microexpression")(train_command)
+    app.command("finetune-microexpression")(finetune_command)
+    app.command("evaluate-microexpression")(evaluate_command)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The TOML's sections; an unknown one is an error."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise TrainingError(f"{path}: cannot be read as a configuration ({error})") from error
+    unknown = set(values) - {"training", "simulation", "configurations_tried"}
+    if unknown:
+        raise TrainingError(
+            f"{path}: unknown section(s) {', '.join(sorted(unknown))}; known are training and simulation"
+        )
+    return values
+
+
+def training_config(path: Path) -> Any:
+    from model_training.microexpression.folded_training import TrainingConfig
+
+    try:
+        return TrainingConfig.from_dict(read_config(path).get("training", {}))
+    except (ValueError, TypeError) as error:
+        raise TrainingError(f"{path}: {error}") from error
+
+
+def loso_command(
+    data: Data,
+    config: ConfigFile,
+    out: Out,
+    seeds: Annotated[int, typer.Option(help="Number of seeds, at least 5 for a report.", min=1)] = 5,
+    processes: Annotated[int, typer.Option(help="Processes that share the folds.", min=1)] = 1,
+    initial: Annotated[
+        Path | None, typer.Option(help="Checkpoint of train-microexpression to start every fold from.")
+    ] = None,
+    held_out: Annotated[bool, typer.Option(help="Run protocol (c) as well: twice the time.")] = True,
+    shuffled: Annotated[bool, typer.Option(help="Run the control with shuffled labels (one seed).")] = True,
+) -> None:
+    """Leave-one-subject-out: protocols (a) paper, (b) fixed final epoch, (c) held-out subjects, side by side.
+    Resumable."""
+    from rich.console import Console
+
+    from model_training.microexpression.loso import LosoRun, run_loso
+    from model_training.microexpression.published_flow import load_flow
+    from model_training.microexpression.report import loso_report, write_report
+
+    console = Console(stderr=True)
+    training = training_config(config)
+    start = "" if initial is None else str(initial)
+    if initial is not None and not initial.is_file():
+        raise TrainingError(f"{initial}: no such checkpoint; make one with train-microexpression")
+
+    def run(seed: int, **kind: bool) -> Any:
+        job = LosoRun(config=training, seed=seed, initial=start, **kind)
+        return run_loso(data, job, out=out / "parts", processes=processes, progress=console.print)
+
+    results = [run(seed) for seed in range(seeds)]
+    kept = [run(seed, held_out=True) for seed in range(seeds)] if held_out else []
+    control = [run(0, shuffle=True)] if shuffled else []
+    about = {"config": training.to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
+    tried = int(read_config(config).get("configurations_tried", 1))
+    report = loso_report(results, kept, control, load_flow(data), configurations_tried=tried, about=about)
+    write_report(report, out)
+    for name, protocol in report["protocols"].items():
+        single, both = protocol["single"]["full"], protocol["ensemble"]["full"]
+        typer.echo(
+            f"({name}) {protocol['meaning']}: single {single['uf1']:.3f}/{single['uar']:.3f}, "
+            f"ensemble {both['uf1']:.3f}/{both['uar']:.3f}"
+        )
+    for name, score in report.get("shuffled_labels", {}).items():
+        typer.echo(f"({name}) shuffled labels: {score['uf1']:.3f}/{score['uar']:.3f}")
+
+
+def simulate_command(
+    out: Annotated[Path, typer.Option("--out", help="The .npz file to write.")],
+    people: Annotated[int, typer.Option(help="Number of simulated people.", min=1)] = 600,
+    seed: Annotated[int, typer.Option(help="Same seed, same data.")] = 0,
+    first: Annotated[
+        int, typer.Option(help="Number of the first person: several processes make parts of one set.", min=0)
+    ] = 0,
+    config: Annotated[Path | None, typer.Option(help="TOML with a [simulation] section.")] = None,
+) -> None:
+    """Onset/apex pairs of simulated people as flow images with their class, through the service's own flow code."""
+    import numpy as np
+    from rich.progress import track
+
+    from model_training.microexpression.simulated_flow import SimulationConfig, simulate_people
+    from service.preprocessing.microexpression_input import MicroExpressionSpec
+
+    values = dict(read_config(config).get("simulation", {})) if config is not None else {}
+    if "class_shares" in values:
+        values["class_shares"] = tuple(values["class_shares"])
+    try:
+        simulation = SimulationConfig(**values)
+    except (TypeError, ValueError) as error:
+        raise TrainingError(f"[simulation]: {error}") from error
+    parts = list(
+        track(
+            simulate_people(MicroExpressionSpec(), simulation, people=range(first, first + people), seed=seed),
+            total=people,
+        )
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        out, **{name: np.concatenate([part[name] for part in parts]) for name in ("flow", "label", "person")}
+    )
+    typer.echo(f"{sum(len(part['label']) for part in parts)} flow images of {people} people in {out}")
+
+
+def train_command(
+    simulated: Annotated[
+        list[Path], typer.Option("--simulated", help="Files of simulate-microexpressions. Repeatable.")
+    ],
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
+    members: Annotated[int, typer.Option(help="Networks in the ensemble.", min=1)] = 5,
+    seed: int = 0,
+) -> None:
+    """Train the ensemble on simulated flow alone."""
+    import torch
+
+    from model_training.microexpression.train_reference import load_simulated, train_reference
+    from service.preprocessing.microexpression_input import MicroExpressionSpec
+
+    def say(epoch: int, accuracy: float) -> None:
+        typer.echo(f"epoch {epoch}: {accuracy:.3f} right of held-out simulated people (first member)")
+
+    checkpoint = train_reference(
+        training_config(config),
+        load_simulated(simulated),
+        members=members,
+        seed=seed,
+        spec=MicroExpressionSpec(),
+        progress=say,
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(checkpoint, out)
+    typer.echo(json.dumps(checkpoint["calibration"]))
+
+
+def finetune_command(
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of train-microexpression.")],
+    data: Data,
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
+    seed: int = 0,
+) -> None:
+    """Train a reference checkpoint on with ALL real clips, for those who hold the data. Its estimate is `loso` with
+    the same configuration."""
+    import torch
+
+    from model_training.microexpression.published_flow import load_flow
+    from model_training.microexpression.train_reference import fine_tune_on_all, load_reference
+
+    tuned = fine_tune_on_all(training_config(config), load_reference(checkpoint), load_flow(data), seed=seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(tuned, out)
+    typer.echo(f"{out}: trained on {len(load_flow(data))} real clips; the weights carry the licence of that data")
+
+
+def evaluate_command(
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of train-microexpression.")],
+    data: Data,
+    out: Annotated[Path | None, typer.Option("--out", help="JSON file for the full report.")] = None,
+) -> None:
+    """Zero-shot: a checkpoint from simulation on real clips, none of which it has seen."""
+    from model_training.microexpression.published_flow import load_flow
+    from model_training.microexpression.train_reference import load_reference, zero_shot_report
+
+    stored = load_reference(checkpoint)
+    if stored["training_data"].get("kind") != "simulation":
+        raise TrainingError(
+            f"{checkpoint}: was trained on real clips; zero-shot figures of it would be figures on training data"
+        )
+    report = zero_shot_report(stored, load_flow(data))
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    single, both, interval = (
+        report["single_mean"],
+        report["ensemble"]["full"],
+        report["ensemble_interval_95_by_subject"]["uf1"],
+    )
+    typer.echo(f"single, mean of {len(report['members'])}: {single['uf1']:.3f}/{single['uar']:.3f}")
+    typer.echo(
+        f"ensemble: {both['uf1']:.3f}/{both['uar']:.3f}, UF1 95 % by subject {interval[0]:.3f}-{interval[1]:.3f}"
+    )

@@ -1,0 +1,204 @@
+"""The reference model: an ensemble of small HTNets trained on simulated flow alone, calibrated on simulated people it
+has not seen.
+
+A checkpoint is {config, preprocessing, state_dict, calibration, training_data}, loaded with weights_only=True;
+weights have a leading member axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from model_training.errors import TrainingError
+from model_training.microexpression.folded_htnet import one_fold
+from model_training.microexpression.folded_training import TrainingConfig, Weights, predict, train_folded
+from model_training.microexpression.metrics import composite_scores, confusion, subject_bootstrap
+from model_training.microexpression.published_flow import FlowImages
+from service.preprocessing.microexpression_input import MicroExpressionSpec
+
+VALIDATION_SHARE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedSet:
+    """images (N, 28, 28, 3) uint8, labels (N,), people (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    people: np.ndarray
+
+
+def load_simulated(paths: list[Path]) -> SimulatedSet:
+    """The files of `simulate-microexpressions`. People of several files are told apart by file."""
+    images, labels, people = [], [], []
+    for number, path in enumerate(sorted(paths)):
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                images.append(stored["flow"])
+                labels.append(stored["label"].astype(np.int64))
+                people.append(stored["person"].astype(np.int64) + number * 1_000_000)
+        except (OSError, ValueError, KeyError) as error:
+            raise TrainingError(f"{path}: not a file of `simulate-microexpressions` ({error})") from error
+    if not images:
+        raise TrainingError(
+            "no simulated flow files given; make them with `python -m model_training simulate-microexpressions`"
+        )
+    return SimulatedSet(np.concatenate(images), np.concatenate(labels), np.concatenate(people))
+
+
+def as_tensor(images: np.ndarray) -> torch.Tensor:
+    """(N, 28, 28, 3) -> (N, 3, 28, 28) uint8 tensor."""
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+
+
+def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The divisor of log probabilities (N, classes) with the lowest negative log-likelihood, by golden section over
+    0.2..5."""
+    logits = np.log(np.maximum(probabilities, 1e-12))
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        scaled = scaled - scaled.max(1, keepdims=True)
+        return float(-(scaled[np.arange(len(labels)), labels] - np.log(np.exp(scaled).sum(1))).mean())
+
+    low, high, ratio = np.log(0.2), np.log(5.0), (np.sqrt(5) - 1) / 2
+    for _ in range(50):
+        first, second = high - ratio * (high - low), low + ratio * (high - low)
+        if loss(first) < loss(second):
+            high = second
+        else:
+            low = first
+    return float(np.exp((low + high) / 2))
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error of the most probable class, equal-width bins."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(
+        sum(
+            abs(confidence[place == b].mean() - right[place == b].mean()) * (place == b).mean()
+            for b in range(bins)
+            if (place == b).any()
+        )
+    )
+
+
+def train_reference(
+    config: TrainingConfig,
+    simulated: SimulatedSet,
+    *,
+    members: int,
+    seed: int,
+    spec: MicroExpressionSpec,
+    progress: Any = None,
+) -> dict[str, Any]:
+    """Train `members` networks at once -> the checkpoint. One simulated person in ten is kept out for the
+    temperature."""
+    people = np.unique(simulated.people)
+    kept = np.random.default_rng(seed).permutation(people)[: max(1, int(len(people) * VALIDATION_SHARE))]
+    held = np.isin(simulated.people, kept)
+    images, labels = as_tensor(simulated.images), torch.from_numpy(simulated.labels)
+    train = torch.from_numpy(np.flatnonzero(~held))
+
+    def report(epoch: int, weights: Weights) -> None:
+        if progress is not None:
+            answers = predict(config, one_fold(weights, 0), images[held])[0].numpy().argmax(-1)
+            progress(epoch, float((answers == simulated.labels[held]).mean()))
+
+    weights = train_folded(
+        config, images[train], labels[train], torch.ones(members, len(train)), seed=seed, on_epoch=report
+    )
+    mean = predict(config, weights, images[held]).numpy().mean(0)
+    temperature = fit_temperature(mean, simulated.labels[held])
+    sharpened = mean ** (1 / temperature)
+    sharpened /= sharpened.sum(1, keepdims=True)
+    return {
+        "config": config.to_dict(),
+        "preprocessing": {"spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
+        "state_dict": weights,
+        "calibration": {
+            "temperature": temperature,
+            "simulated_validation_people": len(kept),
+            "simulated_validation_accuracy": float((mean.argmax(1) == simulated.labels[held]).mean()),
+            "ece_before": calibration_error(mean, simulated.labels[held]),
+            "ece_after": calibration_error(sharpened, simulated.labels[held]),
+        },
+        "training_data": {"kind": "simulation", "images": len(train), "people": len(people) - len(kept), "seed": seed},
+    }
+
+
+def fine_tune_on_all(
+    config: TrainingConfig, checkpoint: dict[str, Any], data: FlowImages, *, seed: int
+) -> dict[str, Any]:
+    """Every member trained on with ALL real clips: for those who hold the data. No clip is left to measure it on;
+    LOSO with the same configuration is its
+    estimate. The result carries the data's licence."""
+    members = len(checkpoint["state_dict"]["embed.w"])
+    weights = train_folded(
+        config,
+        as_tensor(data.images),
+        torch.from_numpy(data.labels),
+        torch.ones(members, len(data)),
+        seed=seed,
+        initial=checkpoint["state_dict"],
+    )
+    return {
+        **checkpoint,
+        "config": config.to_dict(),
+        "state_dict": weights,
+        "training_data": {
+            "kind": "fine-tuned",
+            "clips": len(data),
+            "subjects": len(data.subject_names),
+            "before": checkpoint["training_data"],
+        },
+    }
+
+
+def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, Any]:
+    """Scores on real clips none of which was trained on: each member, their mean and spread, the ensemble with its
+    interval by subject."""
+    config = TrainingConfig.from_dict(checkpoint["config"])
+    each = predict(config, checkpoint["state_dict"], as_tensor(data.images)).numpy()
+    ensemble = each.mean(0)
+    members = [composite_scores(one.argmax(-1), data.labels, data.datasets) for one in each]
+    full = np.array([[one["full"]["uf1"], one["full"]["uar"]] for one in members])
+    predicted = ensemble.argmax(-1)
+    return {
+        "clips": len(data),
+        "subjects": len(data.subject_names),
+        "members": members,
+        "single_mean": {"uf1": float(full[:, 0].mean()), "uar": float(full[:, 1].mean())},
+        "single_sd": {
+            "uf1": float(full[:, 0].std(ddof=1)) if len(full) > 1 else 0.0,
+            "uar": float(full[:, 1].std(ddof=1)) if len(full) > 1 else 0.0,
+        },
+        "ensemble": composite_scores(predicted, data.labels, data.datasets),
+        "ensemble_interval_95_by_subject": subject_bootstrap(predicted, data.labels, data.subjects),
+        "ensemble_confusion": confusion(predicted, data.labels).tolist(),
+        "ensemble_ece": calibration_error(tempered(ensemble, checkpoint["calibration"]["temperature"]), data.labels),
+    }
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities with their logarithms divided by the temperature."""
+    sharpened = np.maximum(probabilities, 1e-12) ** (1 / temperature)
+    return sharpened / sharpened.sum(-1, keepdims=True)
+
+
+def load_reference(path: Path) -> dict[str, Any]:
+    """A checkpoint of `train-microexpression`. TrainingError if it is none."""
+    try:
+        stored: dict[str, Any] = torch.load(path, weights_only=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise TrainingError(f"{path}: cannot be read as a checkpoint ({error})") from error
+    missing = {"config", "preprocessing", "state_dict", "calibration", "training_data"} - set(stored)
+    if missing:
+        raise TrainingError(f"{path}: the checkpoint lacks {', '.join(sorted(missing))}")
+    return stored

@@ -115,7 +115,8 @@ class MirrorAttention(nn.Module):
         around = torch.cat((around, swap_halves(around)), dim=3)  # own neighbourhood, then the mirrored one
         key, value = (self._split_heads(half) for half in around.split(self.dim, dim=-1))
         masked = self.bias.new_full((self.heads, 1), float("-inf"))
-        bias = torch.cat((self.bias, masked), dim=1)[:, self.neighbour].transpose(0, 1)  # (tiles, heads, Q, 2K)
+        bias = torch.cat((self.bias, masked), dim=1).index_select(1, self.neighbour.flatten())
+        bias = bias.view(self.heads, *self.neighbour.shape).transpose(0, 1)  # (tiles, heads, Q, 2K)
         return (query @ key.transpose(-2, -1) + bias).softmax(dim=-1), value
 
     def weights(self, x: Tensor) -> Tensor:

@@ -47,5 +47,5 @@ def _pool(x: Tensor, maps: Tensor) -> Tensor:
 def face_maps(maps: Tensor) -> Tensor:
     """(N, 2, rows, columns, 5) per half -> (N, 5, rows, 2 * columns) on the mosaic, in FACE_ROI order."""
     maps = maps.permute(0, 1, 4, 2, 3)
-    right = maps[:, PATIENT_RIGHT][:, list(_RIGHT_HALF_TO_FACE)]
+    right = torch.stack([maps[:, PATIENT_RIGHT, index] for index in _RIGHT_HALF_TO_FACE], dim=1)
     return join_halves(right, maps[:, PATIENT_LEFT])

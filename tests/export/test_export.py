@@ -1,0 +1,258 @@
+"""Checkpoint -> bundle on real networks: parity through the service's session, no traces of the machine, nothing half
+written."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from typer import Typer
+from typer.testing import CliRunner
+
+import export.bundle
+from export.__main__ import main
+from export.checkpoint_bundle import export_checkpoint
+from export.errors import ExportError
+from export.metadata import read_metadata
+from export.networks import EmotionGraph, PalsyGraph
+from model_training.checkpoint import Checkpoint, save_checkpoint
+from model_training.htnet import HTNet
+from model_training.htnet_enhanced import HTNetEnhanced
+from service.inference.bundle import load_bundle
+from service.inference.session import open_session
+from service.preprocessing.microexpression_input import MicroExpressionSpec
+from service.preprocessing.palsy_input import PalsyInputSpec
+
+PALSY_CALIBRATION = {
+    "grade_temperature": 1.2,
+    "side_temperature": 1.0,
+    "conformal_threshold": 0.8,
+    "coverage": 0.9,
+}
+HTNET = {"image_size": 28, "patch_size": 7, "num_classes": 3, "dim": 8, "heads": 2, "num_hierarchies": 3,
+         "block_repeats": (1, 1, 1), "in_channels": 3}  # fmt: skip
+
+
+def palsy_network(**overrides) -> HTNetEnhanced:
+    torch.manual_seed(0)
+    arguments = {"dim": 8, "heads": 2, "block_repeats": (1, 1, 1), "in_channels": 1, "use_geometry": True}
+    network = HTNetEnhanced(**{**arguments, **overrides})
+    network.fit_geometry(torch.randn(60, 478, 3))
+    return network.eval()
+
+
+def palsy_checkpoint(path: Path, *, labels=("I", "II", "III", "IV", "V", "VI"), **changes) -> Path:
+    network = palsy_network(num_classes=len(labels), **changes.pop("network", {}))
+    spec = PalsyInputSpec()
+    fields = {
+        "task": "palsy",
+        "config": {"model": {"name": "HTNetEnhanced", **network.config, "block_repeats": [1, 1, 1]}},
+        "labels": labels,
+        "preprocessing": {"kind": "palsy", "spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
+        "state_dict": network.state_dict(),
+        "calibration": PALSY_CALIBRATION,
+        "metrics": {"kappa": 0.5, "groups": {"smile": {"kappa": 0.6}}},
+        "training_data": {"datasets": ["simulated"]},
+    }
+    save_checkpoint(Checkpoint(**{**fields, **changes}), path)
+    return path
+
+
+def emotion_checkpoint(path: Path, seed: int = 0, **changes) -> Path:
+    torch.manual_seed(seed)
+    spec = MicroExpressionSpec()
+    fields = {
+        "task": "microexpression",
+        "config": {"model": {"name": "HTNet", **HTNET, "block_repeats": [1, 1, 1]}},
+        "labels": ("negative", "positive", "surprise"),
+        "preprocessing": {"kind": "flow", "spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
+        "state_dict": HTNet(**HTNET).state_dict(),
+        "calibration": {"temperature": 1.1},
+        "metrics": {"uf1": 0.7},
+    }
+    save_checkpoint(Checkpoint(**{**fields, **changes}), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def palsy_bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("palsy")
+    report = export_checkpoint([palsy_checkpoint(folder / "best.pt")], folder / "bundle")
+    return report, folder
+
+
+def test_the_bundle_is_what_the_service_loads(palsy_bundle):
+    report, folder = palsy_bundle
+    bundle = load_bundle(folder / "bundle")
+    assert bundle.manifest.task == "palsy"
+    assert bundle.manifest.default_variant == "int8"
+    assert bundle.manifest.metrics["kappa"] == 0.5
+    assert bundle.metrics["groups"]["smile"]["kappa"] == 0.6
+    assert "groups / smile / kappa | 0.6" in bundle.model_card
+    assert sorted(p.name for p in (folder / "bundle").iterdir()) == sorted(
+        ["model.onnx", "model.int8.onnx", "manifest.json", "metrics.json", "MODEL_CARD.md"]
+    )
+    assert not [p for p in folder.iterdir() if p.name.startswith(".")], "nothing is left beside the bundle"
+    assert report.bytes["model.onnx"] == (folder / "bundle" / "model.onnx").stat().st_size
+
+
+def test_onnx_runtime_answers_as_torch_does(palsy_bundle):
+    report, folder = palsy_bundle
+    assert report.parity.worst < 1e-3
+    network = palsy_network()
+    graph = PalsyGraph(network)
+    inputs = graph.example_inputs(3, seed=5)
+    with torch.no_grad():
+        expected = graph(*inputs.values())
+    bundle = load_bundle(folder / "bundle")
+    arrays = {name: value.numpy() for name, value in inputs.items()}
+    answer = open_session(bundle, variant="float32").run(arrays)
+    for name, value in expected.items():
+        np.testing.assert_allclose(answer[name], value.numpy(), atol=1e-3)
+    quick = open_session(bundle, variant="int8").run(arrays)
+    np.testing.assert_allclose(quick["grade_logits"], expected["grade_logits"].numpy(), atol=0.3)
+    np.testing.assert_allclose(quick["ood_score"], expected["ood_score"].numpy(), atol=1e-3)
+
+
+def test_the_exported_graph_is_mirror_equivariant(palsy_bundle):
+    _, folder = palsy_bundle
+    network = palsy_network()
+    inputs = PalsyGraph(network).example_inputs(2, seed=6)
+    mirrored = {
+        "images": inputs["images"].flip(-1).contiguous().numpy(),
+        "landmarks": network.geometry_branch.mirrored(inputs["landmarks"]).numpy(),
+    }
+    bundle = load_bundle(folder / "bundle")
+    for variant in ("float32", "int8"):
+        session = open_session(bundle, variant=variant)
+        answer, other = session.run({k: v.numpy() for k, v in inputs.items()}), session.run(mirrored)
+        np.testing.assert_allclose(other["grade_logits"], answer["grade_logits"], atol=1e-4)
+        np.testing.assert_allclose(other["side_logits"][:, [1, 0, 2]], answer["side_logits"], atol=1e-4)
+        np.testing.assert_allclose(other["asymmetry_map"][..., ::-1], answer["asymmetry_map"], atol=1e-4)
+
+
+def test_no_graph_holds_a_path_or_a_trace_of_the_exporter(palsy_bundle):
+    _, folder = palsy_bundle
+    for name in ("model.onnx", "model.int8.onnx"):
+        data = (folder / "bundle" / name).read_bytes()
+        assert not re.search(rb"\.py\b|site-packages|stack_trace|Traceback|/home/|/tmp/|/work/|/root/", data)
+        model = onnx.load_from_string(data)
+        assert not [node for node in model.graph.node if node.doc_string or node.metadata_props]
+    assert any("geometry_branch" in node.name for node in onnx.load(folder / "bundle" / "model.onnx").graph.node)
+
+
+def test_int8_leaves_geometry_heads_and_convolutions_alone(palsy_bundle):
+    _, folder = palsy_bundle
+    model = onnx.load(folder / "bundle" / "model.int8.onnx")
+    integer = [node for node in model.graph.node if node.op_type in ("MatMulInteger", "DynamicQuantizeMatMul")]
+    assert len(integer) > 10
+    assert not [node.name for node in integer if "geometry" in node.name or "head" in node.name]
+    assert {"Conv"} <= {node.op_type for node in model.graph.node}
+    assert "ConvInteger" not in {node.op_type for node in model.graph.node}
+
+
+def test_three_ordered_classes_make_a_bundle_too(tmp_path):
+    checkpoint = palsy_checkpoint(tmp_path / "best.pt", labels=("normal", "mild", "severe"))
+    export_checkpoint([checkpoint], tmp_path / "bundle", int8=False)
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.manifest.labels.grades == ("normal", "mild", "severe")
+    assert bundle.manifest.output("grade_logits").shape == (2,)
+    assert bundle.manifest.default_variant == "float32"
+
+
+def test_an_emotion_ensemble_averages_members_and_the_mirrored_clip_in_the_graph(tmp_path):
+    paths = [emotion_checkpoint(tmp_path / f"{seed}.pt", seed) for seed in (0, 1)]
+    export_checkpoint(paths, tmp_path / "bundle", int8=False)
+    session = open_session(load_bundle(tmp_path / "bundle"))
+    flow = np.random.default_rng(0).integers(0, 256, (4, 3, 28, 28), dtype=np.uint8)
+    mirrored = flow[..., ::-1].copy()
+    mirrored[:, 0] = 255 - mirrored[:, 0]
+    votes = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        member = HTNet(**HTNET).eval()
+        with torch.no_grad():
+            votes += [member(torch.from_numpy(view)).softmax(-1).numpy() for view in (flow, mirrored)]
+    answer = session.run({"flow": flow})["emotion_logits"]
+    np.testing.assert_allclose(np.exp(answer), np.mean(votes, axis=0), atol=1e-5)
+    np.testing.assert_allclose(session.run({"flow": mirrored})["emotion_logits"], answer, atol=1e-5)
+    # Folding leaves no softmax of attention behind: only those of the two members' two votes.
+    nodes = [node.op_type for node in onnx.load(tmp_path / "bundle" / "model.onnx").graph.node]
+    assert nodes.count("Softmax") == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"calibration": {}}, "no calibration"),
+        ({"metrics": {}}, "no metrics"),
+        ({"task": "segmentation"}, "segmentation"),
+        ({"network": {"use_roi": False}}, "use_roi=False"),
+        ({"labels": ("I", "II", "III"), "state_dict": {"a": torch.zeros(1)}}, "do not fit"),
+    ],
+)
+def test_what_cannot_become_a_bundle_is_explained(tmp_path, changes, message):
+    checkpoint = palsy_checkpoint(tmp_path / "best.pt", **changes)
+    with pytest.raises(ExportError, match=message):
+        export_checkpoint([checkpoint], tmp_path / "bundle", int8=False)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_members_of_an_ensemble_must_agree(tmp_path):
+    other = emotion_checkpoint(tmp_path / "b.pt", labels=("a", "b", "c"))
+    with pytest.raises(ExportError, match=r"b\.pt.*labels differ"):
+        export_checkpoint([emotion_checkpoint(tmp_path / "a.pt"), other], tmp_path / "bundle")
+
+
+def test_a_failure_leaves_the_old_bundle_and_no_half_one(palsy_bundle, monkeypatch):
+    _, folder = palsy_bundle
+    before = {p.name: p.read_bytes() for p in (folder / "bundle").iterdir()}
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export.bundle, "write_graph", full)
+    with pytest.raises(ExportError, match="the disk is full"):
+        export_checkpoint([folder / "best.pt"], folder / "bundle")
+    assert {p.name: p.read_bytes() for p in (folder / "bundle").iterdir()} == before
+    assert not [p for p in folder.iterdir() if p.name.startswith(".")]
+
+
+def test_a_folder_that_is_no_bundle_is_not_replaced(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    with pytest.raises(ExportError, match="is not a bundle"):
+        export_checkpoint([palsy_checkpoint(tmp_path / "best.pt")], tmp_path / "photos")
+    assert (tmp_path / "photos" / "a.jpg").exists()
+
+
+def test_the_command_line_says_what_is_wrong_in_one_message(tmp_path):
+    app = Typer()
+    app.command()(main)
+    (tmp_path / "text.pt").write_text("hello")
+    for arguments, message in (
+        (["--checkpoint", tmp_path / "none.pt"], "no such checkpoint"),
+        (["--checkpoint", tmp_path / "text.pt"], "not a checkpoint"),
+        (["--checkpoint", tmp_path / "none.pt", "--default-variant", "int4"], "int4"),
+        (["--checkpoint", tmp_path / "none.pt", "--metadata", tmp_path / "text.pt"], "is not TOML"),
+    ):
+        result = CliRunner().invoke(app, [str(a) for a in arguments] + ["--out", str(tmp_path / "out")])
+        assert result.exit_code == 1
+        assert message in result.output
+        assert "Traceback" not in result.output
+
+
+def test_metadata_names_the_wrong_key(tmp_path):
+    path = tmp_path / "meta.toml"
+    path.write_text('name = "a"\nversion = "1.0.0"\ndescription = "d"\ntraining_data = "t"\ncolour = "red"\n')
+    with pytest.raises(ExportError, match="colour"):
+        read_metadata(path)
+
+
+def test_wrong_examples_and_empty_ensembles_are_refused():
+    with pytest.raises(ValueError, match="at least one member"):
+        EmotionGraph([])
+    assert json.loads(json.dumps(export.bundle._plain({"a": float("nan"), "b": (1, 2)}))) == {"a": None, "b": [1, 2]}

@@ -74,7 +74,7 @@ class GeometryBranch(nn.Module):
         self.register_buffer("x_sign", torch.tensor([-1.0, 1.0, 1.0]), persistent=False)
         size = 3 * points
         self.register_buffer("symmetric_mean", torch.zeros(size))
-        self.register_buffer("symmetric_basis", torch.zeros(size, components))
+        self.register_buffer("symmetric_basis", torch.zeros(size, symmetric_components))
         self.register_buffer("antisymmetric_basis", torch.zeros(size, components))
         self.register_buffer("usual_residual", torch.ones(()))
         self.is_fitted = False
@@ -87,7 +87,7 @@ class GeometryBranch(nn.Module):
 
     def mirrored(self, landmarks: Tensor) -> Tensor:
         """(N, points, 3) -> the landmarks of the mirrored photograph."""
-        return landmarks[:, self.partners] * self.x_sign
+        return landmarks.index_select(1, self.partners) * self.x_sign
 
     def sum_and_difference(self, landmarks: Tensor) -> tuple[Tensor, Tensor]:
         """(N, points, 3) -> symmetric and antisymmetric part, each (N, 3 * points); their sum is the input."""

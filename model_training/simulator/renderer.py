@@ -16,12 +16,11 @@ from model_training.simulator.camera import Camera
 from model_training.simulator.glasses import FRAMES, LENS, fit_glasses
 from model_training.simulator.head import EYE, HAIR, HEAD_DATA, LASH, SKIN, TEETH, TONGUE, Head
 from model_training.simulator.look import SHORT_HAIR_M, Look
+from model_training.simulator.shader_inputs import light_matrix, uniforms_of
 
 SHADERS = Path(__file__).parent / "shaders"
 
 SHADOW_SIZE = 384
-# The shadow map covers a cube of this half side round the head.
-SHADOW_REACH_M = 0.19
 NOISE_SIZE = 32
 
 # Materials with a shader of their own; teeth, tongue and the frame of glasses share one.
@@ -124,7 +123,7 @@ class Renderer:
         if glasses is not None:
             self._upload_glasses(vertices, glasses)
         model_view = camera.model_view(self.head, vertices)
-        light_view = _light_matrix(look, model_view)
+        light_view = light_matrix(look, model_view)
         context.enable_only(context.DEPTH_TEST)
         context.disable(context.BLEND)
         if look.light.shadow > 0:
@@ -134,7 +133,8 @@ class Renderer:
             self._shadow_casters.render()
             if glasses is not None:
                 self._frame_shadow.render()
-        self._set_uniforms(look)
+        for name, value in uniforms_of(look).items():
+            _set(self._surfaces, name, value)
         half = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
         for program in self._surfaces.values():
             program["model_view"].write(_bytes(model_view))
@@ -281,65 +281,12 @@ class Renderer:
         for unit, name in enumerate(("lips_mask", "mouth_mask", "noise_volume", "shadow_map")):
             _set(self._surfaces, name, unit)
 
-    def _set_uniforms(self, look: Look) -> None:
-        person, light, creases = look.person, look.light, look.creases
-        uniforms = {
-            "skin_colour": person.skin,
-            "lip_colour": person.lips,
-            "brow_colour": person.brow,
-            "hair_colour": person.hair,
-            "beard_colour": person.beard_colour,
-            "iris_colour": person.iris,
-            "teeth_colour": person.teeth,
-            "glasses_colour": person.glasses_colour,
-            "lens_tint": person.lens_tint,
-            "hair_length": person.hair_length_m,
-            "hairline": person.hairline_m,
-            "temple_hair": person.temple_hair,
-            "beard_density": person.beard,
-            "moustache_density": person.moustache,
-            "brow_thickness": person.brow_thickness_m,
-            "brow_height": person.brow_height_m,
-            "brow_density": person.brow_density,
-            "brow_arch": person.brow_arch_m,
-            "blotches": person.blotches,
-            "spots": person.spots,
-            "texture_seed": person.texture_seed,
-            "light_direction": light.direction,
-            "light_colour": light.colour,
-            "key_light": light.key,
-            "ambient_light": light.ambient,
-            "fill_light": light.fill,
-            "shadow_depth": light.shadow,
-            "gloss": light.gloss,
-            "pupil": look.pupil_rad,
-            "forehead_lines": creases.forehead,
-            "nose_fold": creases.nose_fold,
-            "crow_feet": creases.crow_feet,
-            "frown_lines": creases.frown,
-        }
-        for name, value in uniforms.items():
-            _set(self._surfaces, name, value)
-
 
 def _set(programs: dict, name: str, value: object) -> None:
     """Set a uniform in every program that uses it; the compiler drops the others."""
     for program in programs.values():
         if name in program:
             program[name].value = value
-
-
-def _light_matrix(look: Look, model_view: np.ndarray) -> np.ndarray:
-    """(4, 4) camera space -> clip space of an orthographic view from the light, round the middle of the head."""
-    middle = model_view[:3, 3] + model_view[:3, :3] @ np.array([0.0, 0.04, -0.02])
-    towards = np.array(look.light.direction)
-    right = np.cross([0.0, 1.0, 0.0], towards)
-    right /= np.linalg.norm(right)
-    axes = np.stack([right, np.cross(towards, right), -towards])
-    matrix = np.eye(4)
-    matrix[:3, :3] = axes / SHADOW_REACH_M
-    matrix[:3, 3] = -matrix[:3, :3] @ middle
-    return matrix
 
 
 def _shader(name: str) -> str:

@@ -30,7 +30,7 @@ def service_url() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
-    environment = {**os.environ, "HTNET_HOST": "127.0.0.1", "HTNET_PORT": str(port), "HTNET_AUDIT_URL": "sqlite://"}
+    environment = {**os.environ, "HTNET_HOST": "127.0.0.1", "HTNET_PORT": str(port)}
     service = subprocess.Popen([sys.executable, "-m", "service"], cwd=ROOT, env=environment)
     try:
         for _ in range(START_LIMIT_S * 10):

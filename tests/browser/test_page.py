@@ -37,6 +37,9 @@ def test_an_uploaded_photograph_is_graded_and_explained(page: Page, photographs:
     expect(answer.locator(".evidence")).to_contain_text("defined on movement")
     expect(answer.locator("svg.outlines polygon")).to_have_count(4)
     expect(answer.locator("svg.outlines text")).to_have_count(4)
+    assert answer.locator(".photo").bounding_box()["width"] > answer.locator(".stage").bounding_box()["width"]
+    answer.locator(".whole").check()
+    assert answer.locator(".photo").bounding_box()["width"] == answer.locator(".stage").bounding_box()["width"]
     overlay, photo = answer.locator(".overlay").bounding_box(), answer.locator(".photo").bounding_box()
     assert overlay == pytest.approx(photo, abs=1)
     size = page.evaluate("() => { const o = document.querySelector('.overlay'), p = document.querySelector('.photo');"
@@ -80,7 +83,7 @@ def test_the_overlay_fades_and_shows_each_region(page: Page, photographs: dict[s
         expect(button).to_have_attribute("aria-pressed", "true")
         pictures.add(overlay.get_attribute("src"))
     assert len(pictures) == 6  # the heatmap and five regions
-    page.locator("#palsy .check input").uncheck()
+    page.locator("#palsy .outline-box").uncheck()
     expect(page.locator("#palsy svg.outlines")).to_be_hidden()
 
 

@@ -1,6 +1,8 @@
 // The photograph with maps over it, outlines of the regions and scores beside the place they belong to.
 import { make, text } from "./texts.js";
 
+// The face's outlines fill 1 / this of the picture.
+const FACE_MARGIN = 1.7;
 const SVG = "http://www.w3.org/2000/svg";
 const svg = (tag, attributes, ...children) => {
   const element = document.createElementNS(SVG, tag);
@@ -31,9 +33,29 @@ export function picture({ photo, alt, layers, outlines = null, scores = null }) 
   const overlay = make("img", { class: "overlay", alt: "", src: dataUrl(layers[0].map) });
   const drawing = svg("svg", { class: "outlines", "aria-hidden": "true" });
   const missing = make("p", { class: "hint", hidden: true, "data-text": "picture_not_shown" }, text("picture_not_shown"));
-  const stage = make("div", { class: "stage" }, shown, overlay, drawing);
+  const zoomed = make("div", { class: "zoom" }, shown, overlay, drawing);
+  const stage = make("div", { class: "stage" }, zoomed);
+  const wholeBox = make("input", { type: "checkbox", class: "whole" });
+
+  // A face is often a small piece of the photograph: show that piece, in the photograph's own shape.
+  const zoom = () => {
+    const { naturalWidth: width, naturalHeight: height } = shown;
+    const corners = outlines ? Object.values(outlines).flat() : [];
+    const low = [0, 1].map((axis) => Math.min(...corners.map((corner) => corner[axis])));
+    const high = [0, 1].map((axis) => Math.max(...corners.map((corner) => corner[axis])));
+    const share = Math.max((high[0] - low[0]) / width, (high[1] - low[1]) / height) * FACE_MARGIN;
+    const scale = wholeBox.checked || !corners.length || !width || share >= 1 ? 1 : 1 / share;
+    const shift = [width, height].map((size, axis) => {
+      const centre = (low[axis] + high[axis]) / 2 / size;
+      return Math.min(0, Math.max(1 - scale, 0.5 - scale * centre)) * 100;
+    });
+    zoomed.style.transform = scale === 1 ? "none" : `translate(${shift[0]}%, ${shift[1]}%) scale(${scale})`;
+    zoomed.style.setProperty("--zoom", scale);
+  };
+  wholeBox.addEventListener("change", zoom);
 
   const draw = () => {
+    zoom();
     drawing.setAttribute("viewBox", `0 0 ${shown.naturalWidth} ${shown.naturalHeight}`);
     if (!outlines) return;
     const size = shown.naturalWidth;
@@ -67,7 +89,7 @@ export function picture({ photo, alt, layers, outlines = null, scores = null }) 
       for (const [other, button] of buttons.entries()) button.setAttribute("aria-pressed", String(other === index));
     },
   }, layer.label));
-  const outlineBox = make("input", { type: "checkbox", checked: true });
+  const outlineBox = make("input", { type: "checkbox", class: "outline-box", checked: true });
   outlineBox.addEventListener("change", () => drawing.classList.toggle("off", !outlineBox.checked));
 
   return make("figure", { class: "picture" }, stage, missing,
@@ -76,5 +98,6 @@ export function picture({ photo, alt, layers, outlines = null, scores = null }) 
         make("span", {}, text("legend_low")), make("span", { class: "ramp" }), make("span", {}, text("legend_high"))),
       make("label", { class: "slider" }, make("span", {}, text("overlay")), strength),
       outlines ? make("label", { class: "check" }, outlineBox, text("show_regions")) : null,
+      outlines ? make("label", { class: "check" }, wholeBox, text("show_whole")) : null,
       layers.length > 1 ? make("div", { class: "layers", role: "group", "aria-label": text("roi_title") }, ...buttons) : null));
 }

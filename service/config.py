@@ -37,7 +37,7 @@ class Settings(OperationSettings):
     image_max_pixels: Positive = 50_000_000
     image_max_side_px: Annotated[int, Field(ge=1, le=32_000)] = 20_000
     faces_max: Positive = 8
-    overlay_max_side_px: Annotated[int, Field(ge=64, le=4096)] = 768
+    overlay_max_side_px: Annotated[int, Field(ge=64, le=4096)] = 512
 
     page_enabled: bool = True
 

@@ -117,7 +117,7 @@ def inclusion_scores(probabilities: FloatArray) -> npt.NDArray[np.float64]:
     """
     probabilities = np.atleast_2d(np.asarray(probabilities, dtype=np.float64))
     count, classes = probabilities.shape
-    scores = np.zeros_like(probabilities)
+    scores = np.zeros(probabilities.shape)
     for row in range(count):
         p = probabilities[row]
         low = high = int(p.argmax())

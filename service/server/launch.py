@@ -58,6 +58,8 @@ def make_config(settings: OperationSettings, app: str) -> GuardedConfig:
         ssl_certfile=str(settings.tls_certificate) if settings.tls_certificate else None,
         ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
     )
+    config.service_log_level = settings.log_level
+    config.service_log_style = settings.log_style
     config.drain_s = settings.drain_s
     config.head_timeout_s = settings.head_timeout_s
     config.head_max_bytes = settings.head_max_bytes

@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from socket import socket
 from types import FrameType
+from typing import Literal
 
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import Server
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
+from service.audit.store import AuditUnavailable
+from service.observability.json_logging import configure_logging
+from service.security.api_keys import KeyFileError
 from service.server.protocol import guarded_protocol
 
 logger = logging.getLogger(__name__)
@@ -25,10 +30,17 @@ class GuardedConfig(Config):
     head_timeout_s: float = 5.0
     head_max_bytes: int = 32_768
     connections_max: int = 512
+    service_log_level: str = "info"
+    service_log_style: Literal["json", "text"] = "json"
 
     def load(self) -> None:
-        """Load the app, in the worker, and take our protocol."""
-        super().load()
+        """Load the app, in the worker, with our logging and our protocol (a worker starts as a fresh interpreter)."""
+        configure_logging(level=self.service_log_level, style=self.service_log_style)
+        try:
+            super().load()
+        except (KeyFileError, AuditUnavailable) as error:
+            logger.critical("the service cannot start: %s", error)
+            sys.exit(STARTUP_FAILURE)
         self.http_protocol_class = guarded_protocol(
             head_timeout_s=self.head_timeout_s,
             head_max_bytes=self.head_max_bytes,

@@ -1,0 +1,127 @@
+"""The real service as a process of its own, and what talks to it over a socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+GRADE = "/v1/palsy/grade"
+EMOTION = "/v1/microexpression/classify"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class LiveService:
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that serve: the children of the supervisor, or the one process itself."""
+        parent = psutil.Process(self.process.pid)
+        children = []
+        for child in parent.children():
+            try:
+                if "spawn_main" in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
+                    children.append(child)
+            except psutil.NoSuchProcess:
+                continue
+        return children or [parent]
+
+    def resident_bytes(self) -> int:
+        return sum(worker.memory_info().rss for worker in self.workers())
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+@contextmanager
+def live_service(
+    folder: Path, models: Path, *, cpus: str | None = None, ready_within_s: float = 60.0, **settings: object
+) -> Iterator[LiveService]:
+    """Start ``python -m service`` and wait until it is ready. settings: HTNET_... in lower case."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
+    values: dict[str, object] = {
+        "port": port, "models_dir": models, "audit_url": f"sqlite:///{folder}/audit.sqlite", **settings,
+    }  # fmt: skip
+    environment |= {f"HTNET_{name.upper()}": str(value) for name, value in values.items()}
+    log = folder / f"service-{port}.log"
+    pin = ["taskset", "-c", cpus] if cpus is not None else []
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [*pin, sys.executable, "-m", "service"], cwd=ROOT, env=environment, stdout=file, stderr=file
+        )
+        service = LiveService(process=process, port=port, log=log)
+        try:
+            wait_until_ready(service, ready_within_s)
+            yield service
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def wait_until_ready(service: LiveService, within_s: float = 60.0) -> float:
+    """Seconds until ``/readyz`` said 200."""
+    started = time.monotonic()
+    while time.monotonic() - started < within_s:
+        if service.process.poll() is not None:
+            raise AssertionError(f"the service ended with {service.process.returncode}:\n{service.log.read_text()}")
+        try:
+            if httpx.get(service.url + "/readyz", timeout=1.0).status_code == 200:
+                return time.monotonic() - started
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"not ready after {within_s} s:\n{service.log.read_text()}")
+
+
+def metric_sum(text: str, name: str, **labels: str) -> float:
+    """Sum of all samples of ``name`` whose labels include ``labels``."""
+    total = 0.0
+    for line in text.splitlines():
+        if line.split("{")[0].split(" ")[0] == name and all(
+            f'{key}="{value}"' in line for key, value in labels.items()
+        ):
+            total += float(line.rsplit(" ", 1)[1])
+    return total
+
+
+def write_figures(name: str, figures: dict[str, object]) -> None:
+    """Figures of a proof: printed, and kept in docs/operations/ where HTNET_WRITE_FIGURES says so."""
+    load = os.getloadavg()[0]
+    stamped = {"measured": datetime.now(tz=UTC).isoformat(timespec="seconds"), "load_average_1min": load, **figures}
+    text = json.dumps(stamped, indent=2)
+    print(text)
+    if os.environ.get("HTNET_WRITE_FIGURES") == "1":
+        folder = ROOT / "docs" / "operations"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")

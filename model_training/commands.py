@@ -89,10 +89,12 @@ def train_command(
     Several GPUs: `torchrun --nproc-per-node 4 -m model_training train --config my.toml --set run.device=cuda`
     """
     from model_training.config import load_config
+
+    settings = load_config(config, overrides=tuple(overrides or ()))  # before torch is loaded: mistakes answer at once
     from model_training.train import train
 
     result = train(
-        load_config(config, overrides=tuple(overrides or ())),
+        settings,
         resume=resume,
         init=init,
         say=typer.echo,

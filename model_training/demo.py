@@ -160,7 +160,8 @@ def lay_out_as_grade_folders(simulated: Path, target: Path) -> None:
     for index, row in enumerate(table.frame.to_dict("records")):
         folder = target / f"grade_{row['label']}"
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"patient{numbers[row['person_id']]:03d}_{row['side'] or 'none'}_{row['pose'].replace('_', '-')}-{index:04d}"
+        pose = row["pose"].replace("_", "-")
+        name = f"patient{numbers[row['person_id']]:03d}_{row['side'] or 'none'}_{pose}-{index:04d}"
         shutil.copyfile(table.path(row["path"]), folder / (name + Path(row["path"]).suffix))
 
 
@@ -218,7 +219,14 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> 
 def ask(url: str, path: Path) -> dict[str, Any]:
     """The service's answer for a photograph, or {"code": ...} of its problem document."""
     boundary = "htnet-clinical-demo"
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="photo"\r\nContent-Type: application/octet-stream\r\n\r\n'
+    head = "\r\n".join(
+        [
+            f"--{boundary}",
+            'Content-Disposition: form-data; name="image"; filename="photo"',
+            "Content-Type: application/octet-stream",
+            "\r\n",
+        ]
+    )
     body = head.encode() + path.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
     request = urllib.request.Request(f"{url}/v1/palsy/grade?heatmap=false", data=body, headers=headers)  # noqa: S310

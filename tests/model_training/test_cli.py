@@ -1,0 +1,110 @@
+"""The command line: examples in every help text, messages instead of tracebacks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from model_training.cli import build_app, main
+
+MINE = [
+    "prepare",
+    "split",
+    "merge",
+    "cache",
+    "train",
+    "crossval",
+    "evaluate",
+    "predict",
+    "visualize",
+    "throughput",
+    "demo",
+]
+CONVERTERS = ["fnp", "ck-plus", "meei", "yfp", "neuroface", "casme2", "smic", "samm", "casme3", "published-flow"]
+
+
+@pytest.fixture(scope="module")
+def app() -> typer.Typer:
+    return build_app()
+
+
+@pytest.mark.parametrize(
+    "command", [*((name,) for name in MINE if name != "prepare"), *(("prepare", name) for name in CONVERTERS)]
+)
+def test_every_help_text_shows_an_example(app: typer.Typer, command: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*command, "--help"], terminal_width=200)
+    assert result.exit_code == 0
+    assert "Example:" in result.output
+    assert f"python -m model_training {' '.join(command)}" in " ".join(result.output.split())
+
+
+def test_help_does_not_load_torch() -> None:
+    code = (
+        "import sys; from model_training.cli import build_app; build_app(); sys.exit('torch' in sys.modules or "
+        "'mediapipe' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--config", "absent.toml"], "Error: absent.toml: no such configuration"),
+        (["cache", "nothing", "--out", "x"], "Error: nothing: no such sample table"),
+        (["evaluate", "--checkpoint", "a.pt", "--cache", "c", "--out", "o"], "Error: a.pt: no such checkpoint"),
+        (
+            ["predict", "photo.jpg", "--checkpoint", "a.pt", "--out", "o"],
+            "Error: photo.jpg: no such image, folder or list",
+        ),
+        (["visualize", "photo.jpg", "--checkpoint", "a.pt", "--out", "o"], "Error: a.pt: no such checkpoint"),
+        (
+            ["prepare", "fnp", "--root", "nowhere", "--grades", "1..6", "--out", "o"],
+            "Error: nowhere: no such folder (grade folders)",
+        ),
+        (["prepare", "published-flow", "--root", "nowhere", "--out", "o"], "Error: nowhere: no such folder"),
+        (["split", "nothing"], "Error: nothing: no such sample table"),
+    ],
+)
+def test_mistakes_are_one_message(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["model_training", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.startswith(message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_prepare_split_and_merge_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: typer.Typer
+) -> None:
+    from model_training.sample_table import read_table
+    from tests.model_training.datasets import layouts
+
+    layouts.grade_folders(tmp_path / "set", patients=5)
+    layouts.ck_plus(tmp_path / "ck")
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner()
+    for arguments in (
+        ["prepare", "fnp", "--root", "set", "--grades", "1..6", "--out", "a/fnp"],
+        ["prepare", "ck-plus", "--root", "ck", "--out", "b", "--validation", "0.4", "--test", "0"],
+        ["merge", "a/fnp", "b", "--out", "both"],
+        ["split", "both", "--validation", "0.3", "--test", "0.2", "--seed", "4"],
+    ):
+        result = run.invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    table = read_table(Path("both"))
+    assert len(table) == 60 + 6
+    assert all(table.path(path).is_file() for path in table.frame["path"])
+    assert table.frame.groupby("person_id")["split"].nunique().max() == 1

@@ -53,7 +53,8 @@ class RegionalAsymmetry(Schema):
 
 
 class Asymmetry(Schema):
-    """score: mean of the regions. heatmap: how far each point is from the mirror image of its partner; null with
+    """score: mean of the regions. heatmap: how far each point is from the mirror image of its partner, at full
+    strength from the manifest's heatmap_full_scale on (by default 0.15 inter-ocular distances, about 9 mm); null with
     heatmap=false.
     """
 

@@ -136,12 +136,13 @@ class PalsyThresholds(Section):
     """quality: the fields of `service.preprocessing.quality.QualityLimits`; a field left out keeps that class's
     default.
 
-    heatmap_full_scale: the asymmetry-map value that is drawn at full strength.
+    heatmap_full_scale: the asymmetry-map value that is drawn at full strength, in inter-ocular distances (the map's
+    unit). The default is about 9 mm in an adult: three times what observers notice at the mouth corner (PMID 28200081).
     """
 
     quality: QualityLimitValues = Field(default_factory=dict)
     out_of_distribution: OutOfDistribution | None = None
-    heatmap_full_scale: Annotated[float, Field(gt=0)] = 1.0
+    heatmap_full_scale: Annotated[float, Field(gt=0)] = 0.15
 
 
 class MicroexpressionLabels(Section):

@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from model_training.sample_table import ASYMMETRY_MAP_UNIT
-from service.preprocessing.decode import ImageLimits, decode_image
-from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
 
 from model_training.cache_build import Arrays, RowRefused
+from model_training.sample_table import ASYMMETRY_MAP_UNIT
+from service.preprocessing.decode import ImageLimits, decode_image
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
 from service.preprocessing.microexpression_input import MicroExpressionSpec, microexpression_input
+from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
 from service.preprocessing.regions import FACE_ROI, MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
 
 MAP_SIZE = 32

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from service.preprocessing.decode import ImageLimits, decode_image
 from torch import nn
 
 from model_training.checkpoint import Checkpoint, load_checkpoint
 from model_training.errors import TrainingError
 from model_training.palsy_task import forward, restore, uses_landmarks
+from service.preprocessing.decode import ImageLimits, decode_image
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
 from service.preprocessing.palsy_decoding import PalsyCalibration, PalsyReading, decode
 from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input

@@ -38,23 +38,39 @@ def write_cache(
         if side[row] != "none":
             mosaics[row, 0, 120:200, half] += np.uint8(15 * (label[row] - 1))
             landmarks[row, :, 1] += 0.02 * label[row] * (1 if side[row] == "left" else -1) * np.linspace(-1, 1, 478)
-    frame = pd.DataFrame({
-        "sample_id": [f"s{row:03d}" for row in range(count)], "person_id": [f"p{number:02d}" for number in person], "path": "x.png",
-        "label": label, "side": side, "pose": np.where(np.arange(count) % 2, "smile", "rest"), "dataset": "made",
-        "split": np.where(person % 3 == 2, "validation", "train"),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "sample_id": [f"s{row:03d}" for row in range(count)],
+            "person_id": [f"p{number:02d}" for number in person],
+            "path": "x.png",
+            "label": label,
+            "side": side,
+            "pose": np.where(np.arange(count) % 2, "smile", "rest"),
+            "dataset": "made",
+            "split": np.where(person % 3 == 2, "validation", "train"),
+        }
+    )
     arrays = {
-        "images": mosaics, "landmarks": landmarks, "blendshapes": np.zeros((count, 52), np.float32),
+        "images": mosaics,
+        "landmarks": landmarks,
+        "blendshapes": np.zeros((count, 52), np.float32),
         "roi_masks": rng.integers(0, 2, (count, 5, 32, 32), dtype=np.uint8) * np.uint8(255),
         "asymmetry_map": np.full((count, 32, 32), np.nan, np.float16),
-    }  # fmt: skip
+    }
     folder.mkdir(parents=True, exist_ok=True)
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", values)
     frame.to_parquet(folder / "samples.parquet")
     description = {
-        "format": CACHE_FORMAT, "kind": "palsy", "fingerprint": fingerprint, "spec": SPEC.to_dict(), "table_key": "", "rows": count, "found": count,
-        "not_found": {}, "arrays": {name: {"shape": list(v.shape), "dtype": str(v.dtype)} for name, v in arrays.items()},
-    }  # fmt: skip
+        "format": CACHE_FORMAT,
+        "kind": "palsy",
+        "fingerprint": fingerprint,
+        "spec": SPEC.to_dict(),
+        "table_key": "",
+        "rows": count,
+        "found": count,
+        "not_found": {},
+        "arrays": {name: {"shape": list(v.shape), "dtype": str(v.dtype)} for name, v in arrays.items()},
+    }
     (folder / "cache.json").write_text(json.dumps(description), encoding="utf-8")
     return folder

@@ -31,10 +31,18 @@ def table(folder: Path, contents: dict[str, bytes]) -> SampleTable:
     for name, content in contents.items():
         if content:
             (folder / name).write_bytes(content)
-    frame = pd.DataFrame({
-        "sample_id": list(contents), "person_id": [f"p{i % 7}" for i in range(len(contents))], "path": list(contents), "label": 1, "side": "none",
-        "pose": "", "split": "", "dataset": "made",
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "sample_id": list(contents),
+            "person_id": [f"p{i % 7}" for i in range(len(contents))],
+            "path": list(contents),
+            "label": 1,
+            "side": "none",
+            "pose": "",
+            "split": "",
+            "dataset": "made",
+        }
+    )
     return SampleTable(frame=validate(frame, source="made", num_classes=6), folder=folder)
 
 
@@ -50,9 +58,7 @@ def test_rows_arrive_in_order_and_refused_ones_are_listed(tmp_path: Path) -> Non
     assert sum(seen) == 150
     made = open_cache(tmp_path / "out", kind="palsy", fingerprint="1" * 64)
     names = [bytes(values).decode() for values in made.arrays["images"]]
-    assert (
-        names == [name for name in made.frame["sample_id"]] == [f"{n:04d}" for n in range(150) if n not in (3, 70, 149)]
-    )
+    assert names == list(made.frame["sample_id"]) == [f"{n:04d}" for n in range(150) if n not in (3, 70, 149)]
     listed = pd.read_csv(tmp_path / "out/not_found.csv", dtype={"sample_id": str})
     assert list(listed["row"]) == [4, 71, 150]
     assert list(listed["sample_id"]) == ["0003", "0070", "0149"]
@@ -68,7 +74,7 @@ def test_an_interrupted_cache_goes_on_with_what_is_missing(tmp_path: Path) -> No
         if finished:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="kept in .*the same command goes on"):
+    with pytest.raises(Interrupted, match=r"kept in .*the same command goes on"):
         build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1, progress=stop_after_the_first_part)
     kept = len(list((tmp_path / "out/parts").glob("*.npz")))
     assert 1 <= kept <= 3
@@ -85,7 +91,7 @@ def test_another_preprocessing_or_kind_is_refused(tmp_path: Path) -> None:
     build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1)
     with pytest.raises(TrainingError, match=r"another preprocessing .fingerprint 111111111111, now 222222222222"):
         build_cache(rows, tmp_path / "out", producer=BytesProducer(version="2"), jobs=1)
-    with pytest.raises(TrainingError, match="another preprocessing .fingerprint 111111111111, wanted 2222"):
+    with pytest.raises(TrainingError, match=r"another preprocessing .fingerprint 111111111111, wanted 2222"):
         open_cache(tmp_path / "out", kind="palsy", fingerprint="2" * 64)
     with pytest.raises(TrainingError, match="kind 'palsy', this needs 'microexpression'"):
         open_cache(tmp_path / "out", kind="microexpression")
@@ -104,7 +110,7 @@ def test_a_changed_file_is_done_again(tmp_path: Path) -> None:
 
 def test_a_dying_worker_names_the_rows(tmp_path: Path) -> None:
     rows = table(tmp_path / "in", {**numbered(), "0100": b"die!"})
-    with pytest.raises(TrainingError, match="near rows (1|65|129) to .*Finished parts are kept"):
+    with pytest.raises(TrainingError, match=r"near rows (1|65|129) to .*Finished parts are kept"):
         build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1)
 
 
@@ -113,7 +119,7 @@ def test_no_usable_row_and_no_room_say_so(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(TrainingError, match="no sample could be made from any of the 2 rows"):
         build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=10))
-    with pytest.raises(TrainingError, match="need up to .* GB, 0.00 GB are free"):
+    with pytest.raises(TrainingError, match=r"need up to .* GB, 0.00 GB are free"):
         build_cache(rows, tmp_path / "other", producer=BytesProducer(), jobs=1)
 
 
@@ -144,9 +150,14 @@ def test_photographs_go_through_the_services_preprocessing(tmp_path: Path) -> No
     astronaut = data.astronaut()
     photo = png(cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
     contents = {
-        "face.png": photo, "coffee.jpg": jpeg(data.coffee()), "cut.jpg": jpeg(astronaut)[:200], "text.jpg": b"not an image", "gone.jpg": b"",
-        "empty.jpg": b" ", "mapped.png": photo,
-    }  # fmt: skip
+        "face.png": photo,
+        "coffee.jpg": jpeg(data.coffee()),
+        "cut.jpg": jpeg(astronaut)[:200],
+        "text.jpg": b"not an image",
+        "gone.jpg": b"",
+        "empty.jpg": b" ",
+        "mapped.png": photo,
+    }
     rows = table(tmp_path / "in", contents)
     (tmp_path / "in/map.png").write_bytes(png(np.full((64, 64), 20000, np.uint16)))
     rows.frame["asymmetry_map"] = ["map.png" if name == "mapped.png" else "" for name in contents]
@@ -176,8 +187,12 @@ def test_onset_and_apex_become_a_flow_image_and_published_ones_are_read_as_they_
         smile += np.stack([direction * weight, -weight], axis=-1)
     apex = cv2.remap(onset, columns - smile[..., 0], rows_ - smile[..., 1], cv2.INTER_LINEAR)
     published = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
-    contents = {"apex.png": png(apex[..., ::-1]), "u_v_os .png": png(published[..., ::-1]), "big.png": png(np.zeros((30, 28, 3), np.uint8)),
-                "onset.png": png(onset[..., ::-1])}  # fmt: skip
+    contents = {
+        "apex.png": png(apex[..., ::-1]),
+        "u_v_os .png": png(published[..., ::-1]),
+        "big.png": png(np.zeros((30, 28, 3), np.uint8)),
+        "onset.png": png(onset[..., ::-1]),
+    }
     rows = table(tmp_path / "in", contents)
     rows.frame["onset_path"] = ["onset.png", "", "", "onset.png"]
     report = build_cache(rows, tmp_path / "out", producer=FlowProducer(), jobs=1)

@@ -37,13 +37,22 @@ def test_the_served_answer_is_predicts(tmp_path: Path) -> None:
 
 
 ROW = {
-    "path": "a/x.jpg", "code": "", "index": "2", "expected": "2.1", "prediction_set": "I II", "side": "left", "probability_I": "0.3",
-    "probability_II": "0.7", "side_probability_left": "0.8", "side_probability_none": "0.2",
-}  # fmt: skip
+    "path": "a/x.jpg",
+    "code": "",
+    "index": "2",
+    "expected": "2.1",
+    "prediction_set": "I II",
+    "side": "left",
+    "probability_I": "0.3",
+    "probability_II": "0.7",
+    "side_probability_left": "0.8",
+    "side_probability_none": "0.2",
+}
 ANSWER = {
-    "grade": {"index": 2, "expected": 2.1, "prediction_set": ["I", "II"]}, "affected_side": {"side": "left"},
+    "grade": {"index": 2, "expected": 2.1, "prediction_set": ["I", "II"]},
+    "affected_side": {"side": "left"},
     "probabilities": {"I": 0.3, "II": 0.7},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,14 @@ def test_reliability_and_figures() -> None:
     assert [item["count"] for item in bins] == [2, 2]
     probabilities = np.eye(3)[[0, 1, 1, 2]]
     figures = grading_figures(
-        truth=np.asarray([0, 1, 2, 2]), probabilities=probabilities, expected=np.asarray([0.0, 1, 1, 2]), classes=3, in_set=probabilities > 0,
-        sides=np.asarray([2, 0, 1, -1]), predicted_sides=np.asarray([2, 1, 1, 0]),
-    )  # fmt: skip
+        truth=np.asarray([0, 1, 2, 2]),
+        probabilities=probabilities,
+        expected=np.asarray([0.0, 1, 1, 2]),
+        classes=3,
+        in_set=probabilities > 0,
+        sides=np.asarray([2, 0, 1, -1]),
+        predicted_sides=np.asarray([2, 1, 1, 0]),
+    )
     assert figures["exact"] == figures["coverage"] == 0.75
     assert figures["within_one"] == figures["set_size"] == 1.0
     assert figures["mae"] == 0.25

@@ -28,9 +28,16 @@ def mosaics(count, size=112, channels=1, seed=1):
 def make(**overrides):
     torch.manual_seed(0)
     arguments = {
-        "image_size": 112, "patch_size": 7, "dim": 8, "heads": 2, "num_hierarchies": 3, "block_repeats": (1, 1, 1),
-        "in_channels": 1, "use_geometry": True, "head_dim": 16,
-    }  # fmt: skip
+        "image_size": 112,
+        "patch_size": 7,
+        "dim": 8,
+        "heads": 2,
+        "num_hierarchies": 3,
+        "block_repeats": (1, 1, 1),
+        "in_channels": 1,
+        "use_geometry": True,
+        "head_dim": 16,
+    }
     model = HTNetEnhanced(**{**arguments, **overrides})
     if model.geometry_branch is not None:
         model.fit_geometry(faces(40))
@@ -43,14 +50,24 @@ def make(**overrides):
 
 def test_the_interface_researchers_are_used_to():
     model = HTNetEnhanced(
-        image_size=224, patch_size=7, num_classes=6, dim=16, heads=4, num_hierarchies=3, block_repeats=(1, 1, 1),
-        use_diagonal_attn=True, use_roi=True,
-    )  # fmt: skip
+        image_size=224,
+        patch_size=7,
+        num_classes=6,
+        dim=16,
+        heads=4,
+        num_hierarchies=3,
+        block_repeats=(1, 1, 1),
+        use_diagonal_attn=True,
+        use_roi=True,
+    )
     images = torch.rand(2, 3, 224, 224)
     outputs = model(images)
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {
-        "grade_logits": (2, 5), "side_logits": (2, 3), "regional_asymmetry": (2, 4), "asymmetry_map": (2, 32, 32),
-    }  # fmt: skip
+        "grade_logits": (2, 5),
+        "side_logits": (2, 3),
+        "regional_asymmetry": (2, 4),
+        "asymmetry_map": (2, 32, 32),
+    }
     assert model(images, return_roi_maps=True)["roi_maps"].shape == (2, 5, 32, 32)
 
 
@@ -76,11 +93,18 @@ def test_every_weight_learns(geometry):
 @pytest.mark.parametrize(
     "switches",
     [
-        {}, {"use_geometry": False}, {"use_roi": False}, {"use_diagonal_attn": False}, {"use_images": False},
-        {"use_roi": False, "use_diagonal_attn": False, "use_geometry": False}, {"in_channels": 3}, {"num_classes": 3},
-        {"geometry_symmetric_gain": 0.0, "geometry_share": 1.0}, {"mirror_window": 5},
+        {},
+        {"use_geometry": False},
+        {"use_roi": False},
+        {"use_diagonal_attn": False},
+        {"use_images": False},
+        {"use_roi": False, "use_diagonal_attn": False, "use_geometry": False},
+        {"in_channels": 3},
+        {"num_classes": 3},
+        {"geometry_symmetric_gain": 0.0, "geometry_share": 1.0},
+        {"mirror_window": 5},
     ],
-)  # fmt: skip
+)
 def test_mirrored_photograph_gets_the_mirrored_answer(switches):
     model = make(**switches).eval()
     images = mosaics(3, channels=model.config["in_channels"])

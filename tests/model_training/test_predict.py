@@ -44,8 +44,12 @@ def test_a_folder_becomes_a_table(checkpoint: Path, photographs: Path, tmp_path:
         pd.Index(["a", "broken", "coffee", "mirrored", "two"], name="photo")
     )
     assert table["code"].to_dict() == {
-        "a": "", "broken": "undecodable-image", "coffee": "no-face", "mirrored": "", "two": "multiple-faces",
-    }  # fmt: skip
+        "a": "",
+        "broken": "undecodable-image",
+        "coffee": "no-face",
+        "mirrored": "",
+        "two": "multiple-faces",
+    }
     assert table.loc["coffee", "grade"] == ""
     assert table.loc["coffee", "reason"]
     answered = table.loc[["a", "mirrored"]]

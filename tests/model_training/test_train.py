@@ -21,8 +21,19 @@ from model_training.errors import Interrupted, TrainingError
 from model_training.train import Trainer, train
 from tests.model_training.caches import write_cache
 
-TINY = {"name": "HTNetEnhanced", "image_size": 224, "patch_size": 14, "dim": 8, "heads": 1, "num_hierarchies": 2,
-        "block_repeats": [1, 1], "use_geometry": True, "geometry_components": 4, "dropout": 0.1, "head_dim": 16}  # fmt: skip
+TINY = {
+    "name": "HTNetEnhanced",
+    "image_size": 224,
+    "patch_size": 14,
+    "dim": 8,
+    "heads": 1,
+    "num_hierarchies": 2,
+    "block_repeats": [1, 1],
+    "use_geometry": True,
+    "geometry_components": 4,
+    "dropout": 0.1,
+    "head_dim": 16,
+}
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +118,27 @@ def test_a_killed_run_goes_on_from_its_last_state_with_the_same_losses(
     "changes",
     [
         {"model": {**TINY, "use_geometry": False, "use_roi": False, "use_diagonal_attn": False}},
-        {"model": {"name": "HTNet", "image_size": 224, "patch_size": 28, "dim": 8, "heads": 1, "num_hierarchies": 2, "block_repeats": [1, 1]}},
+        {
+            "model": {
+                "name": "HTNet",
+                "image_size": 224,
+                "patch_size": 28,
+                "dim": 8,
+                "heads": 1,
+                "num_hierarchies": 2,
+                "block_repeats": [1, 1],
+            }
+        },
         {"loss": {"kind": "cross-entropy", "class_smoothing": 0.05}},
         {"optimisation": {"precision": "bf16", "accumulate": 2}},
         {"data": {"class_balance": "loss"}, "optimisation": {"patience": 1}},
-        {"data": {"class_balance": "none"}, "augmentation": {"flip": False, "photometric": 0.0, "noise": 0.0, "shift_px": 0}},
+        {
+            "data": {"class_balance": "none"},
+            "augmentation": {"flip": False, "photometric": 0.0, "noise": 0.0, "shift_px": 0},
+        },
     ],
     ids=["plain", "htnet", "cross-entropy", "bf16", "loss-balance", "bare"],
-)  # fmt: skip
+)
 def test_every_option_trains(cache: Path, tmp_path: Path, changes: dict) -> None:
     changes.setdefault("optimisation", {})["epochs"] = 1
     result = train(config(cache, tmp_path, **changes), say=quiet)
@@ -252,7 +276,7 @@ def test_a_run_of_another_configuration_or_preprocessing_is_refused(cache: Path,
     train(config(cache, out, optimisation={"epochs": 1}), say=quiet)
     with pytest.raises(TrainingError, match="holds a run already"):
         train(config(cache, out), say=quiet)
-    with pytest.raises(TrainingError, match="another configuration, different in optimisation.learning_rate"):
+    with pytest.raises(TrainingError, match=r"another configuration, different in optimisation.learning_rate"):
         train(config(cache, out, optimisation={"epochs": 1, "learning_rate": 1e-4}), resume=True, say=quiet)
     other = write_cache(tmp_path / "other", fingerprint="f" * 64)
     with pytest.raises(TrainingError, match="another preprocessing"):
@@ -269,7 +293,7 @@ def test_a_full_disk_keeps_the_last_state(cache: Path, tmp_path: Path, monkeypat
     train(config(cache, tmp_path, optimisation={"epochs": 1}), say=quiet)
     before = (tmp_path / "state.pt").read_bytes()
 
-    def full(payload: dict, path: Path) -> None:
+    def full(_payload: dict, path: Path) -> None:
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device", str(path))
 

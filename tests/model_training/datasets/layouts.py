@@ -87,8 +87,20 @@ def smic(root: Path) -> None:
 def samm(root: Path) -> Path:
     """13 lines of preamble, frames of 4 and 5 digits, wrong apex and offset cells."""
     preamble = [[f"SAMM, line {line}"] for line in range(13)]
-    header = ["Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro", "Action Units",
-              "Estimated Emotion", "Objective Classes", "Notes"]  # fmt: skip
+    header = [
+        "Subject",
+        "Filename",
+        "Inducement Code",
+        "Onset Frame",
+        "Apex Frame",
+        "Offset Frame",
+        "Duration",
+        "Micro",
+        "Action Units",
+        "Estimated Emotion",
+        "Objective Classes",
+        "Notes",
+    ]
     rows = [
         ["006", "006_1_2", 1, 562, 565, 570, 9, "1/2", "4", "Anger", 3, None],
         [7, "007_3_1", 1, 10001, 10004, 10009, 9, "1", "12", "Happiness", 1, None],

@@ -179,9 +179,13 @@ poses = { rest = 1, full_smile = 5 }
 
 def test_meei_through_a_column_map(tmp_path: Path) -> None:
     rows = [
-        ["Standard set"], ["Patient", "Category", "HB", "Affected", "eFACE total"],
-        ["F01", "flaccid", "VI", "L", 41], ["S02", "synkinetic", 3.0, "R", 70], ["N03", "normal", 1, "-", 100], ["N04", "normal", 1, "?", 100],
-    ]  # fmt: skip
+        ["Standard set"],
+        ["Patient", "Category", "HB", "Affected", "eFACE total"],
+        ["F01", "flaccid", "VI", "L", 41],
+        ["S02", "synkinetic", 3.0, "R", 70],
+        ["N03", "normal", 1, "-", 100],
+        ["N04", "normal", 1, "?", 100],
+    ]
     table = layouts.write_workbook(tmp_path / "scores.xlsx", rows, sheet="Scores")
     for folder in ("flaccid/F01", "synkinetic/S02", "normal/N03"):
         for pose in (1, 5):
@@ -208,7 +212,8 @@ def test_yfp_intensities_become_three_classes(tmp_path: Path) -> None:
     layouts.write_image(tmp_path / "p1/0001.jpg")
     (tmp_path / "labels.csv").write_text("patient,frame,mouth\np1,0001,0.5\np1,0001,0.7\n", encoding="utf-8")
     (tmp_path / "map.toml").write_text(
-        '[columns]\nperson = "patient"\nlabel = "mouth"\n[path]\ntemplate = "{patient}/{frame}.jpg"\n[values.label]\n"0" = 1\n"0.5" = 2\n"1.0" = 3\n'
+        '[columns]\nperson = "patient"\nlabel = "mouth"\n[path]\ntemplate = "{patient}/{frame}.jpg"\n'
+        '[values.label]\n"0" = 1\n"0.5" = 2\n"1.0" = 3\n'
     )
     made = conversion(tmp_path / "out", THREE, "yfp")
     columns = read_column_map(tmp_path / "map.toml")
@@ -246,7 +251,7 @@ def test_nothing_usable_is_an_error_that_shows_the_first_reason(tmp_path: Path) 
     reader = grade_reader(grades="1..6", classes=6)
     convert_grade_folders(made, root=tmp_path / "fnp", grades=reader, stem=stem_pattern(r"(?P<person>p\d+)"))
     with pytest.raises(
-        TrainingError, match="no usable row .1 read, 1 dropped, first: grade_1/x.jpg: file name does not match"
+        TrainingError, match=r"no usable row .1 read, 1 dropped, first: grade_1/x.jpg: file name does not match"
     ):
         finished(made)
 

@@ -98,9 +98,12 @@ def test_samm(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("classes", "names"),
-    [("three", ["negative", "positive", "surprise"]), ("four", ["negative", "positive", "surprise", "others"]),
-     ("seven", ["disgust", "happiness", "surprise", "others"])],
-)  # fmt: skip
+    [
+        ("three", ["negative", "positive", "surprise"]),
+        ("four", ["negative", "positive", "surprise", "others"]),
+        ("seven", ["disgust", "happiness", "surprise", "others"]),
+    ],
+)
 def test_casme3(tmp_path: Path, classes: str, names: list[str]) -> None:
     annotations = layouts.casme3(tmp_path)
     chosen = scheme(classes)
@@ -157,8 +160,8 @@ def test_a_wrong_annotation_file_is_named(tmp_path: Path) -> None:
     other = layouts.write_workbook(tmp_path / "other.xlsx", [["A", "B"], [1, 2]])
     with pytest.raises(TrainingError, match=r"other\.xlsx: no header row with the columns Subject"):
         convert_casme2(conversion("casme2", tmp_path / "o"), root=tmp_path, annotations=other, scheme=scheme("three"))
+    layouts.casme3(tmp_path)
     with pytest.raises(TrainingError, match="no sheet 'label'; it has Sheet1"):
-        layouts.casme3(tmp_path)
         convert_casme3(conversion("c", tmp_path / "o"), root=tmp_path, annotations=other, scheme=scheme("three"))
     (tmp_path / "broken.xlsx").write_bytes(b"PK not a workbook")
     (tmp_path / "SAMM").mkdir()

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from torch import Tensor
 
 from export.errors import ExportError
@@ -30,7 +30,7 @@ from export.parity import Parity, check, compare, network_answers
 from export.quantize import write_int8
 from service.inference.bundle import MANIFEST_FILE, METRICS_FILE, MODEL_CARD_FILE, load_bundle
 from service.inference.errors import BundleError
-from service.inference.manifest import SCHEMA_VERSION, Manifest
+from service.inference.manifest import SCHEMA_VERSION, parse_manifest
 from service.inference.session import InferenceSession, open_session
 from service.preprocessing.landmarks import LANDMARK_MODEL_SHA256
 
@@ -146,13 +146,11 @@ def _write_texts(staging: Path, content: BundleContent, metrics: dict[str, Any],
     }
     text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False) + "\n"
     try:
-        TypeAdapter[Manifest](Manifest).validate_json(text)
+        parse_manifest(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(
-            str(part) for part in first["loc"] if str(part) not in ("PalsyManifest", "MicroexpressionManifest")
-        )
-        raise ExportError(f"the manifest would not be valid: {field}: {first['msg']}") from error
+        field = ".".join(str(part) for part in first["loc"] if part not in ("palsy", "microexpression"))
+        raise ExportError(f"the manifest would not be valid: {field or 'manifest'}: {first['msg']}") from error
     (staging / MANIFEST_FILE).write_text(text, encoding="utf-8")
     (staging / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     labels = tuple(str(label) for label in next(iter(content.labels.values())))

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from model_training.cache import open_cache
 from model_training.errors import TrainingError
+from model_training.sample_table import label_names
 
 CLASS_NAMES = ("negative", "positive", "surprise")
 IMAGE_FOLDER = "STSNet_whole_norm_u_v_os"
@@ -59,13 +61,33 @@ class FlowImages:
 
 
 def load_flow(path: Path) -> FlowImages:
-    """A folder in the published layout, or an .npz cache that a converter wrote. TrainingError names what is
-    missing."""
+    """A folder in the published layout, a folder that `prepare` and `cache --kind microexpression` made, or an .npz flow
+    cache. TrainingError names what is missing.
+    """
     if path.is_dir():
-        return load_published(path)
+        return load_prepared(path) if (path / "cache.json").is_file() else load_published(path)
     if path.suffix == ".npz" and path.is_file():
         return load_cache(path)
     raise TrainingError(f"{path}: neither a folder with {TABLE} and {IMAGE_FOLDER}/ nor an .npz flow cache")
+
+
+def load_prepared(folder: Path) -> FlowImages:
+    """The cache of any prepared data set; its classes are the names in the table."""
+    cache = open_cache(folder, kind="microexpression")
+    frame = cache.frame
+    sources = frame["source_dataset"] if "source_dataset" in frame.columns else frame["dataset"]
+    clips = frame["clip"] if "clip" in frame.columns else frame["sample_id"]
+    try:
+        return FlowImages(
+            images=np.ascontiguousarray(np.moveaxis(cache.arrays["flow"], 1, -1)),
+            labels=frame["label"].to_numpy(np.int64) - 1,
+            subjects=frame["person_id"].to_numpy(str),
+            datasets=sources.to_numpy(str),
+            clips=clips.to_numpy(str),
+            class_names=label_names(frame),
+        )
+    except ValueError as error:
+        raise TrainingError(f"{folder}: {error}") from error
 
 
 def load_published(folder: Path) -> FlowImages:

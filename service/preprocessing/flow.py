@@ -110,7 +110,7 @@ def optical_strain(flow: FloatArray) -> FloatArray:
     return strain
 
 
-def head_motion(flow: FloatArray, weight: FloatArray, *, iterations: int = 8) -> npt.NDArray[np.float64]:
+def head_motion(flow: FloatArray, weight: FloatArray, *, iterations: int = 6) -> npt.NDArray[np.float64]:
     """The (2, 3) similarity p -> p' that most of the flow agrees on: what a head does that moves as a whole.
 
     Robust least squares (Geman-McClure weights, scale from the median residual) of (u, v) = (t_x + a x - b y, t_y + b
@@ -118,7 +118,7 @@ def head_motion(flow: FloatArray, weight: FloatArray, *, iterations: int = 8) ->
     `weight` (H, W). A facial movement is local and is left over as an outlier.
     """
     height, width = flow.shape[:2]
-    step = max(1, width // 54)
+    step = max(1, width // 36)
     rows, columns = np.mgrid[0:height:step, 0:width:step]
     weights = weight[::step, ::step].ravel().astype(np.float64)
     x = columns.ravel() - (width - 1) / 2

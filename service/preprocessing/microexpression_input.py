@@ -67,7 +67,7 @@ class MicroExpressionSpec:
     mouth: tuple[float, float] = (0.485, 0.71)
     flow_method: str = "dis"
     dis: DisParameters = field(default_factory=DisParameters)
-    registration_steps: int = 3
+    registration_steps: int = 2
     image_size: int = FLOW_IMAGE_SIZE
     channels: tuple[str, ...] = CHANNELS
     min_motion: float = 0.35

@@ -56,7 +56,7 @@ class AuditFilter(BaseModel):
 
     def query(self) -> AuditQuery:
         """The same question for the store."""
-        values = self.model_dump()
+        values = self.model_dump(include=set(AuditFilter.model_fields))
         for name in ("since", "until"):
             moment = values[name]
             if moment is not None and moment.tzinfo is None:

@@ -16,6 +16,7 @@ from model_training.simulator.camera import Camera
 from model_training.simulator.glasses import FRAMES, LENS, fit_glasses
 from model_training.simulator.head import EYE, HAIR, HEAD_DATA, LASH, SKIN, TEETH, TONGUE, Head
 from model_training.simulator.look import SHORT_HAIR_M, Look
+from model_training.simulator.own_context import in_own_context
 from model_training.simulator.shader_inputs import light_matrix, uniforms_of
 
 SHADERS = Path(__file__).parent / "shaders"
@@ -33,6 +34,8 @@ NOTHING = -1.0
 
 class Renderer:
     """Draws faces of one head. Holds an OpenGL context: use it in the process and thread that made it.
+
+    Several renderers may live in one process: each makes its context the current one before it draws.
 
     size_px: side of the square picture. Raises RuntimeError where no EGL context can be made.
     """
@@ -109,6 +112,7 @@ class Renderer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @in_own_context
     def render(
         self, vertices: np.ndarray, look: Look, camera: Camera | None = None, background: np.ndarray | None = None
     ) -> np.ndarray:
@@ -169,6 +173,7 @@ class Renderer:
         blended = drawn[..., :3] * opacity + background * (1 - opacity)
         return np.clip(blended + 0.5, 0, 255).astype(np.uint8)
 
+    @in_own_context
     def render_values(
         self, vertices: np.ndarray, values: np.ndarray, camera: Camera | None = None, *, size_px: int
     ) -> np.ndarray:

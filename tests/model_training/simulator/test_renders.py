@@ -90,3 +90,16 @@ def test_projected_landmarks_lie_where_the_landmark_model_finds_them(
     ):
         distance = np.linalg.norm(points[vertices[name], :2] - face.points[landmark, :2]) / face.interocular_px
         assert distance < 0.2, name
+
+
+def test_a_second_renderer_in_the_process_changes_nothing(renderer: Renderer, head: Head) -> None:
+    rng = np.random.default_rng(6)
+    shot = sample_shot(head, sample_subject(head, rng), rng)
+    before = renderer.render(shot.vertices, shot.look, shot.camera)
+    values = renderer.render_values(shot.vertices, shot.vertices[:, 0], shot.camera, size_px=64)
+    with Renderer(head, size_px=160) as other:
+        other.render(shot.vertices, shot.look, Camera())
+        np.testing.assert_array_equal(renderer.render(shot.vertices, shot.look, shot.camera), before)
+    np.testing.assert_array_equal(renderer.render(shot.vertices, shot.look, shot.camera), before)
+    again = renderer.render_values(shot.vertices, shot.vertices[:, 0], shot.camera, size_px=64)
+    np.testing.assert_array_equal(again, values)

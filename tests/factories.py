@@ -43,6 +43,16 @@ def two_faces() -> np.ndarray:
     return np.hstack([astronaut(), astronaut()])
 
 
+def near_and_far_face() -> np.ndarray:
+    """(200, 400, 3): the larger of two faces at the right, both large enough for the detector's first look."""
+    near = astronaut()[30:230, 120:320]
+    far = cv2.resize(near, (140, 140), interpolation=cv2.INTER_AREA)
+    picture = np.full((200, 400, 3), 127, np.uint8)
+    picture[:, 200:] = near
+    picture[30:170, 30:170] = far
+    return picture
+
+
 def small_face(width_px: int = 40, side: int = 512) -> np.ndarray:
     """(side, side, 3): the astronaut reduced so that the face is `width_px` wide, in the corner of a grey picture."""
     scale = width_px / 89.0
@@ -53,10 +63,10 @@ def small_face(width_px: int = 40, side: int = 512) -> np.ndarray:
 
 
 def turned_face(rgb: np.ndarray, face: Face, *, yaw_deg: float) -> np.ndarray:
-    """The same photograph with the head turned by `yaw_deg` (> 0 to the patient's left) about a vertical axis.
+    """The photograph with the head turned by `yaw_deg` about a vertical axis, > 0 to the patient's left.
 
-    The landmarks carry a depth, so the face is a relief: its triangles are turned in 3D and drawn from far to near on the
-    blurred photograph. Hair and ears are missing, which is why this is for tests of the head's pose only.
+    The landmarks carry a depth, so the face is a relief: its triangles are turned in 3D and drawn from far to near on
+    the blurred photograph. Hair and ears are missing, which is why this is for tests of the head's pose only.
     """
     points = face.points.astype(np.float64)
     centre = points[[234, 454]].mean(axis=0)

@@ -79,12 +79,14 @@ def decode_image(data: bytes, *, limits: ImageLimits | None = None) -> DecodedIm
         raise _undecodable(media_type, str(error)) from error
     _check_size(header, limits)
     if media_type == "image/jpeg" and header.components in (1, 3):
-        rgb = _decode_jpeg(data, header)
+        rgb = _upright(_decode_jpeg(data, header), header.orientation)
+    elif media_type == "image/tiff":
+        rgb = _decode_with_pillow(data, header)  # which turns TIFF, and only TIFF, upright itself
     else:
-        rgb = _decode_with_pillow(data, header)
-    if rgb.shape != (header.height, header.width, 3):
+        rgb = _upright(_decode_with_pillow(data, header), header.orientation)
+    if rgb.shape != (*_upright_size(header)[::-1], 3):
         raise _undecodable(media_type, "its size differs from what the header says")
-    return DecodedImage(rgb=_upright(rgb, header.orientation), media_type=media_type)
+    return DecodedImage(rgb=rgb, media_type=media_type)
 
 
 def _check_size(header: ImageHeader, limits: ImageLimits) -> None:
@@ -141,7 +143,7 @@ def _decode_with_pillow(data: bytes, header: ImageHeader) -> RgbImage:
     # was checked for.
     try:
         with _PILLOW_READERS[header.media_type](io.BytesIO(data)) as image:
-            if image.size != (header.width, header.height):
+            if image.size not in ((header.width, header.height), _upright_size(header)):
                 raise _undecodable(header.media_type, "its size differs from what the header says")
             image.load()
             return _to_rgb(image, header)
@@ -167,6 +169,11 @@ def _to_rgb(image: Image.Image, header: ImageHeader) -> RgbImage:
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, rgba)
     return np.array(image.convert("RGB"))
+
+
+def _upright_size(header: ImageHeader) -> tuple[int, int]:
+    """(width, height) once the orientation is applied."""
+    return (header.height, header.width) if header.orientation >= 5 else (header.width, header.height)
 
 
 def _upright(rgb: RgbImage, orientation: int) -> RgbImage:

@@ -181,10 +181,9 @@ def _read_bmp(data: bytes) -> ImageHeader:
 
 def _read_tiff(data: bytes) -> ImageHeader:
     tags = _first_directory(data)
-    try:
-        return ImageHeader("image/tiff", tags[_WIDTH_TAG], tags[_HEIGHT_TAG], _valid_orientation(tags))
-    except KeyError as error:
-        raise BadHeader("the first page gives no size") from error
+    if _WIDTH_TAG not in tags or _HEIGHT_TAG not in tags:
+        raise BadHeader("the first page gives no size")
+    return ImageHeader("image/tiff", tags[_WIDTH_TAG], tags[_HEIGHT_TAG], _valid_orientation(tags))
 
 
 def _exif_orientation(exif: bytes) -> int:

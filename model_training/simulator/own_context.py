@@ -11,7 +11,10 @@ R = TypeVar("R")
 
 
 def in_own_context(draw: Callable[P, R]) -> Callable[P, R]:
-    """For methods of an object with a `context`: OpenGL draws into the thread's current context, and every new context becomes it."""
+    """For methods of an object with a `context`: draw there.
+
+    OpenGL draws into the thread's current context, and every new context becomes it.
+    """
 
     @functools.wraps(draw)
     def drawing(*args: P.args, **kwargs: P.kwargs) -> R:

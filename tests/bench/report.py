@@ -1,0 +1,162 @@
+"""Figures -> docs/bench: results.json, README.md and small plots. Every target is shown with what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+FOLDER = Path(__file__).parents[2] / "docs" / "bench"
+
+
+def write_report(results: Mapping[str, Any], folder: Path = FOLDER) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text("\n".join(_lines(results)) + "\n", encoding="utf-8")
+    _plot_stages(results, folder / "stages.png")
+    _plot_model(results, folder / "model.png")
+
+
+def targets(results: Mapping[str, Any]) -> list[tuple[str, str, str, bool | None]]:
+    """(figure, target, measured, met); met is None where it was not measured."""
+    http, naive = results["http"]["workers 1"], results["naive"]
+    alone = http["concurrency 1"]
+    cpu = alone["cpu_ms_per_request"]
+    ratio = cpu / results["stages"]["sum_cpu_ms"]
+    against = cpu / naive["cpu_ms_per_request"]
+    int8 = results["model"]["shipped"]["batch 1"]["onnx int8"]["cpu_ms"]["p50"]
+    most = max(results["http"]["workers 2"], key=lambda name: int(name.split()[1]))
+    scaling = results["http"]["workers 2"][most]["requests_per_s"] / http[most]["requests_per_s"]
+    tail = alone["latency_ms"]["p99"] / alone["latency_ms"]["p50"]
+    growth = results["http"]["memory_growth_mb_per_1000"]
+    start = results["http"]["start_s"]
+    loso = results["training"]["loso"]["ratio"]
+    rows: list[tuple[str, str, str, bool | None]] = [
+        ("CPU per request over the sum of its stages", "<= 1.10", f"{ratio:.2f}", ratio <= 1.10),
+        ("CPU per request against the naive peer, same weights", "<= 0.25", f"{against:.2f}", against <= 0.25),
+        ("shipped palsy architecture int8, one thread", "<= 12 ms", f"{int8:.1f} ms", int8 <= 12),
+        ("two workers over one", ">= 1.9", f"{scaling:.2f}", scaling >= 1.9),
+        ("p99 over p50 at concurrency 1", "<= 1.3", f"{tail:.2f}", tail <= 1.3),
+        (
+            "memory growth per 1,000 requests",
+            "< 1 MB",
+            "not measured in quick mode" if growth is None else f"{growth:.1f} MB",
+            None if growth is None else growth < 1,
+        ),
+        ("start to ready", "<= 5 s", f"{start:.1f} s", start <= 5),
+        ("LOSO, all folds together over one after another, CPU", ">= 3x", f"{loso:.2f}x", loso >= 3),
+    ]
+    gpu = results["gpu"]
+    if "skipped" in gpu:
+        rows.append(("GPU: batching over batch 1; share of the matrix rate", ">= 8x; >= 50 %", gpu["skipped"], None))
+    else:
+        gain = gpu["tiny"]["batch 32 over batch 1"]
+        share = gpu["base share of the bf16 matrix rate at batch 128"]
+        rows.append(("GPU: batch 32 over batch 1 (network alone)", ">= 8x", f"{gain:.1f}x", gain >= 8))
+        rows.append(("GPU: `base`, batch 128, of the bf16 matrix rate", ">= 50 %", f"{share:.0%}", share >= 0.5))
+    return rows
+
+
+def _lines(results: Mapping[str, Any]) -> list[str]:
+    machine = results["machine"]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`; all figures are in [results.json](results.json). `HTNET_BENCH_MODE=full make bench` "
+        "takes more rounds and measures memory growth.",
+        "",
+        f"Mode: **{results['mode']}**. {machine['cores']} cores of {machine['processor']}, {machine['memory_gb']} GB, "
+        f"torch {machine['torch']}, ONNX Runtime {machine['onnxruntime']}, GPU: {machine['gpu'] or 'none'}.",
+        f"Load of the machine (1 minute) at the start: {machine['load_1min']}, at the end: {results['load_at_end']}. "
+        "With a load above one per core other work ran beside the benchmark: times are then upper bounds, and figures "
+        "that need idle cores (two workers over one, tails) say little.",
+        "",
+        "The network has the shipped architecture and random weights; CPU times count every thread of the process, and "
+        "of the server's processes over HTTP. Client and server share the cores.",
+        "",
+        "## Targets",
+        "",
+        "| figure | target | measured | met |",
+        "|---|---|---|---|",
+    ]
+    word = {True: "yes", False: "**no**", None: "-"}
+    lines += [f"| {name} | {target} | {value} | {word[met]} |" for name, target, value, met in targets(results)]
+    lines += ["", "## Stages in process (ms)", "", "![stages](stages.png)", "", "| stage | CPU | wall p50 | wall p95 |"]
+    lines += ["|---|---|---|---|"]
+    for name, stage in results["stages"]["stages"].items():
+        wall = stage["wall_ms"]
+        lines.append(f"| {name} | {stage['cpu_ms']['p50']:.2f} | {wall['p50']:.2f} | {wall['p95']:.2f} |")
+    lines += [f"| sum | {results['stages']['sum_cpu_ms']:.2f} | | |", "", "## Over HTTP", ""]
+    lines += ["| server | concurrency | requests/s | p50 ms | p99 ms | CPU ms per request | RSS MB |"]
+    lines += ["|---|---|---|---|---|---|---|"]
+    for workers in ("workers 1", "workers 2"):
+        for name, row in results["http"][workers].items():
+            lines.append(_http_row(f"service, {workers}", name.split()[1], row))
+    lines.append(_http_row("naive peer (torch eager, landmarker per request)", "1", results["naive"]))
+    lines += ["", "Service and naive peer at concurrency 1 were measured in turns.", "", "## Model alone (ms)", ""]
+    lines += ["![model](model.png)", "", "| network | batch | way | CPU | wall |", "|---|---|---|---|---|"]
+    for size, figures in results["model"].items():
+        for batch in ("batch 1", "batch 8"):
+            for way, row in figures[batch].items():
+                medians = f"{row['cpu_ms']['p50']:.2f} | {row['wall_ms']['p50']:.2f}"
+                lines.append(f"| {size}, {figures['weights']:,} weights | {batch[6:]} | {way} | {medians} |")
+        lines += [f"| {size} | | {way} | {why} | |" for way, why in figures["skipped"].items()]
+    lines += ["", "## Training", "", "| what | figure |", "|---|---|"]
+    for size, row in results["training"]["step"].items():
+        lines.append(
+            f"| step of `{size}`, batch {row['batch']} | {row['images_per_s']} images/s of CPU time, one thread |"
+        )
+    loso = results["training"]["loso"]
+    lines.append(f"| LOSO, {loso['folds_together']} folds together | {loso['together_images_per_s']} images/s |")
+    lines.append(f"| LOSO, one fold after another | {loso['loop_images_per_s']} images/s |")
+    gpu = results["gpu"]
+    lines += [
+        "",
+        "## GPU",
+        "",
+        gpu["skipped"] + "." if "skipped" in gpu else f"```json\n{json.dumps(gpu, indent=1)}\n```",
+    ]
+    return lines
+
+
+def _http_row(server: str, concurrency: str, row: Mapping[str, Any]) -> str:
+    latency = row["latency_ms"]
+    return (
+        f"| {server} | {concurrency} | {row['requests_per_s']:.1f} | {latency['p50']:.1f} | {latency['p99']:.1f} "
+        f"| {row['cpu_ms_per_request']:.1f} | {row['rss_mb']:.0f} |"
+    )
+
+
+def _plot_stages(results: Mapping[str, Any], path: Path) -> None:
+    stages = results["stages"]["stages"]
+    figure, axes = plt.subplots(figsize=(6, 1.8))
+    left = 0.0
+    for name, stage in stages.items():
+        width = stage["cpu_ms"]["p50"]
+        axes.barh([0], [width], left=left, label=f"{name} {width:.1f}")
+        left += width
+    axes.set_yticks([])
+    axes.set_xlabel("CPU ms of one request's stages")
+    axes.legend(ncols=3, fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+    plt.close(figure)
+
+
+def _plot_model(results: Mapping[str, Any], path: Path) -> None:
+    figure, axes = plt.subplots(figsize=(6, 2.6))
+    names, values = [], []
+    for size, figures in results["model"].items():
+        for way, row in figures["batch 1"].items():
+            names.append(f"{size}: {way}")
+            values.append(row["cpu_ms"]["p50"])
+    axes.barh(names[::-1], values[::-1], color="#4c72b0")
+    axes.set_xlabel("CPU ms, batch 1, one thread")
+    axes.tick_params(labelsize=7)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+    plt.close(figure)

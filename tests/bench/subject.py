@@ -1,0 +1,68 @@
+"""What is measured: the shipped palsy architecture with fixed random weights, as bundle and as torch network, and a
+photograph.
+
+Weights do not change what a request costs, and random ones make the naive peer run exactly the same network.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from export.bundle import BundleContent, write_bundle
+from export.metadata import Metadata
+from export.networks import PALSY_OUTPUTS, PalsyGraph
+from model_training.htnet_enhanced import HTNetEnhanced
+from model_training.palsy_task import build_network
+from service.preprocessing.palsy_input import PalsyInputSpec
+from tests import factories
+
+CONFIGURATION = Path(__file__).parents[2] / "configs" / "palsy_reference.toml"
+CALIBRATION = {"grade_temperature": 1.0, "side_temperature": 1.0, "conformal_threshold": 0.9, "coverage": 0.9}
+
+
+def photograph(width: int = 1280, height: int = 960) -> bytes:
+    """A JPEG of the issue's size with one face."""
+    square = cv2.resize(np.asarray(factories.astronaut()), (height, height), interpolation=cv2.INTER_CUBIC)
+    canvas = np.full((height, width, 3), 90, np.uint8)
+    left = (width - height) // 2
+    canvas[:, left : left + height] = square
+    return factories.jpeg(canvas, quality=90)
+
+
+def network(**overrides: Any) -> HTNetEnhanced:
+    """The architecture of configs/palsy_reference.toml, deterministic weights; overrides e.g. size="small"."""
+    with CONFIGURATION.open("rb") as file:
+        arguments = {**tomllib.load(file)["model"], "num_classes": 6, **overrides}
+    torch.manual_seed(0)
+    model = build_network(arguments)
+    assert isinstance(model, HTNetEnhanced)
+    if model.geometry_branch is not None:
+        model.fit_geometry(torch.randn(400, 478, 3))
+    return model.eval()
+
+
+def bundle(model: HTNetEnhanced, directory: Path) -> Path:
+    """A bundle of the network with both variants, below `directory`/palsy."""
+    spec = PalsyInputSpec()
+    content = BundleContent(
+        task="palsy",
+        metadata=Metadata(
+            name="bench",
+            version="0.0.0",
+            description="Random weights for timing.",
+            training_data="none, random weights",
+        ),
+        labels={"grades": ["I", "II", "III", "IV", "V", "VI"]},
+        calibration=CALIBRATION,
+        preprocessing={"spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
+        metrics={"note": "random weights"},
+        thresholds={},
+    )
+    write_bundle(PalsyGraph(model), content, directory / "palsy", outputs=PALSY_OUTPUTS)
+    return directory / "palsy"

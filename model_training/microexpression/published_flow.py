@@ -61,8 +61,8 @@ class FlowImages:
 
 
 def load_flow(path: Path) -> FlowImages:
-    """A folder in the published layout, a folder that `prepare` and `cache --kind microexpression` made, or an .npz flow
-    cache. TrainingError names what is missing.
+    """A folder in the published layout, a folder that `prepare` and `cache --kind microexpression` made, or an .npz
+    flow cache. TrainingError names what is missing.
     """
     if path.is_dir():
         return load_prepared(path) if (path / "cache.json").is_file() else load_published(path)

@@ -60,7 +60,7 @@ class LiveService:
 
 @contextmanager
 def live_service(
-    folder: Path, models: Path, *, cpus: str | None = None, ready_within_s: float = 60.0, **settings: object
+    folder: Path, models: Path, *, cpus: str | None = None, ready_within_s: float = 180.0, **settings: object
 ) -> Iterator[LiveService]:
     """Start ``python -m service`` and wait until it is ready. settings: HTNET_... in lower case."""
     port = free_port()

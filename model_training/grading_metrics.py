@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from service.preprocessing.palsy_decoding import median_class
+
 Ints = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -83,7 +85,7 @@ def grading_figures(
     Side accuracy is over the samples whose side is known; `side_palsy` over those of label 3 and worse (grade III),
     `healthy_none` over label 1.
     """
-    predicted = probabilities.argmax(1)
+    predicted = median_class(probabilities)
     matrix = confusion_matrix(truth, predicted, classes=classes)
     correct = predicted == truth
     figures = {
@@ -92,7 +94,7 @@ def grading_figures(
         "within_one": float((np.abs(predicted - truth) <= 1).mean()),
         "mae": float(np.abs(expected - truth).mean()),
         "macro_f1": macro_f1(matrix),
-        "ece": reliability(probabilities.max(1), correct)[0],
+        "ece": reliability(probabilities[np.arange(len(truth)), predicted], correct)[0],
     }
     if in_set is not None:
         figures["coverage"] = float(in_set[np.arange(len(truth)), truth].mean())

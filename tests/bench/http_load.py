@@ -125,12 +125,14 @@ def _post(connection: http.client.HTTPConnection, photo: bytes) -> int:
 
 
 def _ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200
     except OSError:
         return False
+    finally:
+        connection.close()
 
 
 def _free_port() -> int:

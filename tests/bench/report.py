@@ -87,6 +87,7 @@ def _lines(results: Mapping[str, Any]) -> list[str]:
     ]
     word = {True: "yes", False: "**no**", None: "-"}
     lines += [f"| {name} | {target} | {value} | {word[met]} |" for name, target, value, met in targets(results)]
+    lines += ["", *_limits(results)]
     lines += ["", "## Stages in process (ms)", "", "![stages](stages.png)", "", "| stage | CPU | wall p50 | wall p95 |"]
     lines += ["|---|---|---|---|"]
     for name, stage in results["stages"]["stages"].items():
@@ -123,6 +124,20 @@ def _lines(results: Mapping[str, Any]) -> list[str]:
         gpu["skipped"] + "." if "skipped" in gpu else f"```json\n{json.dumps(gpu, indent=1)}\n```",
     ]
     return lines
+
+
+def _limits(results: Mapping[str, Any]) -> list[str]:
+    """What no work on this code could change: the costs that the naive peer shares, and the largest stage."""
+    stages, total = results["stages"]["stages"], results["stages"]["sum_cpu_ms"]
+    model = stages["model"]["cpu_ms"]["p50"]
+    floor = (total - model) / results["naive"]["cpu_ms_per_request"]
+    largest = max(stages, key=lambda name: stages[name]["cpu_ms"]["p50"])
+    share = stages[largest]["cpu_ms"]["p50"] / total
+    return [
+        f"Limits seen in this run: `{largest}` is {share:.0%} of the stages. The naive peer pays for the same decoder, "
+        f"landmark network, crops and heatmap; with a model that costs nothing the ratio to it would still be "
+        f"{floor:.2f}, so a network as small as the shipped one leaves little to win there.",
+    ]
 
 
 def _http_row(server: str, concurrency: str, row: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from tests.bench.stages import measure_stages
 from tests.bench.training_speed import measure_loso, measure_step
 
 MODES: dict[str, dict[str, int]] = {
-    "quick": {"rounds": 15, "requests": 24, "turns": 2, "growth": 0, "loso_epochs": 1, "loop_folds": 2, "steps": 2},
+    "quick": {"rounds": 15, "requests": 24, "turns": 3, "growth": 0, "loso_epochs": 1, "loop_folds": 2, "steps": 2},
     "full": {"rounds": 60, "requests": 120, "turns": 5, "growth": 3000, "loso_epochs": 2, "loop_folds": 6, "steps": 5},
 }
 CONCURRENCY = (1, 2, 8, 32)

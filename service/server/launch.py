@@ -54,7 +54,7 @@ def make_config(settings: OperationSettings, app: str) -> GuardedConfig:
         backlog=settings.connections_max,
         timeout_keep_alive=max(1, round(settings.keep_alive_s)),
         timeout_graceful_shutdown=max(1, round(settings.stop_timeout_s)),
-        timeout_worker_healthcheck=30,
+        timeout_worker_healthcheck=60,
         ssl_certfile=str(settings.tls_certificate) if settings.tls_certificate else None,
         ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
     )

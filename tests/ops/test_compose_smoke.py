@@ -124,7 +124,7 @@ def test_image_is_small_and_has_no_torch_and_no_compiler() -> None:
 
 
 def test_container_is_confined(project: Project) -> None:
-    wait_for("ready", lambda: ready(project), 120)
+    wait_for("ready", lambda: ready(project), 300)
     details = json.loads(run("docker", "inspect", project.container("service")))[0]
     assert details["HostConfig"]["ReadonlyRootfs"] is True
     assert details["HostConfig"]["CapDrop"] == ["ALL"]
@@ -135,7 +135,7 @@ def test_container_is_confined(project: Project) -> None:
 
 
 def test_photograph_is_graded_and_prometheus_sees_it(project: Project, astronaut_jpeg: bytes) -> None:
-    wait_for("ready", lambda: ready(project), 120)
+    wait_for("ready", lambda: ready(project), 300)
     wait_for("target up", lambda: project.prometheus('up{job="htnet"} == 1'), 60)
     for _ in range(3):
         answer = httpx.post(project.url + GRADE, files={"image": astronaut_jpeg}, timeout=60)
@@ -166,7 +166,7 @@ def test_killed_container_comes_back(project: Project, astronaut_jpeg: bytes) ->
         lambda: True if run("docker", "inspect", "-f", "{{.State.StartedAt}}", container) != before else None,
         60,
     )
-    wait_for("ready again", lambda: ready(project), 120)
+    wait_for("ready again", lambda: ready(project), 300)
     assert httpx.post(project.url + GRADE, files={"image": astronaut_jpeg}, timeout=60).status_code == 200
 
 

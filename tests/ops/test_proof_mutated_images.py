@@ -15,7 +15,7 @@ from tests.ops.live_service import GRADE, live_service, write_figures
 pytestmark = pytest.mark.slow
 
 IMAGES = int(os.environ.get("HTNET_PROOF_IMAGES", "10000"))
-KINDS = ("jpg", "png", "webp", "tiff")
+KINDS = ("jpeg", "png", "webp", "tiff")
 CLIENTS = 2
 
 

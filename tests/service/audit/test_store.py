@@ -88,9 +88,12 @@ def test_full_database_fails_clearly_and_recovers(store: AuditStore) -> None:
     def shrink(connection, _record, _proxy) -> None:
         connection.execute(f"PRAGMA max_page_count = {limit}")
 
-    with pytest.raises(AuditUnavailable, match="OperationalError"):
+    def fill() -> None:
         for number in range(1, 200):
             store.write(entry(number))
+
+    with pytest.raises(AuditUnavailable, match="OperationalError"):
+        fill()
     limit = 10_000
     store.write(entry(999))
     assert store.read(AuditQuery(), limit=1)[0].request_id == "request-999"

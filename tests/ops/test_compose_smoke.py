@@ -152,7 +152,7 @@ def test_health_check_is_healthy(project: Project) -> None:
         state = run("docker", "inspect", "-f", "{{.State.Health.Status}}", project.container("service")).strip()
         return True if state == "healthy" else None
 
-    wait_for("healthy", healthy, 90)
+    wait_for("healthy", healthy, 240)
 
 
 def test_killed_container_comes_back(project: Project, astronaut_jpeg: bytes) -> None:

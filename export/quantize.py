@@ -15,7 +15,8 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-KEEP_FLOAT = ("geometry_branch", "displacement", "fused_head", "geometry_head", "asymmetry_map")
+# "" is the top of the network: the projections on the principal components are called there, not inside a module.
+KEEP_FLOAT = ("", "geometry_branch", "displacement", "fused_head", "geometry_head", "asymmetry_map")
 QUANTISED = ("MatMul", "Gemm")
 
 

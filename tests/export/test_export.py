@@ -150,6 +150,7 @@ def test_int8_leaves_geometry_heads_and_convolutions_alone(palsy_bundle):
     integer = [node for node in model.graph.node if node.op_type in ("MatMulInteger", "DynamicQuantizeMatMul")]
     assert len(integer) > 10
     assert not [node.name for node in integer if "geometry" in node.name or "head" in node.name]
+    assert not [node.name for node in integer if node.name.startswith("/")], "the projections of the landmarks"
     assert {"Conv"} <= {node.op_type for node in model.graph.node}
     assert "ConvInteger" not in {node.op_type for node in model.graph.node}
 

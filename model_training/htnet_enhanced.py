@@ -38,6 +38,7 @@ class HTNetEnhanced(nn.Module):
     Switches: ``use_images=False`` leaves the geometry branch alone (for the ablation; no ROI maps then);
     ``use_diagonal_attn``, ``use_roi``, ``use_geometry`` each take one module out.
     ``geometry_share`` is the weight of the geometry branch's own logits against those of the fused head, in 0..1;
+    ``geometry_frozen`` keeps the geometry branch and its head as a first stage of training left them (``--init``).
     ``modality_dropout`` is the chance that training hides the image, and as often the geometry, of a sample from the
     fused head.
     """
@@ -64,6 +65,7 @@ class HTNetEnhanced(nn.Module):
         geometry_symmetric_gain: float = 0.3,
         geometry_symmetric_noise: float = 0.0,
         geometry_noise: float = 0.0,
+        geometry_frozen: bool = False,
         geometry_share: float = 0.5,
         modality_dropout: float = 0.0,
         head_dim: int = 64,
@@ -78,6 +80,7 @@ class HTNetEnhanced(nn.Module):
             "geometry_symmetric_components": geometry_symmetric_components,
             "geometry_symmetric_gain": geometry_symmetric_gain, "geometry_share": geometry_share,
             "geometry_symmetric_noise": geometry_symmetric_noise, "geometry_noise": geometry_noise,
+            "geometry_frozen": geometry_frozen,
             "modality_dropout": modality_dropout, "head_dim": head_dim,
         }  # fmt: skip
         if len(block_repeats) != num_hierarchies:
@@ -139,6 +142,13 @@ class HTNetEnhanced(nn.Module):
             if use_geometry
             else None
         )
+
+        if geometry_frozen:
+            # The branch was trained before, on more people and with more passes than the image branch can have.
+            for module in (self.geometry_branch, self.geometry_head):
+                if module is None:
+                    raise ValueError("geometry_frozen=True needs use_geometry=True")
+                module.requires_grad_(False)
 
     @classmethod
     def from_size(cls, name: str, **overrides: Any) -> HTNetEnhanced:

@@ -59,6 +59,8 @@ def simulated_figures(answers: Answers, calibration: PalsyCalibration, *, repeat
     frame = answers.frame
     if "yaw_deg" in frame.columns:
         frame = frame.assign(yaw_band=yaw_band(frame["yaw_deg"]))
+    if "beard" in frame.columns:  # the table holds its density
+        frame = frame.assign(beard=np.where(frame["beard"] > 0, "beard", "none"))
     answers = Answers(frame, answers.grade_logits, answers.side_logits, answers.asymmetry_map)
     moving = ~frame["pose"].isin(REST_POSES).to_numpy()
     by = tuple(name for name in GROUPS if name in frame.columns)

@@ -134,7 +134,7 @@ def fit_chunk(data: FlowImages, run: LosoRun, folds: list[int]) -> dict[str, np.
         chosen_member = one_fold(stored["state_dict"], run.seed % members)
         initial = {name: value.expand(len(folds), *value.shape[1:]).clone() for name, value in chosen_member.items()}
     seed = run.seed * 1000 + folds[0]
-    train_folded(run.config, images, torch.from_numpy(labels), weight, seed=seed, initial=initial, on_epoch=test)
+    train_folded(run.config, images, torch.tensor(labels), weight, seed=seed, initial=initial, on_epoch=test)
     return {"probabilities": probabilities, "validation_loss": losses}
 
 

@@ -71,7 +71,7 @@ class MicroExpressionSpec:
     image_size: int = FLOW_IMAGE_SIZE
     channels: tuple[str, ...] = CHANNELS
     min_motion: float = 0.35
-    min_correlation: float = 0.55
+    min_correlation: float = 0.80
     max_turn_deg: float = 10.0
     landmark_model_sha256: str = LANDMARK_MODEL_SHA256
 
@@ -263,7 +263,7 @@ def _facing(pose: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 def registered_correlation(onset: FloatArray, apex: FloatArray, mask: FloatArray) -> float:
     """Correlation of the crops' detail (scales of about 1/40 to 1/6 of the width) inside the face, -1..1.
 
-    Two frames of one sequence score above .9, two people at the same pose below .5 (docs/microexpression.md). It is
+    Two frames of one sequence score above .9, two people below .7 (docs/microexpression.md). It is
     evidence for "the same face in the same
     scene", not a proof of identity: two photographs of one person taken on different days may fail.
     """

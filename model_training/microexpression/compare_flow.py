@@ -1,0 +1,134 @@
+"""Does the classifier answer the same with DIS flow as with TV-L1 at the published parameters?
+
+Three steps in two environments: TV-L1 is only in OpenCV's contrib wheels, which must not be installed beside the plain
+one. Its step runs in an environment of its own that needs nothing but that wheel and numpy.
+
+    python -m model_training.microexpression.compare_flow pairs --out pairs.npz --people 60
+    python -m venv contrib && contrib/bin/pip install numpy opencv-contrib-python-headless
+    contrib/bin/python -m model_training.microexpression.compare_flow tvl1 --pairs pairs.npz --out tvl1.npz
+    python -m model_training.microexpression.compare_flow compare --pairs pairs.npz --tvl1 tvl1.npz --checkpoint FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from service.preprocessing.flow import DisParameters, dis_flow, flow_image, head_motion, similarity_field
+
+# IPOL 2013/26, as published for the flow images.
+TVL1 = {
+    "tau": 0.25, "lambda_": 0.15, "theta": 0.3, "nscales": 5, "scaleStep": 0.5, "warps": 5, "epsilon": 0.01,
+}  # fmt: skip
+
+
+def without_head(flow: np.ndarray) -> np.ndarray:
+    """Flow with the motion of the head as a whole taken out, as the service does."""
+    height, width = flow.shape[:2]
+    whole = head_motion(flow, np.ones((height, width), np.float32))
+    return np.asarray(flow - similarity_field(whole, width=width, height=height))
+
+
+def make_pairs(out: Path, people: int, seed: int) -> None:
+    """Crops of onset and apex (warped by the exact motion, with noise), class and size of the movement."""
+    from model_training.microexpression.face_motion import MotionStudio
+    from model_training.microexpression.rendered_pairs import MOVEMENTS
+    from model_training.microexpression.simulated_flow import warp_forward
+    from service.preprocessing.flow import luminance
+    from service.preprocessing.microexpression_input import MicroExpressionSpec
+
+    studio = MotionStudio(MicroExpressionSpec())
+    onsets, apexes, labels, percents = [], [], [], []
+    for number in range(people):
+        rng = np.random.default_rng([seed, number])
+        face = studio.draw(rng)
+        grey = luminance(face.onset)
+        interocular = (studio.spec.eyes[1][0] - studio.spec.eyes[0][0]) * studio.spec.crop_width
+        for label, units in MOVEMENTS.values():
+            sided = {f"{unit}{side}": amount for unit, amount in units.items() for side in ("Left", "Right")}
+            field = face.displacement([sided])[0]
+            largest = float(np.linalg.norm(field, axis=-1).max()) / interocular * 100
+            for percent in (1.0, 2.0, 3.0, 5.0):
+                apex = warp_forward(grey, field * np.float32(percent / largest))
+                for store, frame in ((onsets, grey), (apexes, apex)):
+                    store.append(np.clip(frame + rng.normal(0, 1, frame.shape), 0, 255).astype(np.uint8))
+                labels.append(label)
+                percents.append(percent)
+    studio.close()
+    np.savez_compressed(out, onset=np.stack(onsets), apex=np.stack(apexes), label=labels, percent=percents)
+
+
+def tvl1_images(pairs: Path, out: Path) -> None:
+    """Flow images with TV-L1. Needs `cv2.optflow`."""
+    if not hasattr(cv2, "optflow"):
+        raise SystemExit("this OpenCV has no optflow module: run this step with opencv-contrib-python-headless")
+    method = cv2.optflow.DualTVL1OpticalFlow_create(**TVL1)
+    with np.load(pairs) as stored:
+        onsets, apexes = stored["onset"], stored["apex"]
+    started = time.process_time()
+    images = [
+        flow_image(without_head(method.calc(onset, apex, None))) for onset, apex in zip(onsets, apexes, strict=True)
+    ]
+    print(f"{1e3 * (time.process_time() - started) / len(images):.1f} ms CPU a pair")
+    np.savez_compressed(out, flow=np.stack(images))
+
+
+def compare(pairs: Path, tvl1: Path, checkpoint: Path) -> None:
+    from model_training.microexpression.folded_training import TrainingConfig, predict
+    from model_training.microexpression.train_reference import as_tensor, load_reference
+
+    with np.load(pairs) as stored, np.load(tvl1) as other:
+        onsets, apexes, labels, percents = (stored[name] for name in ("onset", "apex", "label", "percent"))
+        published = other["flow"]
+    started = time.process_time()
+    ours = np.stack(
+        [
+            flow_image(without_head(dis_flow(onset.astype(np.float32), apex.astype(np.float32), DisParameters())))
+            for onset, apex in zip(onsets, apexes, strict=True)
+        ]
+    )
+    print(f"DIS: {1e3 * (time.process_time() - started) / len(ours):.1f} ms CPU a pair")
+    reference = load_reference(checkpoint)
+    config = TrainingConfig.from_dict(reference["config"])
+    first, second = (
+        predict(config, reference["state_dict"], as_tensor(images)).mean(0).argmax(-1).numpy()
+        for images in (ours, published)
+    )
+    for percent in sorted(set(percents.tolist())):
+        chosen = percents == percent
+        print(
+            f"{percent:.0f} % of the inter-ocular distance, {chosen.sum()} pairs: same class "
+            f"{(first == second)[chosen].mean():.3f}, right with DIS {(first == labels)[chosen].mean():.3f}, "
+            f"with TV-L1 {(second == labels)[chosen].mean():.3f}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    steps = parser.add_subparsers(dest="step", required=True)
+    pairs = steps.add_parser("pairs")
+    pairs.add_argument("--out", type=Path, required=True)
+    pairs.add_argument("--people", type=int, default=60)
+    pairs.add_argument("--seed", type=int, default=77)
+    tvl1 = steps.add_parser("tvl1")
+    tvl1.add_argument("--pairs", type=Path, required=True)
+    tvl1.add_argument("--out", type=Path, required=True)
+    same = steps.add_parser("compare")
+    same.add_argument("--pairs", type=Path, required=True)
+    same.add_argument("--tvl1", type=Path, required=True)
+    same.add_argument("--checkpoint", type=Path, required=True)
+    arguments = parser.parse_args()
+    if arguments.step == "pairs":
+        make_pairs(arguments.out, arguments.people, arguments.seed)
+    elif arguments.step == "tvl1":
+        tvl1_images(arguments.pairs, arguments.out)
+    else:
+        compare(arguments.pairs, arguments.tvl1, arguments.checkpoint)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from socket import socket
 from types import FrameType
 from typing import Literal
@@ -21,6 +22,9 @@ from service.security.api_keys import KeyFileError
 from service.server.protocol import guarded_protocol
 
 logger = logging.getLogger(__name__)
+
+_STARTING_PING_S = 0.2
+_START_GRACE_S = 600.0
 
 
 class GuardedConfig(Config):
@@ -71,7 +75,32 @@ class DrainingServer(Server):
 
 
 class GuardedProcess(Process):
-    """A worker process with our server, which does not outlive its supervisor."""
+    """A worker process with our server, which does not outlive its supervisor.
+
+    One that answered before and no longer does is hung. One that never answered is still importing its libraries, which
+    takes long on a busy machine: killing it for that would start the same wait again, without end.
+    """
+
+    has_answered = False
+    started_at = 0.0
+
+    def start(self) -> None:
+        """Start, and look at the clock."""
+        self.started_at = time.monotonic()
+        super().start()
+
+    def is_alive(self, timeout: float = 5) -> bool:
+        """Whether the process runs and answers, or may still be starting."""
+        if not self.process.is_alive():
+            return False
+        # Answers to earlier questions would make a hung worker look alive.
+        while self.parent_conn.poll(0):
+            self.parent_conn.recv()
+            self.has_answered = True
+        if self.ping(timeout if self.has_answered else _STARTING_PING_S):
+            self.has_answered = True
+            return True
+        return not self.has_answered and time.monotonic() - self.started_at < _START_GRACE_S
 
     def target(self, sockets: list[socket] | None = None) -> None:
         """Run in the worker."""

@@ -22,7 +22,9 @@ def face(photograph: np.ndarray) -> Face:
         return landmarker.detect(photograph)[0]
 
 
-def turned(points: np.ndarray, *, yaw_deg: float, pitch_deg: float, scale: float, shift: tuple[float, ...]) -> np.ndarray:
+def turned(
+    points: np.ndarray, *, yaw_deg: float, pitch_deg: float, scale: float, shift: tuple[float, ...]
+) -> np.ndarray:
     yaw, pitch = np.deg2rad([yaw_deg, pitch_deg])
     about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])

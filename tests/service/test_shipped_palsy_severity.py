@@ -1,0 +1,63 @@
+"""The shipped palsy bundle orders severity: the same face, warped from healthy to complete palsy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_training.simulator.palsy import RegionalSeverity
+from model_training.simulator.photograph import warp_photograph
+from service.inference.bundle import load_bundle
+from service.inference.manifest import PalsyManifest
+from service.inference.session import open_session
+from service.preprocessing.landmarks import Face, FaceLandmarker, choose_face
+from service.preprocessing.palsy_decoding import PalsyCalibration, PalsyReading, decode
+from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
+
+BUNDLE = Path(__file__).resolve().parents[2] / "models" / "palsy"
+
+pytestmark = pytest.mark.skipif(not (BUNDLE / "manifest.json").exists(), reason="this checkout ships no palsy bundle")
+
+
+@pytest.fixture(scope="module")
+def readings(
+    astronaut_rgb: np.ndarray, astronaut_face: Face, face_landmarker: FaceLandmarker
+) -> Iterator[dict[tuple[str, str, int], PalsyReading]]:
+    bundle = load_bundle(BUNDLE)
+    assert isinstance(bundle.manifest, PalsyManifest)
+    spec = PalsyInputSpec.from_dict(bundle.manifest.input.spec)
+    session = open_session(bundle, provider="cpu", threads=1)
+    calibration = PalsyCalibration.from_dict(bundle.manifest.calibration.model_dump())
+    found = {}
+    for pose in ("closed_smile", "brow_lift"):
+        for side in ("left", "right"):
+            # No slighter step: a slight palsy of a face's naturally stronger side makes that face more even.
+            for severity in (0, 3, 5):
+                warped = warp_photograph(
+                    astronaut_rgb, astronaut_face, pose=pose, side=side, severity=RegionalSeverity.even(float(severity))
+                )
+                face = choose_face(face_landmarker.detect(warped), policy="single")
+                tensors = palsy_input(warped, face, spec).tensors
+                outputs = session.run({name: tensor[None] for name, tensor in tensors.items()})
+                (found[pose, side, severity],) = decode(
+                    outputs["grade_logits"], outputs["side_logits"], calibration=calibration
+                )
+    yield found
+
+
+@pytest.mark.parametrize("pose", ["closed_smile", "brow_lift"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_worse_palsy_gets_a_higher_grade(
+    readings: dict[tuple[str, str, int], PalsyReading], pose: str, side: str
+) -> None:
+    healthy, obvious, complete = (readings[pose, side, severity].expected for severity in (0, 3, 5))
+    assert healthy < obvious < complete
+    assert complete - healthy > 1.0
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_weak_side_is_named(readings: dict[tuple[str, str, int], PalsyReading], side: str) -> None:
+    assert readings["closed_smile", side, 5].side == side

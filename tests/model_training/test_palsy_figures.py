@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.metrics import cohen_kappa_score
 
 from model_training.calibration import fit_palsy_calibration
 from model_training.grading_metrics import grading_figures, quadratic_weighted_kappa
+from model_training.htnet_enhanced import HTNetEnhanced
 from model_training.palsy_report import Answers, map_figures, photograph_figures, simulated_figures, yaw_band
 from service.preprocessing.palsy_decoding import PalsyCalibration, decode, grade_probabilities, median_class
 
@@ -16,7 +18,7 @@ THRESHOLDS = np.arange(5) + 0.5
 
 
 def synthetic(count: int, *, noise: float, sharpness: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """True grades from 0 and cumulative logits of a reader with Gaussian error, `sharpness` times too sure of itself."""
+    """True grades from 0 and cumulative logits of a reader with Gaussian error, `sharpness` times too sure."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 6, count)
     seen = labels + rng.normal(0, noise, count)
@@ -96,3 +98,22 @@ def test_map_figures_see_agreement_and_its_absence() -> None:
 
 def test_yaw_bands_are_of_the_absolute_angle() -> None:
     assert yaw_band(pd.Series([-3.0, 7.0, -15.0, 40.0])).tolist() == ["0-5", "5-10", "10-20", "20-90"]
+
+
+def test_a_frozen_geometry_branch_does_not_learn_and_its_noise_is_for_training_only() -> None:
+    torch.manual_seed(0)
+    network = HTNetEnhanced.from_size(
+        "tiny", patch_size=14, in_channels=1, use_geometry=True, geometry_components=8, geometry_symmetric_components=4,
+        geometry_symmetric_noise=1.5, geometry_frozen=True,
+    )  # fmt: skip
+    landmarks = torch.randn(40, 478, 3)
+    network.fit_geometry(landmarks)
+    network.train()(torch.zeros(2, 1, 224, 224), landmarks[:2])["grade_logits"].sum().backward()
+    assert all(p.grad is None for p in network.geometry_branch.parameters())
+    assert network.fused_head.grade.weight.grad is not None
+    noisy = [network.geometry_branch.coefficients(landmarks[:2])[0] for _ in range(2)]
+    assert not torch.equal(*noisy)
+    network.eval()
+    still = [network.geometry_branch.coefficients(landmarks[:2])[0] for _ in range(2)]
+    assert torch.equal(*still)
+    assert still[0].shape == (2, 4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.skipif(not (BUNDLE / "manifest.json").exists(), reason=
 @pytest.fixture(scope="module")
 def readings(
     astronaut_rgb: np.ndarray, astronaut_face: Face, face_landmarker: FaceLandmarker
-) -> Iterator[dict[tuple[str, str, int], PalsyReading]]:
+) -> dict[tuple[str, str, int], PalsyReading]:
     bundle = load_bundle(BUNDLE)
     assert isinstance(bundle.manifest, PalsyManifest)
     spec = PalsyInputSpec.from_dict(bundle.manifest.input.spec)
@@ -45,7 +44,7 @@ def readings(
                 (found[pose, side, severity],) = decode(
                     outputs["grade_logits"], outputs["side_logits"], calibration=calibration
                 )
-    yield found
+    return found
 
 
 @pytest.mark.parametrize("pose", ["closed_smile", "brow_lift"])

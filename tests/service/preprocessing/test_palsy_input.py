@@ -102,7 +102,7 @@ def test_the_spec_survives_json_and_names_what_differs() -> None:
     spec = PalsyInputSpec()
     assert PalsyInputSpec.from_dict(spec.to_dict()) == spec
     assert PalsyInputSpec(contrast_window_px=35).fingerprint() != spec.fingerprint()
-    with pytest.raises(ValueError, match="unknown keys .'colour'"):
+    with pytest.raises(ValueError, match=r"unknown keys .'colour'"):
         PalsyInputSpec.from_dict({**spec.to_dict(), "colour": True})
     with pytest.raises(ValueError, match="canonical_interocular_px is 90"):
         PalsyInputSpec.from_dict({**spec.to_dict(), "canonical_interocular_px": 90})

@@ -55,6 +55,9 @@ class Connections:
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(self, data: bytes) -> int:
+        # The service closes connections that were idle for long: they are left out, as any client library does.
+        while self._free and self._free[-1][0].at_eof():
+            self._free.pop()[1].close()
         reader, writer = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(data)

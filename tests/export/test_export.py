@@ -138,7 +138,7 @@ def test_no_graph_holds_a_path_or_a_trace_of_the_exporter(palsy_bundle):
     _, folder = palsy_bundle
     for name in ("model.onnx", "model.int8.onnx"):
         data = (folder / "bundle" / name).read_bytes()
-        assert not re.search(rb"\.py\b|site-packages|stack_trace|Traceback|/home/|/tmp/|/work/|/root/", data)
+        assert not re.search(rb"\.py\b|site-packages|stack_trace|Traceback|/(?:home|tmp|work|root)/", data)
         model = onnx.load_from_string(data)
         assert not [node for node in model.graph.node if node.doc_string or node.metadata_props]
     assert any("geometry_branch" in node.name for node in onnx.load(folder / "bundle" / "model.onnx").graph.node)

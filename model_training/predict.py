@@ -13,8 +13,9 @@ from model_training.grader import Answer, Grader
 from model_training.sample_table import write_table
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.palsy_decoding import SIDES
+from service.preprocessing.regions import REGIONAL_ROI, regional_asymmetry
 
-REGIONS = ("forehead", "eye", "nose", "mouth")
+REGIONS = tuple(REGIONAL_ROI)
 
 
 def list_images(given: list[Path]) -> list[Path]:
@@ -104,7 +105,7 @@ def answer_values(answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
     """The numbers of one answer under the names of the CSV; index and expected count from 1, as in the service's
     answer."""
     reading = answer.reading
-    regional = answer.outputs.get("regional_asymmetry")
+    asymmetry_map = answer.outputs.get("asymmetry_map")
     return {
         "grade": labels[reading.index],
         "index": reading.index + 1,
@@ -119,8 +120,8 @@ def answer_values(answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
             for side, value in zip(SIDES, reading.side_probabilities, strict=True)
         },
         **(
-            {f"asymmetry_{name}": float(value) for name, value in zip(REGIONS, regional, strict=True)}
-            if regional is not None
+            {f"asymmetry_{name}": value for name, value in regional_asymmetry(asymmetry_map, answer.made.aligned).items()}
+            if asymmetry_map is not None
             else {}
         ),
     }

@@ -26,7 +26,7 @@ from service.preprocessing.palsy_decoding import (
 )
 from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
 from service.preprocessing.quality import Quality, QualityLimits, check_quality, measure_quality
-from service.preprocessing.regions import region_polygons
+from service.preprocessing.regions import region_polygons, regional_asymmetry
 
 Array = npt.NDArray[Any]
 
@@ -96,8 +96,10 @@ class PalsyAnalyzer:
             reading = decode(outputs["grade_logits"], outputs["side_logits"], calibration=self._calibration)[0]
         warnings += self._out_of_distribution(outputs) + _disagreement(reading)
         with watch.stage("rendering"):
-            regional = dict(
-                zip(self._manifest.labels.regions, (float(v) for v in outputs["regional_asymmetry"][0]), strict=True)
+            regional = regional_asymmetry(
+                outputs["asymmetry_map"][0],
+                model_input.aligned,
+                full_scale=self._manifest.thresholds.heatmap_full_scale,
             )
             asymmetry = self._asymmetry_overlay(outputs, model_input, photograph) if heatmap else None
             regions_of_interest = self._roi_overlays(outputs, model_input, photograph) if roi_maps else None

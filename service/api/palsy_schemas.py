@@ -53,7 +53,8 @@ class RegionalAsymmetry(Schema):
 
 
 class Asymmetry(Schema):
-    """score: mean of the regions. heatmap: how far each point is from the mirror image of its partner, at full
+    """score: mean of the regions. regions: root mean square of the heatmap's values inside each region, as a share
+    of its full strength. heatmap: how far each point is from the mirror image of its partner, at full
     strength from the manifest's heatmap_full_scale on (by default 0.15 inter-ocular distances, about 9 mm); null with
     heatmap=false.
     """

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from service.preprocessing.quality import QualityLimits
+from service.preprocessing.regions import ASYMMETRY_FULL_SCALE
 
 SCHEMA_VERSION = 1
 
@@ -142,7 +143,7 @@ class PalsyThresholds(Section):
 
     quality: QualityLimitValues = Field(default_factory=dict)
     out_of_distribution: OutOfDistribution | None = None
-    heatmap_full_scale: Annotated[float, Field(gt=0)] = 0.15
+    heatmap_full_scale: Annotated[float, Field(gt=0)] = ASYMMETRY_FULL_SCALE
 
 
 class MicroexpressionLabels(Section):

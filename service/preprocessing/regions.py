@@ -140,6 +140,31 @@ def roi_masks(aligned: AlignedFace, *, size: int) -> npt.NDArray[np.float32]:
     return (1.0 / (1.0 + np.exp(-np.clip(distances / _MASK_EDGE_PX, -30, 30)))).astype(np.float32)
 
 
+# Asymmetry that counts as full: 0.15 inter-ocular distances, about 9 mm.
+ASYMMETRY_FULL_SCALE = 0.15
+REGIONAL_ROI = {"forehead": (0,), "eye": (1, 3), "nose": (2,), "mouth": (4,)}  # positions in FACE_ROI
+
+
+def regional_asymmetry(
+    values: npt.NDArray[np.float32], aligned: AlignedFace, *, full_scale: float = ASYMMETRY_FULL_SCALE
+) -> dict[str, float]:
+    """Asymmetry of forehead, eye, nose and mouth, 0..1: what the map (n, n) on the mosaic shows inside the landmarks'
+    masks.
+
+    The root of the mean square, so that a drooping corner counts although the rest of the mouth is even, as a share of
+    `full_scale`. Read off the map, the number and the picture cannot disagree.
+    """
+    if not full_scale > 0:
+        raise ValueError(f"full_scale must be positive, got {full_scale}")
+    masks = roi_masks(aligned, size=values.shape[0])
+    scores = {}
+    for name, positions in REGIONAL_ROI.items():
+        weight = masks[list(positions)].sum(axis=0)
+        mean_square = float((weight * values.astype(np.float64) ** 2).sum() / max(float(weight.sum()), 1e-9))
+        scores[name] = min(1.0, mean_square**0.5 / full_scale)
+    return scores
+
+
 def _closed(right_half: tuple[int, ...]) -> tuple[int, ...]:
     """Outline of the whole region from its right half, whose first and last landmark lie on the midline."""
     left_half = MIRROR_INDEX[list(right_half[-2:0:-1])]

@@ -15,6 +15,7 @@ from service.inference.session import open_session
 from service.preprocessing.landmarks import Face, FaceLandmarker, choose_face
 from service.preprocessing.palsy_decoding import PalsyCalibration, PalsyReading, decode
 from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
+from service.preprocessing.regions import regional_asymmetry
 
 BUNDLE = Path(__file__).resolve().parents[2] / "models" / "palsy"
 
@@ -60,3 +61,16 @@ def test_a_worse_palsy_gets_a_higher_grade(
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_the_weak_side_is_named(readings: dict[tuple[str, str, int], PalsyReading], side: str) -> None:
     assert readings["closed_smile", side, 5].side == side
+
+
+@pytest.mark.parametrize(("pose", "region"), [("closed_smile", "mouth"), ("brow_lift", "forehead")])
+def test_the_region_that_does_not_move_has_the_highest_score(
+    astronaut_rgb: np.ndarray, astronaut_face: Face, face_landmarker: FaceLandmarker, pose: str, region: str
+) -> None:
+    session = open_session(load_bundle(BUNDLE), provider="cpu", threads=1)
+    warped = warp_photograph(astronaut_rgb, astronaut_face, pose=pose, side="left", severity=RegionalSeverity.even(5.0))
+    made = palsy_input(warped, choose_face(face_landmarker.detect(warped), policy="single"), PalsyInputSpec())
+    outputs = session.run({name: tensor[None] for name, tensor in made.tensors.items()})
+    scores = regional_asymmetry(outputs["asymmetry_map"][0], made.aligned)
+    assert max(scores, key=lambda name: scores[name]) == region
+    assert scores[region] > 0.3

@@ -41,8 +41,13 @@ def test_the_answer_is_the_contracts(client: TestClient, jpeg: bytes) -> None:
     assert list(answer["probabilities"]) == ["I", "II", "III", "IV", "V", "VI"]
     assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
     assert answer["affected_side"]["side"] == "left"
-    assert answer["asymmetry"]["regions"] == pytest.approx({"forehead": 0.2, "eye": 0.4, "nose": 0.3, "mouth": 0.9})
-    assert answer["asymmetry"]["score"] == pytest.approx(0.45)
+    regions = answer["asymmetry"]["regions"]
+    assert list(regions) == ["forehead", "eye", "nose", "mouth"]
+    # the tiny model's heat lies on one corner of the mouth
+    assert regions["mouth"] > 0.5
+    assert regions["forehead"] < 0.01
+    assert regions["eye"] < 0.01
+    assert answer["asymmetry"]["score"] == pytest.approx(sum(regions.values()) / 4)
     assert {region["name"] for region in answer["regions"]} == {"left_eye", "right_eye", "left_lip", "right_lip"}
     assert answer["roi_maps"] is None
     assert answer["evidence"] == "single_photo"

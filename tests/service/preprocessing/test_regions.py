@@ -16,6 +16,7 @@ from service.preprocessing.regions import (
     photo_map_to_mosaic,
     photo_to_mosaic,
     region_polygons,
+    regional_asymmetry,
     roi_masks,
 )
 
@@ -188,3 +189,17 @@ def test_roi_masks_of_the_mirrored_photograph(aligned: AlignedFace, mirrored: Al
 def test_roi_masks_at_any_size_agree(aligned: AlignedFace) -> None:
     fine = roi_masks(aligned, size=224).reshape(5, 28, 8, 28, 8).mean(axis=(2, 4))
     assert np.abs(fine - roi_masks(aligned, size=28)).mean() < 0.01
+
+
+def test_regional_asymmetry_is_read_off_the_map(aligned: AlignedFace) -> None:
+    size = 32
+    even = regional_asymmetry(np.full((size, size), 0.06, np.float32), aligned, full_scale=0.15)
+    assert even == pytest.approx({"forehead": 0.4, "eye": 0.4, "nose": 0.4, "mouth": 0.4})
+    mouth = np.zeros((size, size), np.float32)
+    mouth[roi_masks(aligned, size=size)[FACE_ROI.index("mouth")] > 0.5] = 0.15
+    scores = regional_asymmetry(mouth, aligned, full_scale=0.15)
+    assert scores["mouth"] > 0.8
+    assert max(scores["forehead"], scores["eye"], scores["nose"]) < 0.2
+    assert regional_asymmetry(np.full((size, size), 9.0, np.float32), aligned)["nose"] == 1.0
+    with pytest.raises(ValueError, match="full_scale"):
+        regional_asymmetry(mouth, aligned, full_scale=0.0)

@@ -120,7 +120,10 @@ def answer_values(answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
             for side, value in zip(SIDES, reading.side_probabilities, strict=True)
         },
         **(
-            {f"asymmetry_{name}": value for name, value in regional_asymmetry(asymmetry_map, answer.made.aligned).items()}
+            {
+                f"asymmetry_{name}": value
+                for name, value in regional_asymmetry(asymmetry_map, answer.made.aligned).items()
+            }
             if asymmetry_map is not None
             else {}
         ),

@@ -1,0 +1,154 @@
+"""`prepare` for micro-expression clips: onset/apex pairs, and the flow images published with HTNet."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from model_training.datasets.options import (
+    Annotations,
+    FramesChoice,
+    MissingApex,
+    MissingApexChoice,
+    Out,
+    Root,
+    SchemeChoice,
+    Seed,
+    Test,
+    Truth,
+    Validation,
+    begin,
+    end,
+)
+
+microexpression_sets = typer.Typer()
+
+
+@microexpression_sets.command("casme2")
+def prepare_casme2(
+    root: Root,
+    annotations: Annotations,
+    out: Out,
+    frames: Annotated[
+        FramesChoice, typer.Option(help="Whole frames, or the face crops that come with the set.")
+    ] = FramesChoice.raw,
+    composite: Annotated[bool, typer.Option(help="MEGC2019 classes: negative is disgust and repression only.")] = True,
+    missing_apex: MissingApex = MissingApexChoice.drop,
+    ground_truth: Truth = None,
+    validation: Validation = 0.15,
+    test: Test = 0.0,
+    seed: Seed = 0,
+) -> None:
+    """CASME II: onset/apex pairs in three classes.
+
+    Example: `python -m model_training prepare casme2 --root CASME2 --annotations CASME2-coding-20140508.xlsx --out
+    runs/casme2`
+    """
+    from model_training.datasets.emotions import scheme
+    from model_training.datasets.ground_truth import read_ground_truth
+    from model_training.datasets.microexpression_sets import convert_casme2
+
+    classes = scheme("megc2019-casme2" if composite else "three")
+    conversion = begin("casme2", classes.labels, out)
+    truth = read_ground_truth(ground_truth) if ground_truth else None
+    convert_casme2(
+        conversion,
+        root=root,
+        annotations=annotations,
+        scheme=classes,
+        frames=frames.value,
+        missing_apex=missing_apex.value,
+        truth=truth,
+    )
+    end(conversion, validation=validation, test=test, seed=seed)
+
+
+@microexpression_sets.command("smic")
+def prepare_smic(
+    root: Root, out: Out, ground_truth: Truth = None, validation: Validation = 0.15, test: Test = 0.0, seed: Seed = 0
+) -> None:
+    """SMIC-HS: three classes from its folders; the middle frame stands for the apex, which is not annotated.
+
+    Example: `python -m model_training prepare smic --root SMIC_all_cropped --out runs/smic`
+    """
+    from model_training.datasets.emotions import scheme
+    from model_training.datasets.ground_truth import read_ground_truth
+    from model_training.datasets.microexpression_sets import convert_smic
+
+    classes = scheme("three")
+    conversion = begin("smic", classes.labels, out)
+    convert_smic(conversion, root=root, scheme=classes, truth=read_ground_truth(ground_truth) if ground_truth else None)
+    end(conversion, validation=validation, test=test, seed=seed)
+
+
+@microexpression_sets.command("samm")
+def prepare_samm(
+    root: Root,
+    annotations: Annotations,
+    out: Out,
+    missing_apex: MissingApex = MissingApexChoice.drop,
+    ground_truth: Truth = None,
+    validation: Validation = 0.15,
+    test: Test = 0.0,
+    seed: Seed = 0,
+) -> None:
+    """SAMM: three classes; clips with a wrong apex or offset cell are dropped and named.
+
+    Example: `python -m model_training prepare samm --root SAMM --annotations SAMM_Micro_FACS_Codes_v2.xlsx --out
+    runs/samm`
+    """
+    from model_training.datasets.emotions import scheme
+    from model_training.datasets.ground_truth import read_ground_truth
+    from model_training.datasets.microexpression_sets import convert_samm
+
+    classes = scheme("three")
+    conversion = begin("samm", classes.labels, out)
+    truth = read_ground_truth(ground_truth) if ground_truth else None
+    convert_samm(
+        conversion, root=root, annotations=annotations, scheme=classes, missing_apex=missing_apex.value, truth=truth
+    )
+    end(conversion, validation=validation, test=test, seed=seed)
+
+
+@microexpression_sets.command("casme3")
+def prepare_casme3(
+    root: Root,
+    annotations: Annotations,
+    out: Out,
+    classes: Annotated[
+        SchemeChoice, typer.Option(help="Three, four (with others) or seven classes.")
+    ] = SchemeChoice.three,
+    missing_apex: MissingApex = MissingApexChoice.drop,
+    validation: Validation = 0.15,
+    test: Test = 0.0,
+    seed: Seed = 0,
+) -> None:
+    """CAS(ME)^3 part A, its 3-, 4- or 7-class task.
+
+    Example: `python -m model_training prepare casme3 --root part_A --annotations
+    'cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx' --out runs/casme3`
+    """
+    from model_training.datasets.emotions import scheme
+    from model_training.datasets.microexpression_sets import convert_casme3
+
+    chosen = scheme(classes.value)
+    conversion = begin("casme3", chosen.labels, out)
+    convert_casme3(conversion, root=root, annotations=annotations, scheme=chosen, missing_apex=missing_apex.value)
+    end(conversion, validation=validation, test=test, seed=seed)
+
+
+@microexpression_sets.command("published-flow")
+def prepare_published_flow(
+    root: Root, out: Out, validation: Validation = 0.15, test: Test = 0.0, seed: Seed = 0
+) -> None:
+    """The 28x28 flow images published with HTNet, read as they are.
+
+    Example: `python -m model_training prepare published-flow --root micro-expression --out runs/flow`
+    """
+    from model_training.datasets.emotions import THREE
+    from model_training.datasets.published_flow import convert_published_flow
+
+    conversion = begin("flow", THREE, out)
+    convert_published_flow(conversion, root=root)
+    end(conversion, validation=validation, test=test, seed=seed)

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from service.analysis.errors import OutOfDistribution
 from service.analysis.photographs import FacePolicy, Photograph, PhotographReader
 from service.analysis.stages import Stopwatch
 from service.heatmaps.overlay import Overlay, mosaic_overlay
@@ -19,12 +18,12 @@ from service.inference.manifest import OUT_OF_DISTRIBUTION_OUTPUT, PalsyManifest
 from service.inference.session import Session
 from service.preprocessing.palsy_decoding import (
     HOUSE_BRACKMANN,
-    SIDES,
     PalsyCalibration,
     PalsyReading,
     decode,
 )
 from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
+from service.preprocessing.palsy_warnings import check_agreement, check_likeness
 from service.preprocessing.quality import Quality, QualityLimits, check_quality, measure_quality
 from service.preprocessing.regions import region_polygons, regional_asymmetry
 
@@ -94,7 +93,7 @@ class PalsyAnalyzer:
         with watch.stage("inference"):
             outputs = self._session.run({name: tensor[None] for name, tensor in model_input.tensors.items()})
             reading = decode(outputs["grade_logits"], outputs["side_logits"], calibration=self._calibration)[0]
-        warnings += self._out_of_distribution(outputs) + _disagreement(reading)
+        warnings += self._likeness(outputs) + check_agreement(reading)
         with watch.stage("rendering"):
             regional = regional_asymmetry(
                 outputs["asymmetry_map"][0],
@@ -117,23 +116,12 @@ class PalsyAnalyzer:
             timings_ms=watch.finish(),
         )
 
-    def _out_of_distribution(self, outputs: Mapping[str, Array]) -> list[str]:
+    def _likeness(self, outputs: Mapping[str, Array]) -> list[str]:
         limits = self._manifest.thresholds.out_of_distribution
         if limits is None:
             return []
         score = float(outputs[OUT_OF_DISTRIBUTION_OUTPUT].reshape(-1)[0])
-        if limits.refuse_above is not None and score > limits.refuse_above:
-            raise OutOfDistribution(
-                f"The face is too unlike those that the model has learned from (score {score:.2f}, at most "
-                f"{limits.refuse_above:.2f} is answered). Take a photograph from the front, evenly lit, with nothing "
-                "covering the face."
-            )
-        if limits.warn_above is not None and score > limits.warn_above:
-            return [
-                f"The face is unlike most of those that the model has learned from (score {score:.2f}, usual is up to "
-                f"{limits.warn_above:.2f}); trust the answer less."
-            ]
-        return []
+        return check_likeness(score, warn_above=limits.warn_above, refuse_above=limits.refuse_above)
 
     def _asymmetry_overlay(
         self, outputs: Mapping[str, Array], model_input: PalsyInput, photograph: Photograph
@@ -161,21 +149,6 @@ class PalsyAnalyzer:
             )
             for name, values in zip(self._manifest.labels.roi, outputs["roi_maps"][0], strict=True)
         }
-
-
-def _disagreement(reading: PalsyReading) -> list[str]:
-    """A warning where the side that goes with the grade is not the side head's own first choice."""
-    own = SIDES[int(reading.side_probabilities.argmax())]
-    if own == reading.side:
-        return []
-    if reading.side == "none":
-        return [
-            f"The grade is that of a healthy face, yet the {own} side looks weaker; compare with further photographs."
-        ]
-    return [
-        "The grade is that of a palsy, yet neither side looks clearly weaker: the side is uncertain, and a weakness of "
-        "both sides cannot be told from one photograph."
-    ]
 
 
 def _input_spec(bundle: Bundle, manifest: PalsyManifest) -> PalsyInputSpec:

@@ -78,3 +78,9 @@ class NoMotion(PreprocessingError):
     """Onset and apex are the same picture."""
 
     code = "no-motion"
+
+
+class OutOfDistribution(PreprocessingError):
+    """The face is too unlike those that the model has learned from: a refusal that only the model can give."""
+
+    code = "out-of-distribution"

@@ -1,0 +1,44 @@
+"""What is said about a palsy answer once the network has given it: unlike faces, and sides that contradict the grade.
+
+Here, because the service and `predict` must warn and refuse alike.
+"""
+
+from __future__ import annotations
+
+from service.preprocessing.errors import OutOfDistribution
+from service.preprocessing.palsy_decoding import SIDES, PalsyReading
+
+
+def check_likeness(score: float, *, warn_above: float | None, refuse_above: float | None) -> list[str]:
+    """A warning for a face unlike those learned from. score: the graph's `ood_score`; None: no limit of that kind.
+
+    Raises:
+        OutOfDistribution: score above `refuse_above`.
+    """
+    if refuse_above is not None and score > refuse_above:
+        raise OutOfDistribution(
+            f"The face is too unlike those that the model has learned from (score {score:.2f}, at most "
+            f"{refuse_above:.2f} is answered). Take a photograph from the front, evenly lit, with nothing covering "
+            "the face."
+        )
+    if warn_above is not None and score > warn_above:
+        return [
+            f"The face is unlike most of those that the model has learned from (score {score:.2f}, usual is up to "
+            f"{warn_above:.2f}); trust the answer less."
+        ]
+    return []
+
+
+def check_agreement(reading: PalsyReading) -> list[str]:
+    """A warning where the side that goes with the grade is not the side head's own first choice."""
+    own = SIDES[int(reading.side_probabilities.argmax())]
+    if own == reading.side:
+        return []
+    if reading.side == "none":
+        return [
+            f"The grade is that of a healthy face, yet the {own} side looks weaker; compare with further photographs."
+        ]
+    return [
+        "The grade is that of a palsy, yet neither side looks clearly weaker: the side is uncertain, and a weakness of "
+        "both sides cannot be told from one photograph."
+    ]

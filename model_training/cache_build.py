@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import signal
 import time
@@ -28,6 +27,7 @@ import pandas as pd
 from model_training.cache import CACHE_FORMAT, DESCRIPTION, NOT_FOUND, SAMPLES, read_description
 from model_training.errors import Interrupted, TrainingError
 from model_training.sample_table import SampleTable, write_table
+from model_training.whole_file import whole_file, write_text
 
 PART_ROWS = 64
 Arrays = dict[str, npt.NDArray[Any]]
@@ -209,15 +209,10 @@ def _make_part(rows: list[dict[str, Any]], key: str) -> int:
         else np.zeros((0, *shape), dtype)
         for name, (shape, dtype) in _worker["layout"].items()
     }
-    final = _worker["parts"] / f"{key}.npz"
-    temporary = final.with_name(f".{key}.{os.getpid()}.part.npz")
-    try:
+    with whole_file(_worker["parts"] / f"{key}.npz") as temporary:
         np.savez(
             temporary, __index__=np.asarray(index, np.int64), __refused__=np.asarray(json.dumps(refused)), **stacked
         )
-        temporary.replace(final)
-    finally:
-        temporary.unlink(missing_ok=True)
     return len(rows)
 
 
@@ -251,17 +246,16 @@ def _join(
     (out / DESCRIPTION).unlink(missing_ok=True)
     layout = {}
     for name, (shape, dtype) in producer.arrays().items():
-        temporary = out / f".{name}.part.npy"
-        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.dtype(dtype), shape=(len(kept), *shape))
-        start = 0
-        for key in keys:
-            with np.load(parts / f"{key}.npz", allow_pickle=False) as part:
-                values = part[name]
-            array[start : start + len(values)] = values
-            start += len(values)
-        array.flush()
-        del array
-        temporary.replace(out / f"{name}.npy")
+        with whole_file(out / f"{name}.npy") as temporary:
+            array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.dtype(dtype), shape=(len(kept), *shape))
+            start = 0
+            for key in keys:
+                with np.load(parts / f"{key}.npz", allow_pickle=False) as part:
+                    values = part[name]
+                array[start : start + len(values)] = values
+                start += len(values)
+            array.flush()
+            del array
         layout[name] = {"shape": [len(kept), *shape], "dtype": str(np.dtype(dtype))}
     write_table(frame.iloc[kept].reset_index(drop=True), out / SAMPLES)
     description: dict[str, Any] = {
@@ -275,7 +269,5 @@ def _join(
         "not_found": {code: int(count) for code, count in counts.items()},
         "arrays": layout,
     }
-    temporary = out / f".{DESCRIPTION}.part"
-    temporary.write_text(json.dumps(description, indent=2), encoding="utf-8")
-    temporary.replace(out / DESCRIPTION)
+    write_text(json.dumps(description, indent=2), out / DESCRIPTION)
     return description["not_found"], len(kept)

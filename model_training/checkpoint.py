@@ -6,7 +6,6 @@ A checkpoint holds only tensors, strings, numbers, lists and dictionaries. `conf
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from model_training.errors import TrainingError
+from model_training.whole_file import whole_file
 
 CHECKPOINT_FORMAT = 1
 
@@ -38,11 +38,9 @@ class Checkpoint:
 
 def save_atomically(payload: Mapping[str, Any], path: Path) -> None:
     """torch.save that leaves the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        torch.save(dict(payload), temporary)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            torch.save(dict(payload), temporary)
     except RuntimeError as error:  # torch reports a full disk as a failed write of its archive
         if "file write failed" in str(error) or "PytorchStreamWriter" in str(error):
             raise TrainingError(
@@ -50,8 +48,6 @@ def save_atomically(payload: Mapping[str, Any], path: Path) -> None:
                 "and resume."
             ) from error
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_payload(path: Path) -> dict[str, Any]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 CheckpointFile = Annotated[Path, typer.Option("--checkpoint", help="best.pt of a run.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N. A GPU that is not there is an error.")]
@@ -37,6 +40,15 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo_command)
 
 
+def progress_bar() -> Progress:
+    """Vanishes when it is done, and is not drawn where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    return Progress(*Progress.get_default_columns(), console=console, transient=True, disable=not console.is_terminal)
+
+
 def cache_command(
     table: Annotated[Path, typer.Argument(help="Sample table, or its folder.")],
     out: Annotated[Path, typer.Option(help="Folder of the cache.")],
@@ -52,16 +64,13 @@ def cache_command(
 
     Example: `python -m model_training cache runs/fnp --out runs/fnp-cache --jobs 8`
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from model_training.cache_build import build_cache
     from model_training.cache_producers import FlowProducer, PalsyProducer
     from model_training.sample_table import read_table
 
     read = read_table(table)
     producer = PalsyProducer(faces=faces.value) if kind is Kind.palsy else FlowProducer(faces=faces.value)
-    with Progress(*Progress.get_default_columns(), console=Console(stderr=True), transient=True) as bar:
+    with progress_bar() as bar:
         task = bar.add_task("cache", total=len(read))
         report = build_cache(read, out, producer=producer, jobs=jobs, progress=lambda rows: bar.advance(task, rows))
     typer.echo(
@@ -121,14 +130,16 @@ def crossval_command(
     from model_training.config import load_config
     from model_training.crossval import cross_validate
 
-    report = cross_validate(
-        load_config(config, overrides=tuple(overrides or ())),
+    settings = load_config(config, overrides=tuple(overrides or ()))
+    figures = cross_validate(
+        settings,
         folds=folds,
         jobs=jobs,
         validation=validation,
         say=typer.echo,
     )
-    typer.echo(f"pooled over all folds: {report}")
+    typer.echo(f"pooled over all folds: {figures}")
+    typer.echo(f"report: {Path(settings.run.out) / 'report/report.html'}")
 
 
 def evaluate_command(
@@ -162,17 +173,31 @@ def predict_command(
     faces: Annotated[
         Faces, typer.Option(help="Several faces: an error for that image, or take the largest.")
     ] = Faces.single,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder of the bundle exported from it, where that sets limits of its own.")
+    ] = None,
     device: Device = "cpu",
 ) -> None:
-    """Grade photographs to a CSV, through the preprocessing and decoding of the service.
+    """Grade photographs to a CSV, through the preprocessing and decoding of the service, refusals included.
 
     Example: `python -m model_training predict photos/ --checkpoint runs/demo/best.pt --out runs/demo/answers
     --pictures`
     """
     from model_training.predict import predict_files
 
-    done, refused = predict_files(images, checkpoint, out, pictures=pictures, faces=faces.value, device=device)
-    typer.echo(f"{done} images graded, {refused} refused: {out / 'predictions.csv'}")
+    with progress_bar() as bar:
+        task = bar.add_task("predict", total=None)
+        graded, refused = predict_files(
+            images,
+            checkpoint,
+            out,
+            bundle=bundle,
+            pictures=pictures,
+            faces=faces.value,
+            device=device,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    typer.echo(f"{graded} images graded, {refused} refused: {out / 'predictions.csv'}")
 
 
 def visualize_command(
@@ -187,8 +212,8 @@ def visualize_command(
     """
     from model_training.visualize import visualize_files
 
-    for path in visualize_files(images, checkpoint, out, device=device):
-        typer.echo(str(path))
+    written = visualize_files(images, checkpoint, out, device=device, say=typer.echo)
+    typer.echo(f"{len(written)} sheets: {out}")
 
 
 def throughput_command(
@@ -211,6 +236,7 @@ def throughput_command(
         out, sizes=tuple(sizes or ("tiny", "small", "base")), steps=steps, table=table, jobs=jobs, device=device
     ):
         typer.echo(line)
+    typer.echo(f"figures: {out}")
 
 
 def demo_command(
@@ -230,3 +256,4 @@ def demo_command(
     summary = run_demo(out, config=config or default_config(), size=size, jobs=jobs, seed=seed, say=typer.echo)
     for line in describe(summary):
         typer.echo(line)
+    typer.echo(f"everything: {out}; the report: {out / 'report/report.html'}")

@@ -25,8 +25,11 @@ from model_training.datasets.splits import person_folds, stratified_groups
 from model_training.errors import TrainingError
 from model_training.evaluate import Judgement, judge, summarise, write_evaluation
 from model_training.palsy_task import PalsyTask, restore
-from model_training.train import STATE, fit, run_model
+from model_training.run_model import run_model
+from model_training.run_state import STATE
+from model_training.train import fit
 from model_training.training_data import Split, check_split, selected
+from model_training.whole_file import whole_file, write_text
 from service.preprocessing.palsy_decoding import PalsyCalibration
 
 DONE = "fold.json"
@@ -94,10 +97,9 @@ def run_fold(config_values: dict[str, Any], test_people: list[str], validation: 
     network = restore(loaded.config["model"], loaded.state_dict, source=str(result.best))
     rows = np.flatnonzero(testing)
     outputs = run_model(PalsyTask(config), network, cache, rows)
-    np.savez(out / "fold.npz", rows=rows, **outputs)
-    marker = out / f".{DONE}.part"
-    marker.write_text(json.dumps({"test_people": test_people, "figures": dict(result.figures)}), encoding="utf-8")
-    marker.replace(out / DONE)
+    with whole_file(out / "fold.npz") as temporary:
+        np.savez(temporary, rows=rows, **outputs)
+    write_text(json.dumps({"test_people": test_people, "figures": dict(result.figures)}), out / DONE)
     return f"{out.name}: {len(test_people)} test people, best epoch {result.best_epoch} of {result.epochs}"
 
 
@@ -130,8 +132,7 @@ def _check_same_plan(out: Path, config: TrainConfig, folds: int, validation: flo
         different = [key for key in plan if before.get(key) != plan[key]]
         if different:
             raise TrainingError(f"{out}: holds folds made with another {', '.join(different)}; choose another run.out")
-    out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plan), encoding="utf-8")
+    write_text(json.dumps(plan), path)
 
 
 def _jobs_that_fit(jobs: int, cache: Cache, say: Callable[[str], None]) -> int:

@@ -27,6 +27,7 @@ import pandas as pd
 
 from model_training.errors import TrainingError
 from model_training.sample_table import read_table
+from model_training.whole_file import write_text
 
 # Largest difference between served and predicted probabilities: two runtimes add float32 numbers in another order.
 TOLERANCE = 2e-3
@@ -115,7 +116,7 @@ def run_demo(
     checkpoint = out / "run/best.pt"
     step("evaluate", train, "evaluate", "--checkpoint", checkpoint, "--cache", out / "cache", "--out", out / "report")
     asked = photographs_of_test_people(out / "table", size.asked)
-    (out / "asked.txt").write_text("\n".join(str(path.resolve()) for path in asked), encoding="utf-8")
+    write_text("\n".join(str(path.resolve()) for path in asked), out / "asked.txt")
     step("predict", train, "predict", out / "asked.txt", "--checkpoint", checkpoint, "--out", out / "predicted")
     step(
         "export",
@@ -144,7 +145,7 @@ def run_demo(
         "people": size.people,
         "images": size.people * size.images,
     }
-    (out / "demo.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
+    write_text(json.dumps(summary, indent=2), out / "demo.json")
     if differences:
         raise TrainingError(
             f"{len(differences)} of {len(answers)} served answers differ from predict's: " + "; ".join(differences[:5])

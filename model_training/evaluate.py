@@ -25,9 +25,10 @@ from model_training.grading_metrics import (
     reliability,
 )
 from model_training.palsy_task import PalsyTask, restore, side_index
+from model_training.run_model import run_model
 from model_training.sample_table import write_table
 from model_training.task import Outputs
-from model_training.train import run_model
+from model_training.whole_file import write_text
 from service.preprocessing.palsy_decoding import SIDES, PalsyCalibration, PalsyReading, decode
 
 GROUP_COLUMNS = ("dataset", "pose")
@@ -114,10 +115,9 @@ def evaluate(
 
 def write_evaluation(judged: Judgement, metrics: Mapping[str, Any], out: Path, *, title: str) -> dict[str, str]:
     """The four files of an evaluation; also what `crossval` writes for its pooled folds."""
-    out.mkdir(parents=True, exist_ok=True)
     write_table(judged.predictions(), out / "predictions.csv")
     write_table(pd.DataFrame(metrics["table"]), out / "metrics.csv")
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+    write_text(json.dumps(metrics, indent=1), out / "metrics.json")
     write_report(metrics, out / "report.html", title=title)
     shown = {}
     for name, value in metrics["all"]["figures"].items():

@@ -12,6 +12,8 @@ import jinja2
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from model_training.whole_file import write_text
+
 SHOWN = ("kappa", "exact", "within_one", "mae", "macro_f1", "side", "ece", "coverage", "set_size")
 
 TEMPLATE = """<!doctype html>
@@ -50,7 +52,7 @@ def write_report(metrics: Mapping[str, Any], path: Path, *, title: str) -> None:
         plots["kappa by pose"] = _by_group(metrics, "pose")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(TEMPLATE).render(title=title, m=metrics, plots=plots, shown=SHOWN)
-    path.write_text(page, encoding="utf-8")
+    write_text(page, path)
 
 
 def _png(figure: Figure) -> str:

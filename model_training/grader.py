@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from model_training.answer_limits import limits_of
 from model_training.checkpoint import Checkpoint, load_checkpoint
 from model_training.errors import TrainingError
 from model_training.palsy_task import forward, restore, uses_landmarks
@@ -20,17 +21,21 @@ from service.preprocessing.decode import ImageLimits, decode_image
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
 from service.preprocessing.palsy_decoding import PalsyCalibration, PalsyReading, decode
 from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
-from service.preprocessing.quality import QualityLimits, check_quality, measure_quality
+from service.preprocessing.palsy_warnings import check_agreement, check_likeness
+from service.preprocessing.quality import check_quality, measure_quality
+from service.preprocessing.regions import regional_asymmetry
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """One graded photograph. outputs: every output of the network, without the batch axis."""
+    """One graded photograph. outputs: every output of the network, without the batch axis. regional: asymmetry 0..1 by
+    region, None where the network draws no map."""
 
     rgb: npt.NDArray[np.uint8]
     made: PalsyInput
     reading: PalsyReading
     outputs: Mapping[str, npt.NDArray[Any]]
+    regional: Mapping[str, float] | None
     warnings: tuple[str, ...]
 
 
@@ -50,10 +55,18 @@ def load_palsy_checkpoint(path: Path) -> tuple[Checkpoint, nn.Module, PalsyInput
 
 
 class Grader:
-    """Grades photographs one by one; a context manager, because it holds a landmarker."""
+    """Grades photographs one by one; a context manager, because it holds a landmarker.
+
+    bundle: the folder that the checkpoint was exported to, where its manifest sets limits of its own.
+    """
 
     def __init__(
-        self, checkpoint: Path, *, device: str = "cpu", faces: Literal["single", "largest"] = "single"
+        self,
+        checkpoint: Path,
+        *,
+        bundle: Path | None = None,
+        device: str = "cpu",
+        faces: Literal["single", "largest"] = "single",
     ) -> None:
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise TrainingError(f"--device {device}: this machine has no usable CUDA GPU")
@@ -62,7 +75,7 @@ class Grader:
         self.device, self.faces = device, faces
         self.labels = self.checkpoint.labels
         self.calibration = PalsyCalibration.from_dict(self.checkpoint.calibration)
-        self.limits = ImageLimits()
+        self.limits = limits_of(self.checkpoint, bundle=bundle)
         self.landmarker = FaceLandmarker()
 
     def __enter__(self) -> Grader:
@@ -74,13 +87,24 @@ class Grader:
     def grade(self, data: bytes) -> Answer:
         """Image file bytes -> answer. Raises PreprocessingError with the contract's code, as the service would
         answer."""
-        rgb = decode_image(data, limits=self.limits).rgb
+        rgb = decode_image(data, limits=ImageLimits()).rgb
         face = choose_face(self.landmarker.detect(rgb), policy=self.faces)
         made = palsy_input(rgb, face, self.spec)
-        warnings = check_quality(measure_quality(rgb, face, aligned=made.aligned), QualityLimits())
-        outputs = self.run({name: values[None] for name, values in made.tensors.items()})
-        reading = decode(outputs["grade_logits"], outputs["side_logits"], calibration=self.calibration)[0]
-        return Answer(rgb, made, reading, {name: values[0] for name, values in outputs.items()}, tuple(warnings))
+        warnings = check_quality(measure_quality(rgb, face, aligned=made.aligned), self.limits.quality)
+        batched = self.run({name: values[None] for name, values in made.tensors.items()})
+        reading = decode(batched["grade_logits"], batched["side_logits"], calibration=self.calibration)[0]
+        outputs = {name: values[0] for name, values in batched.items()}
+        if "ood_score" in outputs:
+            warnings += check_likeness(
+                float(outputs["ood_score"]), warn_above=self.limits.warn_above, refuse_above=self.limits.refuse_above
+            )
+        warnings += check_agreement(reading)
+        regional = (
+            regional_asymmetry(outputs["asymmetry_map"], made.aligned, full_scale=self.limits.full_scale)
+            if "asymmetry_map" in outputs
+            else None
+        )
+        return Answer(rgb, made, reading, outputs, regional, tuple(warnings))
 
     @torch.inference_mode()
     def run(self, tensors: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from model_training.grader import Answer, Grader
 from model_training.sample_table import write_table
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.palsy_decoding import SIDES
-from service.preprocessing.regions import REGIONAL_ROI, regional_asymmetry
+from service.preprocessing.regions import REGIONAL_ROI
 
 REGIONS = tuple(REGIONAL_ROI)
 
@@ -42,31 +43,36 @@ def predict_files(
     checkpoint: Path,
     out: Path,
     *,
+    bundle: Path | None = None,
     pictures: bool = False,
     faces: Literal["single", "largest"] = "single",
     device: str = "cpu",
+    progress: Callable[[int, int], object] | None = None,
 ) -> tuple[int, int]:
-    """(graded, refused). Writes predictions.csv with one row an image; a refused one has the error code and the reason,
-    no numbers.
+    """(graded, refused). Writes predictions.csv with one row an image; a refused one has the service's error code and
+    the reason, no numbers. bundle: see Grader. progress is called with (images done, images in all).
 
     Ctrl-C writes what was graded so far.
     """
     images = list_images(given)
     rows: list[dict[str, Any]] = []
-    out.mkdir(parents=True, exist_ok=True)
-    with Grader(checkpoint, device=device, faces=faces) as grader:
+    table = out / "predictions.csv"
+    with Grader(checkpoint, bundle=bundle, device=device, faces=faces) as grader:
+        named = columns(grader.labels)
         try:
             for number, path in enumerate(images):
                 rows.append(
                     _row(grader, path, out / "pictures" / f"{number:05d}_{path.stem}.png" if pictures else None)
                 )
+                if progress is not None:
+                    progress(len(rows), len(images))
         except KeyboardInterrupt:
-            write_table(pd.DataFrame(rows), out / "predictions.csv")
+            write_table(pd.DataFrame(rows, columns=named), table)
             raise Interrupted(
-                f"Stopped after {len(rows)} of {len(images)} images; their answers are in {out / 'predictions.csv'}."
+                f"Stopped after {len(rows)} of {len(images)} images; their answers are in {table}."
             ) from None
-        frame = pd.DataFrame(rows, columns=columns(grader.labels))
-    write_table(frame, out / "predictions.csv")
+    frame = pd.DataFrame(rows, columns=named)
+    write_table(frame, table)
     refused = int((frame["code"] != "").sum())
     return len(frame) - refused, refused
 
@@ -105,7 +111,6 @@ def answer_values(answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
     """The numbers of one answer under the names of the CSV; index and expected count from 1, as in the service's
     answer."""
     reading = answer.reading
-    asymmetry_map = answer.outputs.get("asymmetry_map")
     return {
         "grade": labels[reading.index],
         "index": reading.index + 1,
@@ -119,12 +124,5 @@ def answer_values(answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
             f"side_probability_{side}": float(value)
             for side, value in zip(SIDES, reading.side_probabilities, strict=True)
         },
-        **(
-            {
-                f"asymmetry_{name}": value
-                for name, value in regional_asymmetry(asymmetry_map, answer.made.aligned).items()
-            }
-            if asymmetry_map is not None
-            else {}
-        ),
+        **{f"asymmetry_{name}": value for name, value in (answer.regional or {}).items()},
     }

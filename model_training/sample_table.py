@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from model_training.errors import TrainingError
+from model_training.whole_file import whole_file
 
 REQUIRED_COLUMNS = ("sample_id", "person_id", "path", "label", "side", "pose", "split", "dataset")
 # One count of a 16-bit asymmetry map in inter-ocular distances, where no column `asymmetry_map_unit` says otherwise.
@@ -143,15 +144,10 @@ def check_persons_in_one_split(frame: pd.DataFrame, *, source: str) -> None:
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write atomically: readers see the old table or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
+    with whole_file(path) as temporary:
         if path.suffix == ".parquet":
             frame.to_parquet(temporary, index=False)
         elif path.suffix == ".csv":
             frame.to_csv(temporary, index=False)
         else:
             raise TrainingError(f"{path}: a sample table is written as .parquet or .csv")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -18,10 +18,10 @@ import torch
 from model_training.cache import Cache
 from model_training.config import DataConfig, OptimisationConfig, RunConfig, TrainConfig
 from model_training.distributed import World
-from model_training.optimisation import MovingAverage, make_optimiser
 from model_training.sample_table import SampleTable, read_table
-from model_training.train import Progress, Trainer
+from model_training.train import Trainer
 from model_training.training_data import Split
+from model_training.whole_file import write_text
 
 BATCH = {"tiny": 32, "small": 16, "base": 4}
 
@@ -50,8 +50,7 @@ def measure_throughput(
             "step in the model"
         )
     figures["machine"]["load_after"] = os.getloadavg()[0]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    write_text(json.dumps(figures, indent=2) + "\n", out)
 
 
 def _cache_speed(table: SampleTable, jobs: int) -> dict[str, Any]:
@@ -82,11 +81,7 @@ def train_speed(size: str, *, steps: int, device: str = "cpu", batch_size: int |
         cache = made_up_cache(batch_size * (steps + 1))
         split = Split(np.arange(len(cache)), np.arange(len(cache)))
         trainer = Trainer(config, cache, split, World(device=device), say=_say_nothing, show_progress=False)
-        trainer.model = trainer.wrapped = trainer.task.build_model(trainer.arrays).to(device)
-        trainer.optimiser = make_optimiser(trainer.model, config.optimisation)
-        trainer.average = MovingAverage(trainer.model, decay=config.optimisation.ema_decay)
-        trainer.progress = Progress()
-        trainer.wrapped.train()
+        trainer.begin()
         return _timed_steps(trainer, batch_size, steps, device)
 
 
@@ -95,9 +90,9 @@ def _timed_steps(trainer: Trainer, batch_size: int, steps: int, device: str) -> 
     started = previous = 0.0
     for number, micro_batches in enumerate(trainer.source.epoch(0)):
         ready = time.perf_counter()
-        trainer._step(micro_batches, 1e-4)
+        trainer.learner.step(micro_batches, rate=1e-4, seed=number)
         stepped = time.perf_counter()
-        trainer.average.update(trainer.model)
+        trainer.learner.update_average()
         done = time.perf_counter()
         if number == 0:
             started = done
@@ -112,7 +107,7 @@ def _timed_steps(trainer: Trainer, batch_size: int, steps: int, device: str) -> 
         "steps": steps,
         "threads": torch.get_num_threads(),
         "device": device,
-        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "parameters": sum(p.numel() for p in trainer.learner.model.parameters()),
         "images_per_second": batch_size * steps / elapsed,
         "model_share": in_model / elapsed,
         "waiting_for_data_share": waited / elapsed,

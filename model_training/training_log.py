@@ -10,6 +10,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from model_training.whole_file import write_text
+
 
 class TrainingLog:
     """Steps and epochs count from 1 in the files. After a resume, lines beyond the resumed position are dropped: they
@@ -28,7 +30,7 @@ class TrainingLog:
     def start(self, config: Mapping[str, Any], *, epoch: int, step: int, steps_per_epoch: int) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
         self._steps_per_epoch = steps_per_epoch
-        (self.out / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+        write_text(json.dumps(config, indent=2), self.out / "config.json")
         self._steps = self._reopen("steps.jsonl", lambda line: (line["epoch"] - 1, line["step"]) <= (epoch, step))
         self._epochs = self._reopen("epochs.jsonl", lambda line: line["epoch"] <= epoch)
         if self.tensorboard:
@@ -60,9 +62,7 @@ class TrainingLog:
                         kept.append(line)
                 except ValueError:
                     break  # the line that was being written when the process was killed
-        temporary = self.out / f".{name}.part"
-        temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-        temporary.replace(path)
+        write_text("".join(line + "\n" for line in kept), path)
         return path.open("a", encoding="utf-8")
 
     def step(self, epoch: int, step: int, values: Mapping[str, float], *, speed: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +13,43 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from model_training.errors import TrainingError
+from model_training.errors import Interrupted, TrainingError
 from model_training.grader import Answer, Grader
 from model_training.predict import list_images
+from model_training.whole_file import whole_file
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.regions import FACE_ROI, mosaic_map_to_photo, region_polygons
 
 Map = npt.NDArray[np.float32]
 
 
-def visualize_files(given: list[Path], checkpoint: Path, out: Path, *, device: str = "cpu") -> list[Path]:
-    """One PNG an image. Raises TrainingError naming the file that cannot be graded."""
-    written = []
-    with Grader(checkpoint, device=device) as grader:
-        for number, path in enumerate(list_images(given)):
-            try:
-                with MirrorAttentionRecorder(grader.network) as recorder:
+def visualize_files(
+    given: list[Path], checkpoint: Path, out: Path, *, device: str = "cpu", say: Callable[[str], None] = print
+) -> list[Path]:
+    """One PNG an image; says each one's place, or why there is none. Returns the places.
+
+    Raises TrainingError where not one image could be graded, Interrupted on Ctrl-C (the finished sheets are kept).
+    """
+    images = list_images(given)
+    written: list[Path] = []
+    refused = ""
+    with Grader(checkpoint, device=device) as grader, MirrorAttentionRecorder(grader.network) as recorder:
+        try:
+            for number, path in enumerate(images):
+                try:
                     answer = grader.grade(path.read_bytes())
-            except (PreprocessingError, OSError) as error:
-                raise TrainingError(f"{path}: {error}") from error
-            target = out / f"{number:05d}_{path.stem}.png"
-            draw_sample(answer, grader.labels, recorder.share(), target)
-            written.append(target)
+                except (PreprocessingError, OSError) as error:
+                    refused = f"{path}: {error}"
+                    say(f"left out: {refused}")
+                    continue
+                target = out / f"{number:05d}_{path.stem}.png"
+                draw_sample(answer, grader.labels, recorder.share(), target)
+                written.append(target)
+                say(str(target))
+        except KeyboardInterrupt:
+            raise Interrupted(f"Stopped after {len(written)} of {len(images)} images; they are in {out}.") from None
+    if not written:
+        raise TrainingError(f"no image could be graded; the last one: {refused}")
     return written
 
 
@@ -160,6 +176,6 @@ def draw_answer(answer: Answer, labels: tuple[str, ...], target: Path) -> None:
 
 
 def _save(figure: Figure, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
-    figure.savefig(target, dpi=110)
+    with whole_file(target) as temporary:
+        figure.savefig(temporary, dpi=110)

@@ -46,6 +46,7 @@ def split_command(
     write_table(frame, path)
     for name, part in describe_splits(frame, label_names(frame)).items():
         typer.echo(f"{name}: {part['rows']} rows of {part['people']} people ({part['classes']})")
+    typer.echo(f"table: {path}")
 
 
 def merge_command(

@@ -20,6 +20,7 @@ from model_training.datasets.people import same_person_spellings
 from model_training.datasets.splits import SplitShares, assign_splits
 from model_training.errors import TrainingError
 from model_training.sample_table import SampleTable, validate, write_table
+from model_training.whole_file import write_text
 
 
 @dataclass
@@ -90,7 +91,7 @@ class Conversion:
         write_table(pd.DataFrame(self.dropped, columns=["where", "reason"]), self.out / "dropped.csv")
         write_table(frame, self.out / "samples.parquet")
         report_text = json.dumps(report.as_dict(), indent=2, ensure_ascii=False)
-        (self.out / "report.json").write_text(report_text, encoding="utf-8")
+        write_text(report_text, self.out / "report.json")
         return report
 
 

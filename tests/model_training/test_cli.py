@@ -61,7 +61,10 @@ def test_help_does_not_load_torch() -> None:
             ["predict", "photo.jpg", "--checkpoint", "a.pt", "--out", "o"],
             "Error: photo.jpg: no such image, folder or list",
         ),
-        (["visualize", "photo.jpg", "--checkpoint", "a.pt", "--out", "o"], "Error: a.pt: no such checkpoint"),
+        (
+            ["visualize", "photo.jpg", "--checkpoint", "a.pt", "--out", "o"],
+            "Error: photo.jpg: no such image, folder or list",
+        ),
         (
             ["prepare", "fnp", "--root", "nowhere", "--grades", "1..6", "--out", "o"],
             "Error: nowhere: no such folder (grade folders)",

@@ -92,12 +92,15 @@ def test_ctrl_c_keeps_what_was_graded(
 
 
 def test_a_sheet_with_every_map(checkpoint: Path, photographs: Path, tmp_path: Path) -> None:
-    (written,) = visualize_files([photographs / "a.png"], checkpoint, tmp_path)
+    (written,) = visualize_files([photographs / "a.png"], checkpoint, tmp_path, say=quiet)
     sheet = cv2.imread(str(written))
     assert sheet.shape[1] > 1000
     assert sheet.std() > 20
-    with pytest.raises(TrainingError, match=r"coffee\.png: "):
-        visualize_files([photographs / "coffee.png"], checkpoint, tmp_path)
+    said: list[str] = []
+    assert visualize_files([photographs / "coffee.png", photographs / "a.png"], checkpoint, tmp_path, say=said.append)
+    assert said[0].startswith(f"left out: {photographs / 'coffee.png'}: ")
+    with pytest.raises(TrainingError, match=r"no image could be graded.*coffee\.png: "):
+        visualize_files([photographs / "coffee.png"], checkpoint, tmp_path, say=said.append)
 
 
 def test_attention_shares_belong_to_their_positions(checkpoint: Path, photographs: Path) -> None:

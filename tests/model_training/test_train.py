@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,9 @@ import torch
 from model_training.checkpoint import load_checkpoint
 from model_training.config import TrainConfig, build
 from model_training.errors import Interrupted, TrainingError
-from model_training.train import Trainer, train
+from model_training.learner import Learner
+from model_training.run_state import Progress, save_state
+from model_training.train import train
 from tests.model_training.caches import write_cache
 
 TINY = {
@@ -69,21 +73,26 @@ def losses(out: Path) -> list[float]:
 def quiet(_text: str) -> None: ...
 
 
+def at_step(number: int, patch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Do something in the `number`-th optimiser step of a run (an epoch of these has 8)."""
+    step, calls = Learner.step, itertools.count(1)
+
+    def interrupting(self: Learner, *arguments: object, **keywords: object) -> object:
+        if next(calls) == number:
+            do()
+        return step(self, *arguments, **keywords)
+
+    patch.setattr(Learner, "step", interrupting)
+
+
 def test_an_interrupted_run_goes_on_with_the_same_losses(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(config(cache, tmp_path / "whole"), say=quiet)
-    step = Trainer._step
-
-    def interrupting(self: Trainer, *arguments: object) -> object:
-        if (self.progress.epoch, self.progress.step) == (1, 3):
-            os.kill(os.getpid(), signal.SIGINT)
-        return step(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_step", interrupting)
-    with pytest.raises(Interrupted, match="--resume"):
-        train(config(cache, tmp_path / "cut"), say=quiet)
-    monkeypatch.setattr(Trainer, "_step", step)
+    with monkeypatch.context() as patch:
+        at_step(12, patch, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(Interrupted, match="--resume"):
+            train(config(cache, tmp_path / "cut"), say=quiet)
     assert len(losses(tmp_path / "cut")) == 8 + 4
     cut = train(config(cache, tmp_path / "cut"), resume=True, say=quiet)
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
@@ -97,18 +106,10 @@ def test_a_killed_run_goes_on_from_its_last_state_with_the_same_losses(
 ) -> None:
     settings = {"run": {"checkpoint_steps": 3}}
     train(config(cache, tmp_path / "whole", **settings), say=quiet)
-    step = Trainer._step
-
-    def dying(self: Trainer, *arguments: object) -> object:
-        if (self.progress.epoch, self.progress.step) == (1, 5):
-            self.log.flush()
-            raise SystemExit(9)
-        return step(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_step", dying)
-    with pytest.raises(SystemExit):
-        train(config(cache, tmp_path / "killed", **settings), say=quiet)
-    monkeypatch.setattr(Trainer, "_step", step)
+    with monkeypatch.context() as patch:
+        at_step(14, patch, lambda: sys.exit(9))
+        with pytest.raises(SystemExit):
+            train(config(cache, tmp_path / "killed", **settings), say=quiet)
     assert len(losses(tmp_path / "killed")) == 13  # two steps beyond the state of step 3, to be done again
     train(config(cache, tmp_path / "killed", **settings), resume=True, say=quiet)
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
@@ -298,24 +299,8 @@ def test_a_full_disk_keeps_the_last_state(cache: Path, tmp_path: Path, monkeypat
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(torch, "save", full)
+    settings = config(cache, tmp_path)
     with pytest.raises(OSError, match="No space left"):
-        Trainer._save_state(_trainer(cache, tmp_path))
+        save_state(settings, "f" * 64, Progress(), {"model": {}})
     assert (tmp_path / "state.pt").read_bytes() == before
-    assert not list(tmp_path.glob(".*.part"))
-
-
-def _trainer(cache: Path, out: Path) -> Trainer:
-    from model_training.cache import open_cache
-    from model_training.distributed import World
-    from model_training.optimisation import MovingAverage, make_optimiser
-    from model_training.train import Progress
-    from model_training.training_data import split_of
-
-    settings = config(cache, out)
-    opened = open_cache(cache, kind="palsy")
-    trainer = Trainer(settings, opened, split_of(opened, settings.data), World(), say=quiet, show_progress=False)
-    trainer.model = trainer.task.build_model(trainer.arrays)
-    trainer.average = MovingAverage(trainer.model, decay=0.9)
-    trainer.optimiser = make_optimiser(trainer.model, settings.optimisation)
-    trainer.progress = Progress()
-    return trainer
+    assert not list(tmp_path.glob(".*"))

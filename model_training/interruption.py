@@ -1,0 +1,28 @@
+"""Ctrl-C and SIGTERM as a question that a loop asks, so that it stops where everything can be saved."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM ask the loop to stop at the end of its step; a second Ctrl-C interrupts at once."""
+    received: list[int] = []
+
+    def handler(number: int, _frame: object) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+
+    try:
+        before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals arrive elsewhere
+        before = {}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

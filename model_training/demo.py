@@ -258,6 +258,7 @@ def compare(predictions: Path, answers: list[dict[str, Any]]) -> list[str]:
             ("index", int(row["index"]), answer["grade"]["index"]),
             ("side", row["side"], answer["affected_side"]["side"]),
             ("prediction set", row["prediction_set"].split(), list(answer["grade"]["prediction_set"])),
+            ("warnings", _words(row["warnings"]), _words("; ".join(answer["quality"]["warnings"]))),
         ]
         # A tie within the rounding of the two runtimes may fall to either side.
         clear = _margin(row) > TOLERANCE
@@ -266,15 +267,28 @@ def compare(predictions: Path, answers: list[dict[str, Any]]) -> list[str]:
             for what, ours, theirs in pairs
             if ours != theirs and clear
         ]
-        for label, theirs in answer["probabilities"].items():
-            ours = float(row[f"probability_{label}"])
-            if abs(ours - theirs) > TOLERANCE:
-                different.append(f"{name}: P({label}) {ours:.4f} predicted, {theirs:.4f} served")
+        numbers = {
+            **{f"P({label})": (row[f"probability_{label}"], p) for label, p in answer["probabilities"].items()},
+            **{
+                f"asymmetry of the {region}": (row[f"asymmetry_{region}"], value)
+                for region, value in answer["asymmetry"]["regions"].items()
+            },
+        }
+        different += [
+            f"{name}: {what} {float(ours):.4f} predicted, {theirs:.4f} served"
+            for what, (ours, theirs) in numbers.items()
+            if abs(float(ours) - theirs) > TOLERANCE
+        ]
         if abs(float(row["expected"]) - answer["grade"]["expected"]) > 10 * TOLERANCE:
             different.append(
                 f"{name}: expected grade {row['expected']} predicted, {answer['grade']['expected']} served"
             )
     return different
+
+
+def _words(warnings: str) -> str:
+    """Without the figures, whose last digit may differ between two runtimes."""
+    return "".join(letter for letter in warnings if not letter.isdigit())
 
 
 def _margin(row: dict[str, str]) -> float:

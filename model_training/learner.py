@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from model_training.config import OptimisationConfig
 from model_training.distributed import World
+from model_training.errors import TrainingError
 from model_training.optimisation import MovingAverage, make_optimiser
 from model_training.task import Task
 
@@ -70,9 +71,7 @@ class Learner:
         for number, cpu_batch in enumerate(micro_batches, start=1):
             batch = {name: values.to(self.world.device, non_blocking=True) for name, values in cpu_batch.items()}
             with self._gradients_stay_here(last=number == count):
-                with self._precision():
-                    outputs = self.task.forward(self._network, batch)
-                outputs = {name: values.float() for name, values in outputs.items()}
+                outputs = self._forward(batch)
                 loss, parts = self.task.loss(batch, outputs, batch.get("class_weight"))
                 (loss / count).backward()
             total += loss.detach() / count
@@ -81,6 +80,21 @@ class Learner:
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimiser.step()
         return float(self.world.mean(total)), {name: float(self.world.mean(value)) for name, value in sums.items()}
+
+    def _forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Outputs as float32. Raises TrainingError where torch.compile finds no compiler."""
+        try:
+            with self._precision():
+                outputs = self.task.forward(self._network, batch)
+        except RuntimeError as error:
+            if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+                reason = str(error).splitlines()[0]
+                raise TrainingError(
+                    f"optimisation.compile: torch.compile failed ({reason}). On a CPU it needs a C++ compiler (g++); "
+                    "training without it gives the same model, more slowly: optimisation.compile=false"
+                ) from error
+            raise
+        return {name: values.float() for name, values in outputs.items()}
 
     def update_average(self) -> None:
         self.average.update(self.model)

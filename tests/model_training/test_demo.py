@@ -47,11 +47,15 @@ ROW = {
     "probability_II": "0.7",
     "side_probability_left": "0.8",
     "side_probability_none": "0.2",
+    "asymmetry_mouth": "0.5",
+    "warnings": "turned 16 degrees; dark",
 }
 ANSWER = {
     "grade": {"index": 2, "expected": 2.1, "prediction_set": ["I", "II"]},
     "affected_side": {"side": "left"},
     "probabilities": {"I": 0.3, "II": 0.7},
+    "asymmetry": {"regions": {"mouth": 0.5}},
+    "quality": {"warnings": ["turned 17 degrees", "dark"]},
 }
 
 
@@ -63,6 +67,8 @@ ANSWER = {
         ({"side": "none"}, ANSWER, ["x.jpg: side 'none' predicted, 'left' served"]),
         ({"prediction_set": "II"}, ANSWER, ["x.jpg: prediction set ['II'] predicted"]),
         ({"index": "1"}, ANSWER, ["x.jpg: index 1 predicted, 2 served"]),
+        ({"warnings": "dark"}, ANSWER, ["x.jpg: warnings 'dark' predicted"]),
+        ({"asymmetry_mouth": "0.51"}, ANSWER, ["x.jpg: asymmetry of the mouth 0.5100 predicted, 0.5000 served"]),
         ({}, {"code": "no-face"}, ["x.jpg: refused as 'no-face' by the service, '' by predict"]),
         ({"code": "no-face"}, {"code": "no-face"}, []),
         ({"code": "no-face"}, ANSWER, ["x.jpg: refused as 'not at all'"]),

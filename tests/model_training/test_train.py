@@ -40,6 +40,17 @@ TINY = {
 }
 
 
+HTNET = {
+    "name": "HTNet",
+    "image_size": 224,
+    "patch_size": 28,
+    "dim": 8,
+    "heads": 1,
+    "num_hierarchies": 2,
+    "block_repeats": [1, 1],
+}
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_cache(tmp_path_factory.mktemp("cache"))
@@ -119,17 +130,7 @@ def test_a_killed_run_goes_on_from_its_last_state_with_the_same_losses(
     "changes",
     [
         {"model": {**TINY, "use_geometry": False, "use_roi": False, "use_diagonal_attn": False}},
-        {
-            "model": {
-                "name": "HTNet",
-                "image_size": 224,
-                "patch_size": 28,
-                "dim": 8,
-                "heads": 1,
-                "num_hierarchies": 2,
-                "block_repeats": [1, 1],
-            }
-        },
+        {"model": HTNET},
         {"loss": {"kind": "cross-entropy", "class_smoothing": 0.05}},
         {"optimisation": {"precision": "bf16", "accumulate": 2}},
         {"data": {"class_balance": "loss"}, "optimisation": {"patience": 1}},
@@ -149,6 +150,39 @@ def test_every_option_trains(cache: Path, tmp_path: Path, changes: dict) -> None
     assert set(loaded.calibration) >= {"grade_temperature", "conformal_threshold"}
     assert loaded.training_data["train_people"] == 8
     assert loaded.training_data["validation_people"] == 4
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.compile imports what torch deprecates
+def test_a_compiled_run_has_the_losses_of_a_plain_one_and_resumes(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two minutes, nearly all of it the compiler's."""
+    model = {**TINY, "dropout": 0.0}
+    train(config(cache, tmp_path / "plain", model=model), say=quiet)
+    compiled = {"model": model, "optimisation": {"compile": True}}
+    with monkeypatch.context() as patch:
+        at_step(12, patch, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(Interrupted, match="--resume"):
+            train(config(cache, tmp_path / "compiled", **compiled), say=quiet)
+    result = train(config(cache, tmp_path / "compiled", **compiled), resume=True, say=quiet)
+    np.testing.assert_allclose(losses(tmp_path / "compiled"), losses(tmp_path / "plain"), rtol=1e-4)
+    names = load_checkpoint(result.best).state_dict.keys()
+    assert names == load_checkpoint(tmp_path / "plain/best.pt").state_dict.keys()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:dynamo_pgo:UserWarning")
+def test_compiling_without_a_compiler_says_what_to_do(cache: Path, tmp_path: Path) -> None:
+    import torch._inductor.config as inductor
+
+    with inductor.patch({"cpp.cxx": (None, str(tmp_path / "g++")), "force_disable_caches": True}):
+        refused(
+            cache,
+            tmp_path / "out",
+            "No working C.. compiler found.*compile=false",
+            model=HTNET,
+            optimisation={"compile": True},
+        )
 
 
 def test_it_learns(cache: Path, tmp_path: Path) -> None:

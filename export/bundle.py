@@ -137,7 +137,7 @@ def _write_texts(staging: Path, content: BundleContent, metrics: dict[str, Any],
         "thresholds": {**content.thresholds, **metadata.thresholds},
         "training_data": metadata.training_data,
         "intended_use": metadata.intended_use,
-        "metrics": {name: value for name, value in metrics.items() if isinstance(value, int | float | str)},
+        "metrics": few_figures(metrics),
         "licence": metadata.licence,
         "landmark_model_sha256": LANDMARK_MODEL_SHA256,
         "sha256": files["float32"]["sha256"],
@@ -156,6 +156,15 @@ def _write_texts(staging: Path, content: BundleContent, metrics: dict[str, Any],
     labels = tuple(str(label) for label in next(iter(content.labels.values())))
     card = content.card or model_card(task=content.task, metadata=metadata, labels=labels, metrics=metrics)
     (staging / MODEL_CARD_FILE).write_text(card, encoding="utf-8")
+
+
+def few_figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest shows beside the name: the figures at the top of metrics.json, those of all samples where
+    `evaluate` wrote it, and those of the validation people where it is a checkpoint's own."""
+    figures = {name: value for name, value in metrics.items() if isinstance(value, int | float | str)}
+    figures.pop("note", None)
+    figures |= metrics.get("all", {}).get("figures", {})
+    return figures | {f"validation_{name}": value for name, value in metrics.get("validation", {}).items()}
 
 
 def _file_entry(path: Path) -> dict[str, Any]:

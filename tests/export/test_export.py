@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import export.bundle
 from export.__main__ import main
+from export.bundle import few_figures
 from export.checkpoint_bundle import export_checkpoint
 from export.errors import ExportError
 from export.metadata import read_metadata
@@ -97,6 +98,18 @@ def test_the_bundle_is_what_the_service_loads(palsy_bundle):
     )
     assert not [p for p in folder.iterdir() if p.name.startswith(".")], "nothing is left beside the bundle"
     assert report.bytes["model.onnx"] == (folder / "bundle" / "model.onnx").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("metrics", "shown"),
+    [
+        ({"all": {"samples": 9, "figures": {"kappa": 0.8}}, "note": "Intervals: ..."}, {"kappa": 0.8}),
+        ({"epoch": 3, "validation": {"kappa": 0.7}}, {"epoch": 3, "validation_kappa": 0.7}),
+    ],
+    ids=["evaluate", "checkpoint"],
+)
+def test_the_manifest_shows_the_main_figures(metrics, shown):
+    assert few_figures(metrics) == shown
 
 
 def test_onnx_runtime_answers_as_torch_does(palsy_bundle):

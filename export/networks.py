@@ -3,7 +3,7 @@ graph."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -59,15 +59,19 @@ class EmotionGraph(GraphNetwork):
     """(flow) uint8 (N, 3, 28, 28) -> emotion_logits: the log of the mean probability of members and of the mirrored
     clip.
 
-    members: networks that take the uint8 flow image. Attention over one token is folded into one Linear.
+    members: networks that take the uint8 flow image, or with `scale` what it makes of one. Attention over one token is
+    folded into one Linear.
     """
 
-    def __init__(self, members: Sequence[nn.Module], *, flip: bool = True) -> None:
+    def __init__(
+        self, members: Sequence[nn.Module], *, flip: bool = True, scale: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
         super().__init__()
         if not members:
             raise ValueError("an ensemble needs at least one member")
         self.members = nn.ModuleList(fold_single_token_attention(member) for member in members)
         self.flip = flip
+        self.scale = scale
 
     def forward(self, flow: Tensor) -> dict[str, Tensor]:
         views = [flow]
@@ -75,6 +79,8 @@ class EmotionGraph(GraphNetwork):
             # Mirroring reverses the columns and the direction of u, which is min-max scaled to 0..255.
             mirrored = flow.flip(-1)
             views.append(torch.cat((255 - mirrored[:, :1], mirrored[:, 1:]), dim=1))
+        if self.scale is not None:
+            views = [self.scale(view) for view in views]
         votes = [member(view).softmax(-1) for member in self.members for view in views]
         mean = torch.stack(votes).mean(0) if len(votes) > 1 else votes[0]
         return {"emotion_logits": mean.clamp_min(1e-12).log()}

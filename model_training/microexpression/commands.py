@@ -33,7 +33,7 @@ def read_config(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise TrainingError(f"{path}: cannot be read as a configuration ({error})") from error
-    unknown = set(values) - {"training", "simulation", "configurations_tried"}
+    unknown = set(values) - {"training", "simulation"}
     if unknown:
         raise TrainingError(
             f"{path}: unknown section(s) {', '.join(sorted(unknown))}; known are training and simulation"
@@ -52,7 +52,10 @@ def training_config(path: Path) -> Any:
 
 def loso_command(
     data: Data,
-    config: ConfigFile,
+    config: Annotated[
+        list[Path],
+        typer.Option(help="TOML as above. Repeatable: the first is reported, protocol (c) chooses among all of them."),
+    ],
     out: Out,
     seeds: Annotated[int, typer.Option(help="Number of seeds, at least 5 for a report.", min=1)] = 5,
     processes: Annotated[int, typer.Option(help="Processes that share the folds.", min=1)] = 1,
@@ -71,21 +74,22 @@ def loso_command(
     from model_training.microexpression.report import loso_report, write_report
 
     console = Console(stderr=True)
-    training = training_config(config)
+    trainings = [training_config(path) for path in config]
     start = "" if initial is None else str(initial)
     if initial is not None and not initial.is_file():
         raise TrainingError(f"{initial}: no such checkpoint; make one with train-microexpression")
 
-    def run(seed: int, **kind: bool) -> Any:
+    def run(seed: int, training: Any = trainings[0], **kind: bool) -> Any:
         job = LosoRun(config=training, seed=seed, initial=start, **kind)
         return run_loso(data, job, out=out / "parts", processes=processes, progress=console.print)
 
     results = [run(seed) for seed in range(seeds)]
-    kept = [run(seed, held_out=True) for seed in range(seeds)] if held_out else []
+    kept = [[run(seed, training, held_out=True) for training in trainings] for seed in range(seeds)] if held_out else []
     control = [run(0, shuffle=True)] if shuffled else []
-    about = {"config": training.to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
-    tried = int(read_config(config).get("configurations_tried", 1))
-    report = loso_report(results, kept, control, load_flow(data), configurations_tried=tried, about=about)
+    about = {"config": trainings[0].to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
+    report = loso_report(
+        results, kept, control, load_flow(data), configurations=[path.stem for path in config], about=about
+    )
     write_report(report, out)
     for name, protocol in report["protocols"].items():
         single, both = protocol["single"]["full"], protocol["ensemble"]["full"]

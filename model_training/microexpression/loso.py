@@ -4,8 +4,8 @@ side.
 (a) paper: the epoch that is best on the TEST subject, as in the published HTNet code. It is a leak: shuffled labels
 reach UF1 .66 with it.
 (b) final: the last epoch, fixed beforehand. This is the honest figure.
-(c) held out: the epoch with the lowest loss on training subjects that were kept out of training; a run of its own,
-since it trains on less.
+(c) held out: the epoch, and of several configurations the one, with the lowest loss on training subjects that were
+kept out of training; a run of its own, since it trains on less. Tuning is thus nested: no test subject has a say.
 
 The work is cut into chunks of folds; each finished chunk is a file, so that a stopped run goes on where it was, and
 several processes share the chunks.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from model_training.microexpression.published_flow import FlowImages, load_flow
 PROTOCOLS = {
     "a": "best epoch chosen on the test subject (the paper's protocol, leaks)",
     "b": "fixed final epoch",
-    "c": "epoch chosen on held-out training subjects",
+    "c": "epoch and configuration chosen on held-out training subjects",
 }
 HELD_OUT_SHARE = 0.15
 
@@ -207,11 +207,22 @@ def choose(result: LosoResult, subject: np.ndarray, protocol: str) -> np.ndarray
         if protocol == "a":
             right = (probabilities[:, mask].argmax(-1) == labels[mask]).mean(1)
             epoch = len(right) - 1 - int(right[::-1].argmax())
-        elif protocol == "c":
-            if np.isnan(result.validation_loss).any():
-                raise ValueError("protocol (c) needs a run with held_out=True")
-            epoch = int(result.validation_loss[:, fold].argmin())
         else:
-            raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
+            raise ValueError(f"protocol must be 'a' or 'b', got {protocol!r}; for (c) see choose_held_out")
         chosen[mask] = probabilities[epoch][mask]
     return chosen
+
+
+def choose_held_out(results: Sequence[LosoResult], subject: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Protocol (c): runs of several configurations with the same seed -> probabilities (N, classes) and the chosen
+    configuration's number for each subject, (S,)."""
+    if any(np.isnan(result.validation_loss).any() for result in results):
+        raise ValueError("protocol (c) needs runs with held_out=True")
+    chosen = np.empty_like(results[0].probabilities[-1])
+    winners = np.zeros(subject.max() + 1, np.int64)
+    for fold in range(len(winners)):
+        mask = subject == fold
+        losses = [result.validation_loss[:, fold] for result in results]
+        winners[fold] = int(np.argmin([loss.min() for loss in losses]))
+        chosen[mask] = results[winners[fold]].probabilities[losses[winners[fold]].argmin()][mask]
+    return chosen, winners

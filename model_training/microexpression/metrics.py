@@ -1,4 +1,4 @@
-"""UF1 and UAR over pooled predictions, and their intervals by subject.
+"""UF1 and UAR over pooled predictions, their intervals by subject, and calibration.
 
 UF1 = unweighted mean of the per-class F1, UAR = unweighted mean of the per-class recall, both from the confusion
 matrix of all folds together (MEGC2019).
@@ -78,3 +78,56 @@ def paired_bootstrap(
         drawn.append(scores_of(b[chosen].sum(0))[0] - scores_of(a[chosen].sum(0))[0])
     low, high = np.percentile(drawn, [2.5, 97.5])
     return {"difference": scores_of(b.sum(0))[0] - scores_of(a.sum(0))[0], "low": float(low), "high": float(high)}
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities with their logarithms divided by the temperature."""
+    sharpened = np.maximum(probabilities, 1e-12) ** (1 / temperature)
+    return sharpened / sharpened.sum(-1, keepdims=True)
+
+
+def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The divisor of log probabilities (N, classes) with the lowest negative log-likelihood, by golden section over
+    0.2..5."""
+    logits = np.log(np.maximum(probabilities, 1e-12))
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        scaled = scaled - scaled.max(1, keepdims=True)
+        return float(-(scaled[np.arange(len(labels)), labels] - np.log(np.exp(scaled).sum(1))).mean())
+
+    low, high, ratio = np.log(0.2), np.log(5.0), (np.sqrt(5) - 1) / 2
+    for _ in range(50):
+        first, second = high - ratio * (high - low), low + ratio * (high - low)
+        if loss(first) < loss(second):
+            high = second
+        else:
+            low = first
+    return float(np.exp((low + high) / 2))
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error of the most probable class, equal-width bins."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(
+        sum(
+            abs(confidence[place == b].mean() - right[place == b].mean()) * (place == b).mean()
+            for b in range(bins)
+            if (place == b).any()
+        )
+    )
+
+
+def calibrated_by_others(
+    probabilities: np.ndarray, labels: np.ndarray, subjects: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every subject's probabilities with the temperature that fits all OTHER subjects -> (N, classes), temperatures
+    (S,)."""
+    names = sorted(set(subjects.tolist()))
+    result, temperatures = np.empty_like(probabilities), np.zeros(len(names))
+    for number, name in enumerate(names):
+        own = subjects == name
+        temperatures[number] = fit_temperature(probabilities[~own], labels[~own])
+        result[own] = tempered(probabilities[own], temperatures[number])
+    return result, temperatures

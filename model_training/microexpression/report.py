@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from model_training.microexpression.loso import PROTOCOLS, LosoResult, choose
+from model_training.microexpression.loso import PROTOCOLS, LosoResult, choose, choose_held_out
 from model_training.microexpression.metrics import (
+    calibrated_by_others,
+    calibration_error,
     composite_scores,
     confusion,
     paired_bootstrap,
@@ -34,63 +36,97 @@ def mean_and_spread(scores: list[dict[str, dict[str, float]]]) -> dict[str, dict
 
 
 def protocol_report(probabilities: list[np.ndarray], data: FlowImages, labels: np.ndarray) -> dict[str, Any]:
-    """One protocol: (N, classes) a seed -> scores of single models and of their averaged ensemble, interval,
-    confusion."""
+    """One protocol: (N, classes) a seed -> scores of single models and of their averaged ensemble, intervals,
+    confusion matrices and calibration."""
     classes = len(data.class_names)
     single = [composite_scores(one.argmax(-1), labels, data.datasets, classes) for one in probabilities]
-    ensemble = np.mean(probabilities, axis=0).argmax(-1)
-    first = probabilities[0].argmax(-1)
+    mean = np.mean(probabilities, axis=0)
+    ensemble = mean.argmax(-1)
+    parts = {"full": np.ones(len(labels), bool), **{name: data.datasets == name for name in sorted(set(data.datasets))}}
+    calibrated, temperatures = calibrated_by_others(mean, labels, data.subjects)
     return {
         "seeds": single,
         "single": mean_and_spread(single),
-        "single_interval_95_by_subject": subject_bootstrap(first, labels, data.subjects, classes=classes),
+        "single_interval_95_by_subject": _mean_interval(probabilities, data, labels),
         "ensemble": composite_scores(ensemble, labels, data.datasets, classes),
         "ensemble_interval_95_by_subject": subject_bootstrap(ensemble, labels, data.subjects, classes=classes),
-        "confusion_of_ensemble": confusion(ensemble, labels, classes).tolist(),
+        "confusion_of_ensemble": {
+            name: confusion(ensemble[mask], labels[mask], classes).tolist() for name, mask in parts.items()
+        },
+        "calibration_of_ensemble": {
+            "ece": calibration_error(mean, labels),
+            "ece_temperature_from_other_subjects": calibration_error(calibrated, labels),
+            "temperature_from_other_subjects": float(np.mean(temperatures)),
+        },
     }
+
+
+def _mean_interval(probabilities: list[np.ndarray], data: FlowImages, labels: np.ndarray) -> dict[str, list[float]]:
+    """The interval of a single model: the mean over seeds of each seed's bounds."""
+    each = [
+        subject_bootstrap(one.argmax(-1), labels, data.subjects, classes=len(data.class_names)) for one in probabilities
+    ]
+    return {key: np.mean([interval[key] for interval in each], axis=0).tolist() for key in ("uf1", "uar")}
+
+
+def shuffled_report(shuffled: list[LosoResult], data: FlowImages) -> dict[str, Any]:
+    """The control: what (a) and (b) make of permuted labels, mean over the runs."""
+    table = {}
+    for protocol in ("a", "b"):
+        scores = [
+            scores_of(
+                confusion(choose(one, data.subject_index(), protocol).argmax(-1), one.labels, len(data.class_names))
+            )
+            for one in shuffled
+        ]
+        table[protocol] = {
+            "uf1": float(np.mean([score[0] for score in scores])),
+            "uar": float(np.mean([score[1] for score in scores])),
+            "chance_uar": 1 / len(data.class_names),
+        }  # fmt: skip
+    return table
 
 
 def loso_report(
     results: list[LosoResult],
-    held_out: list[LosoResult],
+    held_out: list[list[LosoResult]],
     shuffled: list[LosoResult],
     data: FlowImages,
     *,
-    configurations_tried: int,
+    configurations: list[str],
     about: dict[str, Any],
 ) -> dict[str, Any]:
-    """All protocols side by side. `held_out`, `shuffled` may be empty lists; what was not run is not in the report."""
+    """All protocols side by side. `results`: the first configuration, one a seed. `held_out`: for each seed one result
+    a configuration. `held_out` and `shuffled` may be empty lists; what was not run is not in the report."""
     subject = data.subject_index()
+    chosen = {protocol: [choose(result, subject, protocol) for result in results] for protocol in ("a", "b")}
     report: dict[str, Any] = {
         "about": about,
         "clips": len(data),
         "subjects": len(data.subject_names),
         "classes": list(data.class_names),
-        "configurations_tried": configurations_tried,
+        "configurations_tried": len(configurations),
+        "configurations": configurations,
         "protocols": {},
     }
-    runs = {"a": results, "b": results, "c": held_out}
-    chosen = {}
-    for protocol, meaning in PROTOCOLS.items():
-        if runs[protocol]:
-            chosen[protocol] = [choose(result, subject, protocol) for result in runs[protocol]]
-            report["protocols"][protocol] = {"meaning": meaning, **protocol_report(chosen[protocol], data, data.labels)}
+    if held_out:
+        nested = [choose_held_out(runs, subject) for runs in held_out]
+        chosen["c"] = [probabilities for probabilities, _ in nested]
+        winners = np.concatenate([winner for _, winner in nested])
+        report["chosen_for_share_of_folds"] = {
+            name: float((winners == number).mean()) for number, name in enumerate(configurations)
+        }
+    for protocol, probabilities in chosen.items():
+        report["protocols"][protocol] = {
+            "meaning": PROTOCOLS[protocol],
+            **protocol_report(probabilities, data, data.labels),
+        }
     if shuffled:
-        report["shuffled_labels"] = {}
-        for protocol in ("a", "b"):
-            scores = [
-                scores_of(confusion(choose(one, subject, protocol).argmax(-1), one.labels, len(data.class_names)))
-                for one in shuffled
-            ]
-            report["shuffled_labels"][protocol] = {
-                "uf1": float(np.mean([score[0] for score in scores])),
-                "uar": float(np.mean([score[1] for score in scores])),
-                "chance_uar": 1 / len(data.class_names),
-            }  # fmt: skip
-    single, ensemble = chosen["b"][0].argmax(-1), np.mean(chosen["b"], axis=0).argmax(-1)
+        report["shuffled_labels"] = shuffled_report(shuffled, data)
+    ensemble = np.mean(chosen["b"], axis=0).argmax(-1)
     if len(results) > 1:
         report["ensemble_minus_single_uf1"] = paired_bootstrap(
-            single, ensemble, data.labels, data.subjects, classes=len(data.class_names)
+            chosen["b"][0].argmax(-1), ensemble, data.labels, data.subjects, classes=len(data.class_names)
         )
     report["per_subject"] = [
         {
@@ -169,7 +205,7 @@ def plot(report: dict[str, Any], path: Path) -> None:
     bars.set_yticks(range(len(rows)), [row[0].replace(" (the", "\n(the") for row in rows], fontsize=7)
     bars.set_xlim(0, 1)
     bars.set_xlabel("UF1, ensemble; line: 95 % interval by subject")
-    counts = np.array(report["protocols"]["b"]["confusion_of_ensemble"])
+    counts = np.array(report["protocols"]["b"]["confusion_of_ensemble"]["full"])
     matrix.imshow(counts / counts.sum(1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
     for row in range(len(counts)):
         for column in range(len(counts)):

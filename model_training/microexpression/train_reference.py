@@ -17,7 +17,14 @@ import torch
 from model_training.errors import TrainingError
 from model_training.microexpression.folded_htnet import one_fold
 from model_training.microexpression.folded_training import TrainingConfig, Weights, predict, train_folded
-from model_training.microexpression.metrics import composite_scores, confusion, subject_bootstrap
+from model_training.microexpression.metrics import (
+    calibration_error,
+    composite_scores,
+    confusion,
+    fit_temperature,
+    subject_bootstrap,
+    tempered,
+)
 from model_training.microexpression.published_flow import FlowImages
 from service.preprocessing.microexpression_input import MicroExpressionSpec
 
@@ -56,39 +63,6 @@ def as_tensor(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
 
-def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The divisor of log probabilities (N, classes) with the lowest negative log-likelihood, by golden section over
-    0.2..5."""
-    logits = np.log(np.maximum(probabilities, 1e-12))
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        scaled = scaled - scaled.max(1, keepdims=True)
-        return float(-(scaled[np.arange(len(labels)), labels] - np.log(np.exp(scaled).sum(1))).mean())
-
-    low, high, ratio = np.log(0.2), np.log(5.0), (np.sqrt(5) - 1) / 2
-    for _ in range(50):
-        first, second = high - ratio * (high - low), low + ratio * (high - low)
-        if loss(first) < loss(second):
-            high = second
-        else:
-            low = first
-    return float(np.exp((low + high) / 2))
-
-
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error of the most probable class, equal-width bins."""
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    return float(
-        sum(
-            abs(confidence[place == b].mean() - right[place == b].mean()) * (place == b).mean()
-            for b in range(bins)
-            if (place == b).any()
-        )
-    )
-
-
 def train_reference(
     config: TrainingConfig,
     simulated: SimulatedSet,
@@ -116,8 +90,6 @@ def train_reference(
     )
     mean = predict(config, weights, images[held]).numpy().mean(0)
     temperature = fit_temperature(mean, simulated.labels[held])
-    sharpened = mean ** (1 / temperature)
-    sharpened /= sharpened.sum(1, keepdims=True)
     return {
         "config": config.to_dict(),
         "preprocessing": {"spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
@@ -127,7 +99,7 @@ def train_reference(
             "simulated_validation_people": len(kept),
             "simulated_validation_accuracy": float((mean.argmax(1) == simulated.labels[held]).mean()),
             "ece_before": calibration_error(mean, simulated.labels[held]),
-            "ece_after": calibration_error(sharpened, simulated.labels[held]),
+            "ece_after": calibration_error(tempered(mean, temperature), simulated.labels[held]),
         },
         "training_data": {"kind": "simulation", "images": len(train), "people": len(people) - len(kept), "seed": seed},
     }
@@ -184,12 +156,6 @@ def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, 
         "ensemble_confusion": confusion(predicted, data.labels).tolist(),
         "ensemble_ece": calibration_error(tempered(ensemble, checkpoint["calibration"]["temperature"]), data.labels),
     }
-
-
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities with their logarithms divided by the temperature."""
-    sharpened = np.maximum(probabilities, 1e-12) ** (1 / temperature)
-    return sharpened / sharpened.sum(-1, keepdims=True)
 
 
 def load_reference(path: Path) -> dict[str, Any]:

@@ -8,8 +8,22 @@ from model_training.errors import TrainingError
 from model_training.microexpression.folded_htnet import FoldedConfig
 from model_training.microexpression.folded_training import TrainingConfig, balance, predict, train_folded
 from model_training.microexpression.inputs import mirror, network_input, shift_randomly
-from model_training.microexpression.loso import LosoResult, LosoRun, choose, fit_chunk, held_out_subjects, run_loso
-from model_training.microexpression.metrics import confusion, scores_of, subject_bootstrap
+from model_training.microexpression.loso import (
+    LosoResult,
+    LosoRun,
+    choose,
+    choose_held_out,
+    fit_chunk,
+    held_out_subjects,
+    run_loso,
+)
+from model_training.microexpression.metrics import (
+    calibrated_by_others,
+    calibration_error,
+    confusion,
+    scores_of,
+    subject_bootstrap,
+)
 from model_training.microexpression.published_flow import FlowImages, load_flow, save_cache
 from model_training.microexpression.report import loso_report, write_report
 
@@ -79,9 +93,47 @@ def test_epochs_are_chosen_by_the_named_protocol_and_no_other():
     result = LosoResult(probabilities=probabilities, validation_loss=loss, labels=labels)
     assert (choose(result, subject, "a").argmax(-1) == labels).all()
     assert (choose(result, subject, "b").argmax(-1) != labels).all()
-    np.testing.assert_array_equal(choose(result, subject, "c").argmax(-1) == labels, [False, False, True, True])
+    held_out, winners = choose_held_out([result], subject)
+    np.testing.assert_array_equal(held_out.argmax(-1) == labels, [False, False, True, True])
+    assert winners.tolist() == [0, 0]
     with pytest.raises(ValueError, match="held_out"):
-        choose(LosoResult(probabilities, np.full((3, 2), np.nan), labels), subject, "c")
+        choose_held_out([LosoResult(probabilities, np.full((3, 2), np.nan), labels)], subject)
+
+
+def test_the_configuration_is_chosen_for_each_subject_by_held_out_loss_alone():
+    labels, subject = np.array([0, 1, 2, 0]), np.array([0, 0, 1, 1])
+    right, wrong = np.eye(3, dtype=np.float32)[labels], np.eye(3, dtype=np.float32)[(labels + 1) % 3]
+    first = LosoResult(right[None], np.array([[2.0, 1.0]]), labels)
+    second = LosoResult(np.stack([wrong, right]), np.array([[1.0, 9.0], [3.0, 9.0]]), labels)
+    held_out, winners = choose_held_out([first, second], subject)
+    assert winners.tolist() == [1, 0]
+    np.testing.assert_array_equal(held_out.argmax(-1) == labels, [False, False, True, True])
+
+
+def test_a_subjects_temperature_comes_from_the_others():
+    rng = np.random.default_rng(1)
+    labels, people = rng.integers(0, 3, 300), np.repeat(np.arange(10), 30).astype(str)
+    said = np.where(rng.random(300) < 0.6, labels, (labels + 1) % 3)
+    sure = np.full((300, 3), 0.01) + np.eye(3)[said] * 0.97
+    calibrated, temperatures = calibrated_by_others(sure, labels, people)
+    assert (temperatures > 1.5).all()
+    assert calibration_error(calibrated, labels) < 0.5 * calibration_error(sure, labels)
+    poisoned = labels.copy()
+    poisoned[people == "3"] = 0
+    again, _ = calibrated_by_others(sure, poisoned, people)
+    np.testing.assert_array_equal(again[people == "3"], calibrated[people == "3"])
+
+
+def test_standardised_images_do_not_hang_on_one_pixel():
+    images = torch.randint(100, 150, (4, 3, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    one_peak = images.clone()
+    one_peak[:, :, 3, 3] = 255
+    plain, other = (network_input(each, kind="standardised") for each in (images, one_peak))
+    torch.testing.assert_close(plain.mean((-2, -1)), torch.zeros(4, 3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(plain.std((-2, -1)), torch.full((4, 3), 0.5), atol=1e-2, rtol=0)
+    assert (plain - other)[:, :, 5:].abs().max() < 0.1
+    mirrored = network_input(mirror(images), kind="standardised")
+    torch.testing.assert_close(mirrored[:, 0], -plain[:, 0].flip(-1), atol=1e-5, rtol=0)
 
 
 def test_held_out_subjects_are_whole_and_never_the_test_subject():
@@ -97,9 +149,9 @@ def test_the_report_has_all_protocols_side_by_side(cache, tmp_path):
     data = load_flow(cache)
     short = SMALL.with_epochs(2)
     plain = [run_loso(cache, LosoRun(config=short, seed=seed), out=tmp_path / "p") for seed in (0, 1)]
-    kept = [run_loso(cache, LosoRun(config=short, seed=0, held_out=True), out=tmp_path / "p")]
+    kept = [[run_loso(cache, LosoRun(config=short, seed=0, held_out=True), out=tmp_path / "p")]]
     control = [run_loso(cache, LosoRun(config=short, seed=0, shuffle=True), out=tmp_path / "p")]
-    report = loso_report(plain, kept, control, data, configurations_tried=1, about={})
+    report = loso_report(plain, kept, control, data, configurations=["short"], about={})
     assert list(report["protocols"]) == ["a", "b", "c"]
     assert report["protocols"]["a"]["single"]["full"]["uf1"] >= report["protocols"]["b"]["single"]["full"]["uf1"]
     assert "leaks" in report["protocols"]["a"]["meaning"]

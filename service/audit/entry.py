@@ -28,9 +28,7 @@ class AuditEntry:
 
     def __post_init__(self) -> None:
         if (self.label is None) == (self.refusal is None):
-            raise ValueError(
-                f"either an answer or a refusal: label={self.label!r} refusal={self.refusal!r}"
-            )
+            raise ValueError(f"either an answer or a refusal: label={self.label!r} refusal={self.refusal!r}")
 
 
 def hash_image(data: bytes) -> str:

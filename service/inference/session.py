@@ -48,8 +48,6 @@ class InferenceSession:
                 f"{wanted} was asked for, but the installed onnxruntime has only {', '.join(available)}. "
                 "Install onnxruntime-gpu in place of onnxruntime, or set the provider to cpu."
             )
-        # ONNX Runtime's builds look up a telemetry host unless told not to.
-        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

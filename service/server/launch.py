@@ -18,9 +18,6 @@ from service.server.lifecycle import DrainingServer, GuardedConfig, Supervisor
 
 logger = logging.getLogger(__name__)
 
-# ONNX Runtime reports to its maker by default; a clinic's service talks to nobody.
-_QUIET_ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1", "ORT_TELEMETRY_DISABLED": "1"}
-
 STARTUP_FAILED = 3
 
 
@@ -71,7 +68,6 @@ def main(app: str = "service.app:create_app") -> None:
     """Serve until told to stop. Exits with 3 if the service cannot start."""
     settings = load_settings()
     configure_logging(level=settings.log_level, style=settings.log_style)
-    os.environ.update(_QUIET_ENVIRONMENT)
     audit_url = settings.audit_url.get_secret_value()
     if audit_url:
         try:

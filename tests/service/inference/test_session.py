@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -82,3 +85,17 @@ def test_the_session_is_asked_and_not_the_list(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(session_module.onnxruntime, "InferenceSession", fallback)
     with pytest.raises(ProviderUnavailable, match="the session has CPUExecutionProvider"):
         InferenceSession(palsy_graph().SerializeToString(), provider="cuda")
+
+
+def test_no_device_id_is_kept(tmp_path: Path) -> None:
+    """ONNX Runtime's own reports begin with a device id below the home folder, at its import."""
+    code = (
+        "from service.inference.session import InferenceSession; import sys; InferenceSession(sys.stdin.buffer.read())"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        input=palsy_graph().SerializeToString(),
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert list(tmp_path.iterdir()) == []

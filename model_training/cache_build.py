@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -26,6 +25,7 @@ import pandas as pd
 
 from model_training.cache import CACHE_FORMAT, DESCRIPTION, NOT_FOUND, SAMPLES, read_description
 from model_training.errors import Interrupted, TrainingError
+from model_training.interruption import children_ignore_ctrl_c
 from model_training.sample_table import SampleTable, write_table
 from model_training.whole_file import whole_file, write_text
 
@@ -157,9 +157,10 @@ def _run_parts(
     )
     futures: dict[Future[int], int] = {}
     try:
-        for index in todo:
-            chunk = rows[index * PART_ROWS : (index + 1) * PART_ROWS]
-            futures[pool.submit(_make_part, chunk, keys[index])] = index
+        with children_ignore_ctrl_c():
+            for index in todo:
+                chunk = rows[index * PART_ROWS : (index + 1) * PART_ROWS]
+                futures[pool.submit(_make_part, chunk, keys[index])] = index
         for future in as_completed(futures):
             try:
                 progress(future.result())
@@ -186,7 +187,6 @@ _worker: dict[str, Any] = {}
 
 
 def _start_worker(producer: Producer, folder: str, parts: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; only the parent decides
     import cv2
 
     cv2.setNumThreads(1)

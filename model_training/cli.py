@@ -18,6 +18,8 @@ from model_training.errors import Interrupted, TrainingError
 
 ROOMS = ("model_training.datasets", "model_training.simulator", "model_training", "model_training.microexpression")
 
+INTERRUPTED = 130  # the exit status of a command that Ctrl-C has ended
+
 app = typer.Typer(
     name="model_training",
     help="Any licensed data set in, a served model out: prepare, cache, train, evaluate, then `python -m export`.",
@@ -36,7 +38,7 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run a command; an error that the user can mend is one message on stderr and exit status 1, Ctrl-C is 130."""
+    """Run a command; an error that the user can mend is one message on stderr and exit status 1."""
     console = Console(stderr=True, soft_wrap=True)
     try:
         build_app()()
@@ -46,7 +48,11 @@ def main() -> None:
         sys.exit(1)
     except Interrupted as stop:
         console.print(str(stop), markup=False, highlight=False)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except SystemExit as stop:  # Ctrl-C where no loop was there to say what it has kept
+        if stop.code == INTERRUPTED:
+            console.print("Stopped. What was finished is kept, and no file is half-written.", highlight=False)
+        raise
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,20 @@ from model_training.cache import Cache, open_cache
 from model_training.checkpoint import load_checkpoint
 from model_training.config import TrainConfig, as_dict, build
 from model_training.datasets.splits import person_folds, stratified_groups
-from model_training.errors import TrainingError
+from model_training.errors import Interrupted, TrainingError
 from model_training.evaluate import Judgement, judge, summarise, write_evaluation
+from model_training.interruption import children_ignore_ctrl_c
 from model_training.palsy_task import PalsyTask, restore
 from model_training.run_model import run_model
-from model_training.run_state import STATE
+from model_training.run_state import STATE, what_differs
 from model_training.train import fit
 from model_training.training_data import Split, check_split, selected
 from model_training.whole_file import whole_file, write_text
 from service.preprocessing.palsy_decoding import PalsyCalibration
 
 DONE = "fold.json"
+# Configuration of the fold's run, its test people, share of the others that validate.
+FoldTask = tuple[dict[str, Any], list[str], float]
 
 
 def cross_validate(
@@ -54,23 +57,48 @@ def cross_validate(
     frame = cache.frame[selected(cache.frame, config.data)]
     people = person_folds(frame, folds=folds, seed=config.run.seed)
     _check_same_plan(out, config, folds, validation)
-    tasks = [
+    tasks: list[FoldTask] = [
         (as_dict(replace(config, run=replace(config.run, out=str(out / f"fold_{n:02d}")))), test, validation)
         for n, test in enumerate(people)
     ]
     todo = [task for task in tasks if not (Path(task[0]["run"]["out"]) / DONE).is_file()]
     say(f"{len(people)} folds, {len(people) - len(todo)} finished already")
-    jobs = _jobs_that_fit(jobs, cache, say)
-    if jobs == 1 or len(todo) < 2:
-        for task in todo:
-            say(run_fold(*task))
-    else:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            for line in pool.map(run_fold, *zip(*todo, strict=True)):
-                say(line)
+    jobs = min(_jobs_that_fit(jobs, cache, say), len(todo))
+    try:
+        if jobs > 1:
+            _run_side_by_side(todo, jobs, say)
+        else:
+            for task in todo:
+                say(run_fold(*task))
+    except (KeyboardInterrupt, Interrupted):
+        finished = sum((Path(task[0]["run"]["out"]) / DONE).is_file() for task in tasks)
+        raise Interrupted(
+            f"Stopped. {finished} of {len(people)} folds are finished, the others are saved in {out} as far as they "
+            "came; the same command goes on."
+        ) from None
     judged = pool_folds(config, cache, [Path(task[0]["run"]["out"]) for task in tasks])
     shown = write_evaluation(judged, summarise(judged), out / "report", title=f"{len(people)} folds by person")
     return ", ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def _run_side_by_side(todo: list[FoldTask], jobs: int, say: Callable[[str], None]) -> None:
+    """`jobs` folds at a time, a process each; when one fails or Ctrl-C comes, the others save themselves and stop."""
+    waiting, running = list(todo), set[Future[str]]()
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:  # no fold may wait inside the pool, it could not be called back
+                with children_ignore_ctrl_c():
+                    running.add(pool.submit(run_fold, *waiting.pop(0)))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for fold in done:
+                say(fold.result())
+    except BaseException:
+        for child in active_children():
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True)
 
 
 def run_fold(config_values: dict[str, Any], test_people: list[str], validation: float) -> str:
@@ -125,11 +153,10 @@ def _nothing(count: int, classes: int) -> dict[str, Any]:
 
 
 def _check_same_plan(out: Path, config: TrainConfig, folds: int, validation: float) -> None:
-    plan = {"folds": folds, "validation": validation, "seed": config.run.seed, "cache": config.data.cache}
+    plan = {"crossval": {"folds": folds, "validation": validation}, **as_dict(config)}
     path = out / "crossval.json"
     if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        different = [key for key in plan if before.get(key) != plan[key]]
+        different = what_differs(json.loads(path.read_text(encoding="utf-8")), plan)
         if different:
             raise TrainingError(f"{out}: holds folds made with another {', '.join(different)}; choose another run.out")
     write_text(json.dumps(plan), path)

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM as a question that a loop asks, so that it stops where everything can be saved."""
+"""Ctrl-C and SIGTERM: a loop asks for them, so that it stops where everything can be saved, and parents decide for
+their children."""
 
 from __future__ import annotations
 
@@ -26,3 +27,17 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+@contextmanager
+def children_ignore_ctrl_c() -> Iterator[None]:
+    """A terminal sends Ctrl-C to every process of a command. Those started in the block leave it to their parent."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not the main thread, which is the only one that Ctrl-C reaches
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -63,12 +63,17 @@ def load_state(
         raise TrainingError(
             f"{path}: was trained on a cache of another preprocessing; the cache given is {fingerprint[:12]}"
         )
-    different = [key for key in _differences(state["config"], as_dict(config)) if not key.startswith(FREE_TO_CHANGE)]
+    different = what_differs(state["config"], as_dict(config))
     if different:
         raise TrainingError(
             f"{path}: belongs to another configuration, different in {', '.join(different)}. Choose another run.out."
         )
     return state
+
+
+def what_differs(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Keys in which two configurations would not learn the same."""
+    return [key for key in _differences(there, here) if not key.startswith(FREE_TO_CHANGE)]
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pandas as pd
 import pytest
 
 from model_training.crossval import cross_validate
-from model_training.errors import TrainingError
+from model_training.errors import Interrupted, TrainingError
 from model_training.evaluate import evaluate
 from model_training.grading_metrics import (
     confusion_matrix,
@@ -23,7 +25,7 @@ from model_training.grading_metrics import (
 )
 from model_training.train import train
 from tests.model_training.caches import write_cache
-from tests.model_training.test_train import config, quiet
+from tests.model_training.test_train import at_step, config, quiet
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +134,27 @@ def test_crossval_judges_every_photograph_once_and_keeps_finished_folds(cache: P
     assert cross_validate(settings, folds=3, validation=0.25, say=said.append) == first
     assert said[0] == "3 folds, 2 finished already"
     assert len(said) == 2
-    with pytest.raises(TrainingError, match="holds folds made with another folds"):
+    with pytest.raises(TrainingError, match=r"holds folds made with another crossval\.folds;"):
         cross_validate(settings, folds=4, validation=0.25, say=quiet)
+    faster = config(cache, tmp_path / "cv", optimisation={"epochs": 1, "warmup_epochs": 0.0, "learning_rate": 0.1})
+    with pytest.raises(TrainingError, match=r"made with another optimisation\.learning_rate;"):
+        cross_validate(faster, folds=3, validation=0.25, say=quiet)
     with pytest.raises(TrainingError, match="--folds must be 0"):
         cross_validate(settings, folds=1, say=quiet)
+
+
+def test_ctrl_c_keeps_the_folds_as_far_as_they_came(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"optimisation": {"epochs": 1, "warmup_epochs": 0.0}, "run": {"checkpoint_steps": 2}}
+    whole = cross_validate(config(cache, tmp_path / "whole", **settings), folds=2, validation=0.25, say=quiet)
+    with monkeypatch.context() as patch:
+        at_step(3, patch, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(Interrupted, match="0 of 2 folds are finished"):
+            cross_validate(config(cache, tmp_path / "cut", **settings), folds=2, validation=0.25, say=quiet)
+    steps = tmp_path / "cut/fold_00/steps.jsonl"
+    assert len(steps.read_text().splitlines()) == 3
+    assert cross_validate(config(cache, tmp_path / "cut", **settings), folds=2, validation=0.25, say=quiet) == whole
 
 
 @pytest.mark.slow

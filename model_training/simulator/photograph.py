@@ -17,7 +17,7 @@ they run along the wrong direction of the face. Hair or glasses over the brow or
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -35,19 +35,57 @@ LOWER_LID = {"left": (249, 390, 373, 374, 380, 381, 382), "right": (7, 163, 144,
 BROW = {"left": (300, 293, 334, 296, 336, 276, 283, 282, 295, 285), "right": (70, 63, 105, 66, 107, 46, 53, 52, 65, 55)}
 BROW_LOWER_EDGE = {"left": (276, 283, 282, 295, 285), "right": (46, 53, 52, 65, 55)}
 
-# Full healthy movements and full loss of tone, in distances of the eye centres (x outwards, y down).
-SMILE = np.array([0.11, -0.11])
-MOUTH_DROOP = np.array([-0.01, 0.07])
-BROW_LIFT, BROW_DROOP = -0.12, 0.05
-# Shares of the lid opening: how far the upper lid comes down in full closure, and how wide a lid without tone stands.
+# Share of the lid opening that the upper lid covers in a full closure; the lower lid comes up by the rest.
 UPPER_LID_SHARE = 0.9
-UPPER_LID_WIDER, LOWER_LID_WIDER = 0.10, 0.14
-
-MOUTH_REACH = 0.20
 MIDLINE_BLEND = 0.08
-BROW_REACH_X, BROW_REACH_UP, BROW_REACH_DOWN = 0.24, 0.22, 0.10
-LOWER_LID_REACH = 0.22
 INVERSION_STEPS = 6
+# Points of the grid for the skin's motion, in a distance of the eye centres: the narrowest field spans several of them.
+GRID_PER_UNIT = 12
+
+# How much styles differ: standard deviations of the logarithm of each number and of the direction of a smile.
+STYLE_SPREAD = 0.2
+STYLE_TURN_RAD = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarpStyle:
+    """Amplitudes and reaches of the movements, in distances of the eye centres unless said otherwise.
+
+    smile, mouth_droop: (outwards, down) of the mouth corner in a full smile and at full loss of tone. brow_lift,
+    brow_droop: down. upper_lid_wider, lower_lid_wider: shares of the lid opening by which lids without tone stand
+    wider. The reaches are standard deviations of the smooth fields; lower_lid_reach is a length.
+    """
+
+    smile: tuple[float, float] = (0.11, -0.11)
+    mouth_droop: tuple[float, float] = (-0.01, 0.07)
+    mouth_reach: float = 0.20
+    brow_lift: float = -0.12
+    brow_droop: float = 0.05
+    brow_reach_x: float = 0.24
+    brow_reach_up: float = 0.22
+    brow_reach_down: float = 0.10
+    upper_lid_wider: float = 0.10
+    lower_lid_wider: float = 0.14
+    lower_lid_reach: float = 0.22
+
+    @classmethod
+    def sample(cls, rng: np.random.Generator) -> WarpStyle:
+        """A style of its own: people differ in how far and in which direction they move, and so do warps."""
+
+        def varied(value: float) -> float:
+            return value * float(np.exp(rng.normal(0, STYLE_SPREAD)))
+
+        turn = rng.normal(0, STYLE_TURN_RAD)
+        (x, y), (cos, sin) = cls.smile, (np.cos(turn), np.sin(turn))
+        strength = varied(1.0)
+        numbers = {
+            item.name: varied(float(item.default)) for item in fields(cls) if item.name not in ("smile", "mouth_droop")
+        }
+        return cls(
+            smile=(float(strength * (cos * x - sin * y)), float(strength * (sin * x + cos * y))),
+            mouth_droop=(cls.mouth_droop[0], varied(cls.mouth_droop[1])),
+            **numbers,
+        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +118,14 @@ class EyeFrame:
 
 
 def warp_photograph(
-    rgb: np.ndarray, face: Face, *, pose: str, side: str, severity: RegionalSeverity, effort: float = 1.0
+    rgb: np.ndarray,
+    face: Face,
+    *,
+    pose: str,
+    side: str,
+    severity: RegionalSeverity,
+    effort: float = 1.0,
+    style: WarpStyle | None = None,
 ) -> np.ndarray:
     """Put a pose with a palsy on a photograph -> (H, W, 3) uint8.
 
@@ -93,22 +138,34 @@ def warp_photograph(
         raise ValueError(f"side must be left or right, got {side!r}")
     if rgb.shape[:2] != (face.image_height, face.image_width):
         raise ValueError(f"the face was found in a {face.image_width}x{face.image_height} picture, this is {rgb.shape}")
+    style = style or WarpStyle()
     frame = EyeFrame.of(face)
     landmarks = frame.to_frame(face.points[:, :2].astype(np.float64))
     severities = {key: severity if key == side else RegionalSeverity.even(0.0) for key in COMMISSURE}
-    x, y = np.meshgrid(np.arange(rgb.shape[1]), np.arange(rgb.shape[0]))
-    target = frame.to_frame(np.stack([x, y], axis=-1).astype(np.float64))
-    source = target
+    # The skin moves smoothly: its inverse is found on a coarse grid and read between the grid's points.
+    step = max(1, int(frame.unit_px / GRID_PER_UNIT))
+    rows, columns = (np.arange(0, size + step, step) for size in rgb.shape[:2])
+    grid = frame.to_frame(np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64))
+    origin = grid
     for _ in range(INVERSION_STEPS):
-        source = target - _skin_motion(source, landmarks, pose, severities, effort)
+        origin = grid - _skin_motion(origin, landmarks, pose, severities, effort=effort, style=style)
+    x, y = np.meshgrid(np.arange(rgb.shape[1], dtype=np.float32), np.arange(rgb.shape[0], dtype=np.float32))
+    moved = cv2.remap((origin - grid).astype(np.float32), x / step, y / step, cv2.INTER_LINEAR)
+    source = frame.to_frame(np.stack([x, y], axis=-1).astype(np.float64)) + moved
     for key, level in severities.items():
-        source = _move_lids(source, landmarks, key, pose, level, effort)
+        source = _move_lids(source, landmarks, key, pose, level, effort=effort, style=style)
     source_px = frame.to_pixels(source).astype(np.float32)
     return cv2.remap(rgb, source_px[..., 0], source_px[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _skin_motion(
-    at: np.ndarray, landmarks: np.ndarray, pose: str, severities: dict[str, RegionalSeverity], effort: float
+    at: np.ndarray,
+    landmarks: np.ndarray,
+    pose: str,
+    severities: dict[str, RegionalSeverity],
+    *,
+    effort: float,
+    style: WarpStyle,
 ) -> np.ndarray:
     """Displacement (..., 2) of the skin at places (..., 2) of the old picture, in the eye frame."""
     motion = np.zeros_like(at)
@@ -117,26 +174,34 @@ def _skin_motion(
         severity = severities[side]
         own_half = 1 / (1 + np.exp(-outwards * (at[..., 0] - midline) / MIDLINE_BLEND))
         corner = landmarks[COMMISSURE[side]]
-        near_mouth = own_half * np.exp(-((at - corner) ** 2).sum(axis=-1) / (2 * MOUTH_REACH**2))
-        pull = tone_lost(severity.mouth) * MOUTH_DROOP
+        near_mouth = own_half * np.exp(-((at - corner) ** 2).sum(axis=-1) / (2 * style.mouth_reach**2))
+        pull = tone_lost(severity.mouth) * np.array(style.mouth_droop)
         if pose == "closed_smile":
-            pull = pull + effort * movement_left("mouth", severity.mouth) * SMILE
+            pull = pull + effort * movement_left("mouth", severity.mouth) * np.array(style.smile)
         motion += near_mouth[..., None] * pull * np.array([outwards, 1.0])
-        lift = tone_lost(severity.forehead) * BROW_DROOP
+        lift = tone_lost(severity.forehead) * style.brow_droop
         if pose == "brow_lift":
-            lift += effort * movement_left("forehead", severity.forehead) * BROW_LIFT
+            lift += effort * movement_left("forehead", severity.forehead) * style.brow_lift
         brow = landmarks[list(BROW[side])].mean(axis=0)
         below = at[..., 1] > brow[1]
-        reach_y = np.where(below, BROW_REACH_DOWN, BROW_REACH_UP)
+        reach_y = np.where(below, style.brow_reach_down, style.brow_reach_up)
         near_brow = np.exp(
-            -((at[..., 0] - brow[0]) ** 2) / (2 * BROW_REACH_X**2) - (at[..., 1] - brow[1]) ** 2 / (2 * reach_y**2)
+            -((at[..., 0] - brow[0]) ** 2) / (2 * style.brow_reach_x**2)
+            - (at[..., 1] - brow[1]) ** 2 / (2 * reach_y**2)
         )
         motion[..., 1] += near_brow * lift
     return motion
 
 
 def _move_lids(
-    at: np.ndarray, landmarks: np.ndarray, side: str, pose: str, severity: RegionalSeverity, effort: float
+    at: np.ndarray,
+    landmarks: np.ndarray,
+    side: str,
+    pose: str,
+    severity: RegionalSeverity,
+    *,
+    effort: float,
+    style: WarpStyle,
 ) -> np.ndarray:
     """Places (..., 2) behind new lids -> the places of the old picture that are seen there."""
     closure = min(1.0, effort) * movement_left("eye", severity.eye) if pose == "gentle_closure" else 0.0
@@ -144,25 +209,29 @@ def _move_lids(
     if closure == 0 and slack == 0:
         return at
     outer, inner = EYE_CORNERS[side]
-    x, y = at[..., 0], at[..., 1]
+    highest = landmarks[list(BROW_LOWER_EDGE[side]), 1].min() - 1.0
+    lowest = landmarks[list(LOWER_LID[side]), 1].max() + style.lower_lid_reach
+    between_corners = (at[..., 0] - landmarks[outer, 0]) * (at[..., 0] - landmarks[inner, 0]) < 0
+    near = between_corners & (at[..., 1] > highest) & (at[..., 1] < lowest)
+    x, y = at[near].T
     upper = _curve(landmarks, (outer, *UPPER_LID[side], inner), x)
     lower = np.maximum(_curve(landmarks, (outer, *LOWER_LID[side], inner), x), upper)
     opening = lower - upper
-    new_upper = upper + opening * (UPPER_LID_SHARE * closure - UPPER_LID_WIDER * slack)
-    new_lower = lower - opening * ((1 - UPPER_LID_SHARE) * closure - LOWER_LID_WIDER * slack)
+    new_upper = upper + opening * (UPPER_LID_SHARE * closure - style.upper_lid_wider * slack)
+    new_lower = lower - opening * ((1 - UPPER_LID_SHARE) * closure - style.lower_lid_wider * slack)
     new_lower = np.maximum(new_lower, new_upper)
     # Skin is taken from below the brow, or at least a third of the opening above the margin where the brow lies low.
     top = np.minimum(_curve(landmarks, BROW_LOWER_EDGE[side], x), upper - 0.35 * opening - 0.02)
-    bottom = lower + LOWER_LID_REACH
+    bottom = lower + style.lower_lid_reach
     tiny = 1e-9
     upper_skin = top + (y - top) * (upper - top) / np.maximum(new_upper - top, tiny)
     lower_skin = lower + (y - new_lower) * (bottom - lower) / np.maximum(bottom - new_lower, tiny)
     widened = upper + (y - new_upper) * opening / np.maximum(new_lower - new_upper, tiny)
-    eyeball = y if closure > 0 and slack * UPPER_LID_WIDER < UPPER_LID_SHARE * closure else widened
+    eyeball = y if closure > 0 and slack * style.upper_lid_wider < UPPER_LID_SHARE * closure else widened
     seen = np.where(y < new_upper, upper_skin, np.where(y < new_lower, eyeball, lower_skin))
-    between_corners = (x - landmarks[outer, 0]) * (x - landmarks[inner, 0]) < 0
-    moved = between_corners & (y > top) & (y < bottom)
-    return np.stack([x, np.where(moved, seen, y)], axis=-1)
+    source = at.copy()
+    source[near, 1] = np.where((y > top) & (y < bottom), seen, y)
+    return source
 
 
 def _curve(landmarks: np.ndarray, indices: tuple[int, ...], x: np.ndarray) -> np.ndarray:

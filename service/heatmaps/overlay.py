@@ -16,8 +16,7 @@ from service.preprocessing.regions import mosaic_map_to_photo
 
 @dataclass(frozen=True)
 class Overlay:
-    """An encoded picture of the upright photograph's shape: stretched to the photograph's size it lies exactly on it.
-    """
+    """An encoded picture of the upright photograph's shape: stretched to its size it lies exactly on it."""
 
     data: bytes
     width: int

@@ -40,7 +40,6 @@ def make_config(settings: OperationSettings, app: str) -> GuardedConfig:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        loop="uvloop",
         http="httptools",
         ws="none",
         lifespan="on",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from socket import socket
 from types import FrameType
 from typing import Literal
@@ -19,7 +21,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from service.audit.store import AuditUnavailable
 from service.observability.json_logging import configure_logging
 from service.security.api_keys import KeyFileError
-from service.server.protocol import guarded_protocol
+from service.server.protocol import GuardedLoop, guarded_protocol
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,16 @@ class GuardedConfig(Config):
     connections_max: int = 512
     service_log_level: str = "info"
     service_log_style: Literal["json", "text"] = "json"
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        """uvloop with our limit on TLS handshakes: the time that a head has."""
+
+        def make_loop() -> asyncio.AbstractEventLoop:
+            loop = GuardedLoop()
+            loop.handshake_timeout_s = self.head_timeout_s
+            return loop
+
+        return make_loop
 
     def load(self) -> None:
         """Load the app, in the worker, with our logging and our protocol (a worker starts as a fresh interpreter)."""

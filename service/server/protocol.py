@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol with the limits that it lacks: time and size of a request's head, number of connections.
 
-A client that sends its head byte by byte, or never finishes a body nobody reads, is cut (slow loris).
+A client that is slow with its TLS handshake, sends its head byte by byte, or never finishes a body nobody reads, is cut
+(slow loris).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 from asyncio.events import TimerHandle
 from typing import Any
 
+import uvloop
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -17,6 +19,18 @@ from service.problems import MEDIA_TYPE, PROBLEMS, render_problem
 
 # What a client may still send after its answer, before the connection is closed.
 _DISCARD_TIMEOUT_S = 5.0
+
+
+class GuardedLoop(uvloop.Loop):
+    """An event loop whose TLS servers do not wait a minute for a client's handshake."""
+
+    handshake_timeout_s = 5.0
+
+    async def create_server(self, *args: Any, **options: Any) -> Any:
+        """uvloop's, with our limit if the server has TLS."""
+        if options.get("ssl") is not None:
+            options.setdefault("ssl_handshake_timeout", self.handshake_timeout_s)
+        return await super().create_server(*args, **options)
 
 
 class GuardedProtocol(HttpToolsProtocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+FIGURES = ROOT / "docs" / "operations"
 GRADE = "/v1/palsy/grade"
 EMOTION = "/v1/microexpression/classify"
 
@@ -34,10 +36,15 @@ class LiveService:
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    tls: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """One request on a connection of its own."""
+        return httpx.get(self.url + path, verify=self.tls or True, **options)
 
     def workers(self) -> list[psutil.Process]:
         """The processes that serve: the children of the supervisor, or the one process itself."""
@@ -60,9 +67,15 @@ class LiveService:
 
 @contextmanager
 def live_service(
-    folder: Path, models: Path, *, cpus: str | None = None, ready_within_s: float = 180.0, **settings: object
+    folder: Path,
+    models: Path,
+    *,
+    cpus: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    ready_within_s: float = 180.0,
+    **settings: object,
 ) -> Iterator[LiveService]:
-    """Start ``python -m service`` and wait until it is ready. settings: HTNET_... in lower case."""
+    """Start ``python -m service`` and wait until it is ready. settings: HTNET_... in lower case; tls: how to ask."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
     values: dict[str, object] = {
@@ -75,7 +88,7 @@ def live_service(
         process = subprocess.Popen(
             [*pin, sys.executable, "-m", "service"], cwd=ROOT, env=environment, stdout=file, stderr=file
         )
-        service = LiveService(process=process, port=port, log=log)
+        service = LiveService(process=process, port=port, log=log, tls=tls)
         try:
             wait_until_ready(service, ready_within_s)
             yield service
@@ -96,7 +109,7 @@ def wait_until_ready(service: LiveService, within_s: float = 60.0) -> float:
         if service.process.poll() is not None:
             raise AssertionError(f"the service ended with {service.process.returncode}:\n{service.log.read_text()}")
         try:
-            if httpx.get(service.url + "/readyz", timeout=1.0).status_code == 200:
+            if service.get("/readyz", timeout=1.0).status_code == 200:
                 return time.monotonic() - started
         except httpx.TransportError:
             pass
@@ -115,13 +128,17 @@ def metric_sum(text: str, name: str, **labels: str) -> float:
     return total
 
 
+def figures_are_kept() -> bool:
+    """Whether a proof writes its figures into the repository (HTNET_WRITE_FIGURES=1)."""
+    return os.environ.get("HTNET_WRITE_FIGURES") == "1"
+
+
 def write_figures(name: str, figures: dict[str, object]) -> None:
     """Figures of a proof: printed, and kept in docs/operations/ where HTNET_WRITE_FIGURES says so."""
     load = os.getloadavg()[0]
     stamped = {"measured": datetime.now(tz=UTC).isoformat(timespec="seconds"), "load_average_1min": load, **figures}
     text = json.dumps(stamped, indent=2)
     print(text)
-    if os.environ.get("HTNET_WRITE_FIGURES") == "1":
-        folder = ROOT / "docs" / "operations"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    if figures_are_kept():
+        FIGURES.mkdir(parents=True, exist_ok=True)
+        (FIGURES / f"{name}.json").write_text(text + "\n", encoding="utf-8")

@@ -42,7 +42,7 @@ def save_atomically(payload: Mapping[str, Any], path: Path) -> None:
         with whole_file(path) as temporary:
             torch.save(dict(payload), temporary)
     except RuntimeError as error:  # torch reports a full disk as a failed write of its archive
-        if "file write failed" in str(error) or "PytorchStreamWriter" in str(error):
+        if any(sign in str(error) for sign in ("file write failed", "PytorchStreamWriter", "iostream error")):
             raise TrainingError(
                 f"{path}: could not be written, most likely the disk is full. The previous state is kept; free space "
                 "and resume."

@@ -213,7 +213,7 @@ def visualize_command(
     from model_training.visualize import visualize_files
 
     written = visualize_files(images, checkpoint, out, device=device, say=typer.echo)
-    typer.echo(f"{len(written)} sheets: {out}")
+    typer.echo(f"images drawn: {len(written)}, in {out}")
 
 
 def throughput_command(

@@ -144,6 +144,8 @@ def summarise(judged: Judgement, *, by: tuple[str, ...] = (), repeats: int = 500
                 )
             continue
         values = judged.frame[column].astype(str).to_numpy()
+        if column not in by and not any(values):  # the table does not say
+            continue
         groups[column] = {
             str(v): _group(judged, np.flatnonzero(values == v), people, repeats) for v in sorted(set(values))
         }

@@ -17,9 +17,11 @@ import pandas as pd
 import pytest
 import torch
 
-from model_training.checkpoint import load_checkpoint
+from model_training.checkpoint import load_checkpoint, take_weights
 from model_training.config import TrainConfig, build
 from model_training.errors import Interrupted, TrainingError
+from model_training.htnet import HTNet
+from model_training.htnet_enhanced import HTNetEnhanced
 from model_training.learner import Learner
 from model_training.run_state import Progress, save_state
 from model_training.train import train
@@ -270,6 +272,18 @@ def test_init_takes_what_fits_and_says_so(cache: Path, tmp_path: Path) -> None:
         train(config(cache, tmp_path / "third", model=other), init=first.best, say=quiet)
 
 
+def test_init_takes_the_encoder_of_a_micro_expression_network() -> None:
+    shape = {"patch_size": 7, "dim": 8, "heads": 1, "num_hierarchies": 2, "block_repeats": (1, 1), "in_channels": 1}
+    emotions = HTNet(image_size=28, num_classes=3, **shape)
+    graded = HTNetEnhanced(image_size=28, num_classes=6, **shape)
+    report = take_weights(graded, emotions.state_dict())
+    own = graded.state_dict()
+    encoder = {f"image_branch.encoder.{name}": value for name, value in emotions.encoder.state_dict().items()}
+    assert set(report.taken) == {name for name in encoder if not name.endswith(".position")}  # half a face has its own
+    assert all(torch.equal(own[name], encoder[name]) for name in report.taken)
+    assert "not taken, other shape: image_branch.encoder.levels.0.position [4, 4, 8] -> [4, 2, 8]" in report.lines()
+
+
 def refused(cache: Path, out: Path, match: str, **changes: dict) -> None:
     with pytest.raises(TrainingError, match=match):
         train(config(cache, out, **changes), say=quiet)
@@ -324,17 +338,27 @@ def test_a_gpu_that_is_not_there_is_an_error(cache: Path, tmp_path: Path, monkey
     refused(cache, tmp_path / "out", "must be cpu, cuda", run={"device": "tpu"})
 
 
-def test_a_full_disk_keeps_the_last_state(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (OSError(28, "No space left on device"), (OSError, "No space left")),
+        (RuntimeError("basic_ios::clear: iostream error"), (TrainingError, "most likely the disk is full")),
+    ],
+    ids=["python", "torch"],
+)
+def test_a_full_disk_keeps_the_last_state(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, shown: tuple[type[Exception], str]
+) -> None:
     train(config(cache, tmp_path, optimisation={"epochs": 1}), say=quiet)
     before = (tmp_path / "state.pt").read_bytes()
 
     def full(_payload: dict, path: Path) -> None:
         Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device", str(path))
+        raise error
 
     monkeypatch.setattr(torch, "save", full)
     settings = config(cache, tmp_path)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(shown[0], match=shown[1]):
         save_state(settings, "f" * 64, Progress(), {"model": {}})
     assert (tmp_path / "state.pt").read_bytes() == before
     assert not list(tmp_path.glob(".*"))

@@ -27,16 +27,19 @@ def simulate_command(
         bool, typer.Option("--preview", help="write only OUT/preview.jpg: poses in rows, grades in columns")
     ] = False,
     photo: Annotated[
-        Path | None, typer.Option(help="instead of rendering, put every pose, side and grade on the face in this file")
+        Path | None,
+        typer.Option(
+            help="instead of rendering, put palsies on the healthy faces of this image file, folder or sample table "
+            "(its rows of grade I); every pose, side and grade, unless --per-photo says otherwise"
+        ),
     ] = None,
+    per_photo: Annotated[int, typer.Option(help="with --photo: palsies drawn at random for each face")] = 0,
 ) -> None:
     """Simulate people with facial palsy: photographs, grades, sides, regional severities and true asymmetry maps."""
     if preview and photo is not None:
         raise TrainingError("--preview and --photo exclude each other: choose one")
     if photo is not None:
-        from model_training.simulator.photograph_set import warp_photograph_set
-
-        typer.echo(f"wrote {warp_photograph_set(photo, out)}")
+        _warp(photo, out, per_photo=per_photo, seed=seed)
     elif preview:
         typer.echo(f"wrote {_write_preview(out, seed=seed, size_px=size)}")
     else:
@@ -50,6 +53,24 @@ def simulate_command(
             split=split,
             first_identity=first_identity,
         )
+
+
+def _warp(photo: Path, out: Path, *, per_photo: int, seed: int) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from model_training.simulator.photograph_set import warp_photograph_set
+
+    columns = (TextColumn("faces"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task("warp", total=None)
+        table = warp_photograph_set(
+            photo,
+            out,
+            per_photo=per_photo,
+            seed=seed,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    typer.echo(f"wrote {table}")
 
 
 def _simulate(out: Path, *, processes: int, **settings: int | str) -> None:

@@ -1,66 +1,203 @@
-"""A table of warped photographs: every pose, side and grade put on one face."""
+"""A table of warped photographs: every pose, side and grade put on one face, or palsies drawn for many faces.
+
+OUT/samples.parquet          the table (written at the end)
+OUT/images/NAME-....jpg      the warped photographs, in the size of the original
+OUT/parts/NAME.json          the rows of one finished photograph: what a second run does not do again
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
 import pandas as pd
 
 from model_training.errors import TrainingError
-from model_training.sample_table import write_table
-from model_training.simulator.palsy import MAX_SEVERITY, RegionalSeverity, grade_of_severity
-from model_training.simulator.photograph import PHOTO_POSES, warp_photograph
+from model_training.sample_table import read_table, write_table
+from model_training.simulator.palsy import (
+    MAX_SEVERITY,
+    RegionalSeverity,
+    house_brackmann_grade,
+    overall_severity,
+)
+from model_training.simulator.patient import HEALTHY_SHARE, regional_severity, sample_effort
+from model_training.simulator.photograph import PHOTO_POSES, WarpStyle, warp_photograph
 from service.preprocessing.decode import decode_image
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
 
 SEVERITIES = tuple(float(step) for step in range(int(MAX_SEVERITY) + 1))
 JPEG_QUALITY = 94
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+# How often each of PHOTO_POSES is drawn: rest tells little, by the definition of the grades.
+POSE_SHARES = (0.1, 0.3, 0.3, 0.3)
+# A table's healthy photographs in these poses are no neutral start for a warp: closed eyes cannot be closed.
+CLOSED_EYES = ("gentle_closure", "tight_closure", "snarl")
+# Columns of a table that stay true of a warped photograph.
+KEPT_COLUMNS = ("skin_tone", "age_years", "glasses", "beard", "yaw_deg", "pitch_deg", "roll_deg", "natural_asymmetry")
 
 
-def warp_photograph_set(photo: Path, out: Path, *, poses: tuple[str, ...] = PHOTO_POSES) -> Path:
-    """Write OUT/images/*.jpg and OUT/samples.parquet -> path of the table.
+@dataclass(frozen=True)
+class HealthyPhotograph:
+    """A photograph of a healthy face; `known` are columns of its table that the warp does not change."""
 
-    Severity 0 is written once for each pose (side none), the others for both sides. The warped pictures keep the
-    size of the photograph. Raises TrainingError when the file cannot be read or does not show exactly one face.
+    path: Path
+    name: str
+    person_id: str
+    split: str
+    known: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Warp:
+    """What is put on a photograph."""
+
+    pose: str
+    side: str
+    severity: RegionalSeverity
+    effort: float = 1.0
+    style: WarpStyle | None = None
+
+
+def find_photographs(source: Path) -> list[HealthyPhotograph]:
+    """An image file, a folder of them, or a sample table, whose rows of grade I are taken. TrainingError: none
+    there."""
+    if source.suffix in (".parquet", ".csv"):
+        table = read_table(source)
+        frame = table.frame
+        healthy = frame[(frame["label"] == 1) & ~frame["pose"].isin(CLOSED_EYES)]
+        found = [
+            HealthyPhotograph(
+                path=table.path(row["path"]),
+                name=str(row["sample_id"]),
+                person_id=str(row["person_id"]),
+                split=str(row.get("split") or ""),
+                known={name: row[name] for name in KEPT_COLUMNS if name in row},
+            )
+            for row in healthy.to_dict("records")
+        ]
+    else:
+        files = sorted(source.iterdir()) if source.is_dir() else [source]
+        found = [
+            HealthyPhotograph(path=path, name=path.stem, person_id=path.stem, split="", known={})
+            for path in files
+            if path.is_file() and (path == source or path.suffix.lower() in PHOTO_SUFFIXES)
+        ]
+    if not found:
+        raise TrainingError(f"{source}: no such photograph, no photographs in it, or no row of grade I")
+    return found
+
+
+def every_grade() -> list[Warp]:
+    """Every pose, side and whole severity; severity 0 once for each pose."""
+    return [
+        Warp(pose, side, RegionalSeverity.even(severity))
+        for pose in PHOTO_POSES
+        for severity in SEVERITIES
+        for side in (("left", "right") if severity else ("left",))
+    ]
+
+
+def drawn_palsies(count: int, rng: np.random.Generator) -> Iterator[Warp]:
+    """Random poses, sides, severities (region by region), efforts and styles of movement."""
+    for _ in range(count):
+        pose = PHOTO_POSES[rng.choice(len(PHOTO_POSES), p=POSE_SHARES)]
+        overall = 0.0 if rng.random() < HEALTHY_SHARE else min(MAX_SEVERITY, float(rng.uniform(0.5, 5.4)))
+        severity = regional_severity(overall, rng) if overall else RegionalSeverity.even(0.0)
+        side = ("left", "right")[rng.integers(2)]
+        yield Warp(pose, side, severity, effort=sample_effort(rng), style=WarpStyle.sample(rng))
+
+
+def warp_photograph_set(
+    source: Path,
+    out: Path,
+    *,
+    per_photo: int = 0,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write OUT -> path of its table. `source` as in `find_photographs`.
+
+    per_photo: palsies drawn for each photograph; 0 puts every pose, side and grade on each. A photograph's draws
+    depend on the seed and its name alone. on_progress is called with (photographs done, all). A photograph that
+    cannot be read or does not show exactly one face is a TrainingError where it is the only one; of several, it is
+    listed in OUT/dropped.csv.
     """
-    if not photo.is_file():
-        raise TrainingError(f"{photo}: no such photograph")
-    try:
-        rgb = decode_image(photo.read_bytes()).rgb
-        with FaceLandmarker() as landmarker:
-            face = choose_face(landmarker.detect(rgb), policy="single")
-    except PreprocessingError as error:
-        raise TrainingError(f"{photo}: {error}") from error
-    (out / "images").mkdir(parents=True, exist_ok=True)
-    rows = []
-    for pose in poses:
-        for severity in SEVERITIES:
-            for side in ("left", "right") if severity else ("left",):
-                level = RegionalSeverity.even(severity)
-                warped = warp_photograph(rgb, face, pose=pose, side=side, severity=level)
-                grade = grade_of_severity(severity)
-                shown_side = side if grade > 1 else "none"
-                name = f"{photo.stem}-{pose}-{shown_side}-{severity:g}"
-                done, jpeg = cv2.imencode(".jpg", warped[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-                if not done:
-                    raise TrainingError(f"{photo}: a picture of shape {warped.shape} could not be encoded as JPEG")
-                (out / "images" / f"{name}.jpg").write_bytes(jpeg.tobytes())
-                rows.append(
-                    {
-                        "sample_id": name,
-                        "person_id": photo.stem,
-                        "path": f"images/{name}.jpg",
-                        "label": grade,
-                        "side": shown_side,
-                        "pose": pose,
-                        "split": "",
-                        "dataset": "warped-photograph",
-                        "severity": severity,
-                        **{f"severity_{region}": value for region, value in level.as_dict().items()},
-                    }
-                )
+    if per_photo < 0:
+        raise TrainingError(f"the number of palsies per photograph must not be negative, got {per_photo}")
+    photographs = find_photographs(source)
+    for folder in ("images", "parts"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    dropped: list[dict[str, str]] = []
+    with FaceLandmarker() as landmarker:
+        for index, photograph in enumerate(photographs):
+            part = out / "parts" / f"{photograph.name}.json"
+            if not part.exists():
+                rng = np.random.default_rng([seed, *photograph.name.encode()])
+                warps = list(drawn_palsies(per_photo, rng)) if per_photo else every_grade()
+                try:
+                    made = _warp_one(photograph, warps, out, landmarker)
+                except (PreprocessingError, OSError) as error:
+                    if len(photographs) == 1:
+                        raise TrainingError(f"{photograph.path}: {error}") from error
+                    dropped.append({"path": str(photograph.path), "why": str(error)})
+                    continue
+                temporary = part.with_suffix(".tmp")
+                temporary.write_text(json.dumps(made), encoding="utf-8")
+                temporary.replace(part)
+            rows += json.loads(part.read_text(encoding="utf-8"))
+            if on_progress:
+                on_progress(index + 1, len(photographs))
+    pd.DataFrame(dropped, columns=["path", "why"]).to_csv(out / "dropped.csv", index=False)
+    if not rows:
+        raise TrainingError(f"{source}: none of {len(photographs)} photographs shows exactly one face")
     path = out / "samples.parquet"
     write_table(pd.DataFrame(rows), path)
     return path
+
+
+def _warp_one(
+    photograph: HealthyPhotograph, warps: list[Warp], out: Path, landmarker: FaceLandmarker
+) -> list[dict[str, Any]]:
+    rgb = decode_image(photograph.path.read_bytes()).rgb
+    face = choose_face(landmarker.detect(rgb), policy="single")
+    rows = []
+    for index, warp in enumerate(warps):
+        warped = warp_photograph(
+            rgb,
+            face,
+            pose=warp.pose,
+            side=warp.side,
+            severity=warp.severity,
+            effort=warp.effort,
+            style=warp.style,
+        )
+        grade = house_brackmann_grade(warp.severity)
+        side = warp.side if grade > 1 else "none"
+        name = f"{photograph.name}-{index:02d}-{warp.pose}-{side}"
+        done, jpeg = cv2.imencode(".jpg", warped[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        if not done:
+            raise TrainingError(f"{photograph.path}: a picture of shape {warped.shape} could not be encoded as JPEG")
+        (out / "images" / f"{name}.jpg").write_bytes(jpeg.tobytes())
+        rows.append(
+            {
+                "sample_id": name,
+                "person_id": photograph.person_id,
+                "path": f"images/{name}.jpg",
+                "label": grade,
+                "side": side,
+                "pose": warp.pose,
+                "split": photograph.split,
+                "dataset": "warped-photograph",
+                "severity": overall_severity(warp.severity),
+                **{f"severity_{region}": value for region, value in warp.severity.as_dict().items()},
+                **photograph.known,
+            }
+        )
+    return rows

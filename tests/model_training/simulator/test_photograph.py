@@ -6,11 +6,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import skimage.data
 
 from model_training.errors import TrainingError
-from model_training.sample_table import read_table
+from model_training.sample_table import read_table, write_table
 from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.photograph import PHOTO_POSES, warp_photograph
 from model_training.simulator.photograph_set import warp_photograph_set
@@ -99,11 +100,40 @@ def test_unknown_pose_or_side_is_refused(photo: np.ndarray, face: Face, pose: st
 def test_photograph_set_has_a_valid_table(photo: np.ndarray, tmp_path: Path) -> None:
     source = tmp_path / "astronaut.png"
     cv2.imwrite(str(source), photo[..., ::-1])
-    table = read_table(warp_photograph_set(source, tmp_path / "out", poses=("closed_smile",)))
-    assert len(table) == 11
+    table = read_table(warp_photograph_set(source, tmp_path / "out"))
+    assert len(table) == 11 * len(PHOTO_POSES)
     assert set(table.frame["side"]) == {"left", "right", "none"}
     assert sorted(set(table.frame["label"])) == [1, 2, 3, 4, 5, 6]
     assert all(table.path(path).is_file() for path in table.frame["path"])
+
+
+def test_drawn_palsies_of_a_folder_repeat_and_skip_what_shows_no_face(photo: np.ndarray, tmp_path: Path) -> None:
+    source = tmp_path / "photos"
+    source.mkdir()
+    cv2.imwrite(str(source / "astronaut.png"), photo[..., ::-1])
+    cv2.imwrite(str(source / "grey.png"), np.full((200, 200, 3), 128, np.uint8))
+    first = read_table(warp_photograph_set(source, tmp_path / "first", per_photo=3, seed=5))
+    again = read_table(warp_photograph_set(source, tmp_path / "again", per_photo=3, seed=5))
+    assert list(first.frame["severity"]) == list(again.frame["severity"])
+    assert len(set(first.frame["severity"])) > 1
+    name = first.frame["path"][0]
+    assert first.path(name).read_bytes() == again.path(name).read_bytes()
+    assert "grey.png" in (tmp_path / "first" / "dropped.csv").read_text()
+
+
+def test_the_healthy_rows_of_a_table_are_warped_and_keep_their_people(photo: np.ndarray, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "face.png"), photo[..., ::-1])
+    columns = {"path": "face.png", "split": "train", "side": "none", "dataset": "mine", "skin_tone": "3"}
+    rows = [
+        {"sample_id": "a", "person_id": "ann", "label": 1, "pose": "rest", **columns},
+        {"sample_id": "b", "person_id": "ann", "label": 4, "pose": "rest", **columns, "side": "left"},
+        {"sample_id": "c", "person_id": "ben", "label": 1, "pose": "tight_closure", **columns},
+    ]
+    write_table(pd.DataFrame(rows), tmp_path / "samples.parquet")
+    frame = read_table(warp_photograph_set(tmp_path / "samples.parquet", tmp_path / "out", per_photo=2)).frame
+    assert list(frame["person_id"]) == ["ann", "ann"]
+    assert set(frame["split"]) == {"train"}
+    assert set(frame["skin_tone"]) == {"3"}
 
 
 def test_file_without_a_face_is_an_error_that_says_so(tmp_path: Path) -> None:

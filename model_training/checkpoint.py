@@ -37,17 +37,19 @@ class Checkpoint:
 
 
 def save_atomically(payload: Mapping[str, Any], path: Path) -> None:
-    """torch.save that leaves the old file or the new one, never half of one."""
+    """torch.save that leaves the old file or the new one, never half of one. Raises TrainingError where it cannot be
+    written."""
     try:
-        with whole_file(path) as temporary:
-            torch.save(dict(payload), temporary)
-    except RuntimeError as error:  # torch reports a full disk as a failed write of its archive
-        if any(sign in str(error) for sign in ("file write failed", "PytorchStreamWriter", "iostream error")):
-            raise TrainingError(
-                f"{path}: could not be written, most likely the disk is full. The previous state is kept; free space "
-                "and resume."
-            ) from error
-        raise
+        with whole_file(path) as temporary, temporary.open("wb") as stream:
+            torch.save(dict(payload), stream)
+    except (OSError, RuntimeError) as error:
+        # torch reports a failed write as an archive that has gone wrong, the reason behind it.
+        reason = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(reason, OSError):
+            raise
+        raise TrainingError(
+            f"{path}: could not be written ({reason.strerror}). What was saved there before is kept."
+        ) from error
 
 
 def load_payload(path: Path) -> dict[str, Any]:

@@ -37,14 +37,15 @@ class TrainingLog:
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(str(self.out / "tensorboard"), purge_step=epoch * steps_per_epoch + step + 1)
-        if self.show_progress:
+        console = Console(stderr=True)
+        if self.show_progress and console.is_terminal:
             self._progress = Progress(
                 TextColumn("epoch {task.fields[epoch]}"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
                 TextColumn("loss {task.fields[loss]:.4f}  {task.fields[speed]:.1f} images/s"),
-                console=Console(stderr=True),
+                console=console,
                 transient=True,
             )
             self._bar = self._progress.add_task(

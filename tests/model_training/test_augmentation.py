@@ -1,0 +1,70 @@
+"""What training changes in a sample adds no asymmetry and hides none; a flip changes the side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model_training.augmentation import augment_flow, augment_palsy, mirror_palsy
+from model_training.config import AugmentationConfig
+from service.preprocessing.landmarks import MIRROR_INDEX
+from service.preprocessing.palsy_decoding import SIDES
+
+LEFT, RIGHT, NONE = (SIDES.index(side) for side in ("left", "right", "none"))
+
+
+def sample(rng: np.random.Generator, *, side: int = LEFT) -> dict:
+    return {
+        "images": rng.integers(0, 256, (1, 224, 224), dtype=np.uint8),
+        "landmarks": rng.normal(0, 0.1, (478, 3)).astype(np.float32),
+        "roi_masks": rng.integers(0, 256, (5, 32, 32), dtype=np.uint8),
+        "asymmetry_map": rng.random((32, 32), dtype=np.float32),
+        "label": 4,
+        "side": side,
+    }
+
+
+@pytest.mark.parametrize(("side", "mirrored"), [(LEFT, RIGHT), (RIGHT, LEFT), (NONE, NONE), (-1, -1)])
+def test_a_flip_changes_the_side_and_nothing_else(side: int, mirrored: int) -> None:
+    given = sample(np.random.default_rng(0), side=side)
+    once, twice = mirror_palsy(given), mirror_palsy(mirror_palsy(given))
+    assert (once["side"], once["label"]) == (mirrored, 4)
+    np.testing.assert_array_equal(once["images"], given["images"][..., ::-1])
+    np.testing.assert_array_equal(once["landmarks"][MIRROR_INDEX] * [-1, 1, 1], given["landmarks"])
+    assert all(np.array_equal(twice[name], given[name]) for name in given)
+
+
+def test_augmentation_keeps_a_symmetric_face_symmetric() -> None:
+    config = AugmentationConfig(noise=0.0, landmark_noise=0.0, erase=1.0, blur=1.0, photometric=1.0)
+    half = np.random.default_rng(1).integers(0, 256, (1, 224, 112), dtype=np.uint8)
+    image = np.concatenate([half, half[..., ::-1]], axis=-1)
+    changed = 0
+    for seed in range(20):
+        out = augment_palsy({"images": image, "side": NONE}, config=config, rng=np.random.default_rng(seed))["images"]
+        difference = np.abs(out.astype(int) - out[..., ::-1])
+        assert difference.max() <= 1  # the blur rounds
+        changed += not np.array_equal(out, image)
+    assert changed == 20
+
+
+def test_the_flip_carries_the_side_with_it_and_one_seed_gives_one_sample() -> None:
+    given = sample(np.random.default_rng(2))
+    bare = AugmentationConfig(photometric=0.0, noise=0.0, blur=0.0, shift_px=0, erase=0.0, landmark_noise=0.0)
+    flipped = 0
+    for seed in range(40):
+        out = augment_palsy(given, config=bare, rng=np.random.default_rng(seed))
+        expected = mirror_palsy(given) if out["side"] == RIGHT else given
+        assert all(np.array_equal(out[name], expected[name]) for name in given)
+        flipped += out["side"] == RIGHT
+    assert 10 <= flipped <= 30
+    one, other = (augment_palsy(given, config=AugmentationConfig(), rng=np.random.default_rng(3)) for _ in range(2))
+    assert all(np.array_equal(one[name], other[name]) for name in given)
+
+
+def test_the_flip_of_a_flow_image_turns_the_horizontal_motion() -> None:
+    flow = np.random.default_rng(4).integers(0, 256, (3, 28, 28), dtype=np.uint8)
+    seen = [augment_flow({"flow": flow}, config=AugmentationConfig(), rng=np.random.default_rng(s)) for s in range(20)]
+    turned = [item["flow"] for item in seen if not np.array_equal(item["flow"], flow)]
+    assert 5 <= len(turned) <= 15
+    np.testing.assert_array_equal(turned[0][0], 255 - flow[0, :, ::-1])
+    np.testing.assert_array_equal(turned[0][1:], flow[1:, :, ::-1])

@@ -3,6 +3,7 @@ graph."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,12 +14,12 @@ from model_training.htnet import fold_single_token_attention
 from model_training.htnet_enhanced import HTNetEnhanced
 
 
-class GraphNetwork(nn.Module):
+class GraphNetwork(nn.Module, ABC):
     """What can become a graph: named outputs, and examples of the inputs that it will see."""
 
+    @abstractmethod
     def example_inputs(self, count: int, *, seed: int = 0) -> dict[str, Tensor]:
         """Named tensors with a batch of `count`, in the order of forward's arguments."""
-        raise NotImplementedError
 
 
 PALSY_OUTPUTS = ("grade_logits", "side_logits", "regional_asymmetry", "asymmetry_map", "roi_maps", "ood_score")

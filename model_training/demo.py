@@ -7,18 +7,12 @@ photographs of the test people and compares its answers with `predict`'s.
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +21,8 @@ import pandas as pd
 
 from model_training.errors import TrainingError
 from model_training.sample_table import read_table
+from model_training.served_answers import ask, compare, served
 from model_training.whole_file import write_text
-
-# Largest difference between served and predicted probabilities: two runtimes add float32 numbers in another order.
-TOLERANCE = 2e-3
-READY_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +50,9 @@ def run_demo(
     out.mkdir(parents=True)
     seconds: dict[str, float] = {}
 
-    def step(name: str, module: str, *arguments: object) -> None:
-        command = [sys.executable, "-m", module, *map(str, arguments)]
+    def step(name: str, *arguments: object, **options: object) -> None:
+        command = [sys.executable, "-m", *(["export"] if name == "export" else ["model_training", name])]
+        command += [*map(str, arguments), *as_flags(options)]
         say("$ python -m " + " ".join(command[2:]))
         started = time.perf_counter()
         done = subprocess.run(command, check=False)
@@ -68,74 +60,31 @@ def run_demo(
         if done.returncode != 0:
             raise TrainingError(f"the step {name!r} failed with status {done.returncode}; its message is above")
 
-    train = "model_training"
-    step(
-        "simulate",
-        train,
-        "simulate",
-        "--out",
-        out / "simulated",
-        "--identities",
-        size.people,
-        "--images-per-identity",
-        size.images,
-        "--seed",
-        seed,
-        "--size",
-        size.size_px,
-        "--processes",
-        jobs,
-    )
-    lay_out_as_grade_folders(out / "simulated", out / "fnp")
-    step(
-        "prepare",
-        train,
-        "prepare",
-        "fnp",
-        "--root",
-        out / "fnp",
-        "--grades",
-        "1..6",
-        "--out",
-        out / "table",
-        "--validation",
-        0.2,
-        "--test",
-        0.2,
-        "--seed",
-        seed,
-    )
-    step("cache", train, "cache", out / "table", "--out", out / "cache", "--jobs", jobs)
+    simulated, photographs, table, cache = out / "simulated", out / "fnp", out / "table", out / "cache"
+    checkpoint, report, predicted, models = out / "run/best.pt", out / "report", out / "predicted", out / "models"
     chosen = [
-        f"data.cache={out / 'cache'}",
-        f"run.out={out / 'run'}",
-        f"run.seed={seed}",
-        f"optimisation.epochs={size.epochs}",
-    ]
-    step("train", train, "train", "--config", config, *[item for change in chosen for item in ("--set", change)])
-    checkpoint = out / "run/best.pt"
-    step("evaluate", train, "evaluate", "--checkpoint", checkpoint, "--cache", out / "cache", "--out", out / "report")
-    asked = photographs_of_test_people(out / "table", size.asked)
-    write_text("\n".join(str(path.resolve()) for path in asked), out / "asked.txt")
-    step("predict", train, "predict", out / "asked.txt", "--checkpoint", checkpoint, "--out", out / "predicted")
+        f"data.cache={cache}", f"run.out={out / 'run'}", f"run.seed={seed}", f"optimisation.epochs={size.epochs}"
+    ]  # fmt: skip
     step(
-        "export",
-        "export",
-        "--checkpoint",
-        checkpoint,
-        "--out",
-        out / "models/palsy",
-        "--metrics",
-        out / "report/metrics.json",
-        # The comparison below is of float32 with float32.
-        "--no-int8",
-    )
+        "simulate", out=simulated, identities=size.people, images_per_identity=size.images, seed=seed,
+        size=size.size_px, processes=jobs,
+    )  # fmt: skip
+    lay_out_as_grade_folders(simulated, photographs)
+    step("prepare", "fnp", root=photographs, grades="1..6", out=table, validation=0.2, test=0.2, seed=seed)
+    step("cache", table, out=cache, jobs=jobs)
+    step("train", config=config, set=chosen)
+    step("evaluate", checkpoint=checkpoint, cache=cache, out=report)
+    asked = photographs_of_test_people(table, size.asked)
+    write_text("\n".join(str(path.resolve()) for path in asked), out / "asked.txt")
+    step("predict", out / "asked.txt", checkpoint=checkpoint, out=predicted)
+    # The comparison below is of float32 with float32.
+    step("export", checkpoint=checkpoint, out=models / "palsy", metrics=report / "metrics.json", int8=False)
     started = time.perf_counter()
-    with served(out / "models", out / "service.log") as url:
+    with served(models, out / "service.log") as url:
         answers = [ask(url, path) for path in asked]
     seconds["serve"] = round(time.perf_counter() - started, 1)
-    differences = compare(out / "predicted/predictions.csv", answers)
-    metrics = json.loads((out / "report/metrics.json").read_text(encoding="utf-8"))
+    differences = compare(predicted / "predictions.csv", answers)
+    metrics = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
     summary = {
         "seconds": seconds,
         "total_seconds": round(sum(seconds.values()), 1),
@@ -151,6 +100,19 @@ def run_demo(
             f"{len(differences)} of {len(answers)} served answers differ from predict's: " + "; ".join(differences[:5])
         )
     return summary
+
+
+def as_flags(options: Mapping[str, object]) -> list[str]:
+    """{"jobs": 2, "int8": False, "set": ["a=1", "b=2"]} as a command line; False is --no-NAME, a list repeats."""
+    flags: list[str] = []
+    for name, value in options.items():
+        flag = name.replace("_", "-")
+        if value is False:
+            flags.append(f"--no-{flag}")
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            flags += [f"--{flag}", str(item)]
+    return flags
 
 
 def lay_out_as_grade_folders(simulated: Path, target: Path) -> None:
@@ -172,132 +134,6 @@ def photographs_of_test_people(table: Path, count: int) -> list[Path]:
     frame = read.frame[read.frame["split"] == "test"]
     frame = frame.assign(turn=frame.groupby("label").cumcount()).sort_values(["turn", "label"])
     return [read.path(path) for path in frame["path"].head(count)]
-
-
-@contextmanager
-def served(models: Path, log: Path) -> Iterator[str]:
-    """A running service with these bundles on a free port; its log is kept, the process is ended in any case."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "HTNET_HOST": "127.0.0.1",
-        "HTNET_PORT": str(port),
-        "HTNET_MODELS_DIR": str(models.resolve()),
-    }
-    url = f"http://127.0.0.1:{port}"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service"], env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            _wait_until_ready(process, url, log)
-            yield url
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    until = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=5):  # noqa: S310 - our own service on this machine
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
-    raise TrainingError("the service did not become ready; its log ends with:\n" + "\n".join(tail))
-
-
-def ask(url: str, path: Path) -> dict[str, Any]:
-    """The service's answer for a photograph, or {"code": ...} of its problem document."""
-    boundary = "htnet-clinical-demo"
-    head = "\r\n".join(
-        [
-            f"--{boundary}",
-            'Content-Disposition: form-data; name="image"; filename="photo"',
-            "Content-Type: application/octet-stream",
-            "\r\n",
-        ]
-    )
-    body = head.encode() + path.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
-    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-    request = urllib.request.Request(f"{url}/v1/palsy/grade?heatmap=false", data=body, headers=headers)  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        return {"code": json.load(error).get("code", f"status {error.code}")}
-
-
-def compare(predictions: Path, answers: list[dict[str, Any]]) -> list[str]:
-    """What differs between predict's rows and the service's answers, as sentences; empty when nothing does."""
-    with predictions.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if len(rows) != len(answers):
-        return [f"{len(rows)} predictions, {len(answers)} served answers"]
-    different = []
-    for row, answer in zip(rows, answers, strict=True):
-        name = Path(row["path"]).name
-        if "code" in answer or row["code"]:
-            if row["code"] != answer.get("code", ""):
-                different.append(
-                    f"{name}: refused as {answer.get('code', 'not at all')!r} by the service, {row['code']!r} by "
-                    "predict"
-                )
-            continue
-        pairs = [
-            ("index", int(row["index"]), answer["grade"]["index"]),
-            ("side", row["side"], answer["affected_side"]["side"]),
-            ("prediction set", row["prediction_set"].split(), list(answer["grade"]["prediction_set"])),
-            ("warnings", _words(row["warnings"]), _words("; ".join(answer["quality"]["warnings"]))),
-        ]
-        # A tie within the rounding of the two runtimes may fall to either side.
-        clear = _margin(row) > TOLERANCE
-        different += [
-            f"{name}: {what} {ours!r} predicted, {theirs!r} served"
-            for what, ours, theirs in pairs
-            if ours != theirs and clear
-        ]
-        numbers = {
-            **{f"P({label})": (row[f"probability_{label}"], p) for label, p in answer["probabilities"].items()},
-            **{
-                f"asymmetry of the {region}": (row[f"asymmetry_{region}"], value)
-                for region, value in answer["asymmetry"]["regions"].items()
-            },
-        }
-        different += [
-            f"{name}: {what} {float(ours):.4f} predicted, {theirs:.4f} served"
-            for what, (ours, theirs) in numbers.items()
-            if abs(float(ours) - theirs) > TOLERANCE
-        ]
-        if abs(float(row["expected"]) - answer["grade"]["expected"]) > 10 * TOLERANCE:
-            different.append(
-                f"{name}: expected grade {row['expected']} predicted, {answer['grade']['expected']} served"
-            )
-    return different
-
-
-def _words(warnings: str) -> str:
-    """Without the figures, whose last digit may differ between two runtimes."""
-    return "".join(letter for letter in warnings if not letter.isdigit())
-
-
-def _margin(row: dict[str, str]) -> float:
-    """How far the two best grades, and the two best sides, are apart."""
-    gaps = []
-    for prefix in ("probability_", "side_probability_"):
-        values = sorted((float(value) for key, value in row.items() if key.startswith(prefix) and value), reverse=True)
-        gaps.append(values[0] - values[1])
-    return min(gaps)
 
 
 def describe(summary: dict[str, Any]) -> list[str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from model_training.demo import SMALL, compare, default_config, lay_out_as_grade_folders, run_demo
+from model_training.demo import SMALL, default_config, lay_out_as_grade_folders, run_demo
 from model_training.errors import TrainingError
+from model_training.served_answers import compare
 
 
 def test_the_served_answer_is_predicts(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+# Any number that other programs in the same database do not use.
+_LOCK_NAME = 0x68746E6574  # "htnet"
 
 
 def _config() -> Config:
@@ -35,8 +37,14 @@ def revision_of(engine: Engine) -> str | None:
 
 
 def migrate(engine: Engine) -> None:
-    """Upgrade to the newest revision; nothing happens if it is there already."""
+    """Upgrade to the newest revision; nothing happens if it is there already.
+
+    In PostgreSQL one after the other: pods that start together would else make the same table twice.
+    """
     config = _config()
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _LOCK_NAME})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

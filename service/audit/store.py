@@ -19,6 +19,7 @@ from service.audit.model import AnalysisRecord
 
 _BUSY_TIMEOUT_MS = 2_000
 _CONNECT_TIMEOUT_S = 2
+_ANSWER_TIMEOUT_MS = 5_000
 _EXPORT_CHUNK = 500
 
 
@@ -174,7 +175,13 @@ def sqlite_file(url: URL) -> Path | None:
 def make_engine(url: URL) -> Engine:
     """An engine whose commits are durable: a record that was written survives the loss of power."""
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S})
+        # A lock that is held, and a server that vanished from the network, end as errors and not as hung requests.
+        limits = {
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "tcp_user_timeout": _ANSWER_TIMEOUT_MS,
+            "options": f"-c statement_timeout={_ANSWER_TIMEOUT_MS}",
+        }
+        return create_engine(url, pool_pre_ping=True, connect_args=limits)
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1e3})
 
     @event.listens_for(engine, "connect")

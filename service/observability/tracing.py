@@ -15,6 +15,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
+# With all retries; a collector that is away may hold up the stop of the service by this.
+_EXPORT_TIMEOUT_S = 3.0
 _VERSION_00_FIELDS = 4
 _HEX = frozenset("0123456789abcdef")
 
@@ -77,7 +79,7 @@ class SpanSink:
             # The collector is asked for directly: the environment's proxy is a dead end (preprocessing.usage_reports).
             session = requests.Session()
             session.trust_env = False
-            exporter = OTLPSpanExporter(endpoint=endpoint, session=session)
+            exporter = OTLPSpanExporter(endpoint=endpoint, session=session, timeout=_EXPORT_TIMEOUT_S)
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": "htnet-clinical"}),
             sampler=ParentBased(TraceIdRatioBased(sample_ratio)),

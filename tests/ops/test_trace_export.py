@@ -1,0 +1,88 @@
+"""Traces over OTLP/HTTP: a collector on a real socket gets the spans of a real request."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from tests.ops.live_service import GRADE, live_service
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@contextmanager
+def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
+    """(the URL of the traces, what was received)."""
+    received: list[ExportTraceServiceRequest] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.path == "/v1/traces" and self.headers["content-type"] == "application/x-protobuf":
+                received.append(ExportTraceServiceRequest.FromString(body))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1/traces", received
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def spans_of(received: list[ExportTraceServiceRequest]) -> list[Span]:
+    return [
+        span
+        for request in received
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+def test_a_request_and_its_stages_arrive(tmp_path: Path, tiny_models: Path, astronaut_jpeg: bytes) -> None:
+    with collector() as (url, received):
+        with live_service(tmp_path, tiny_models, otlp_endpoint=url, trace_sample_ratio=0) as live:
+            headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+            files = {"image": ("secret-name.jpg", astronaut_jpeg)}
+            assert httpx.post(live.url + GRADE, files=files, headers=headers, timeout=30).status_code == 200
+            assert httpx.post(live.url + GRADE, files=files, timeout=30).status_code == 200
+        # The service has ended: what was not sent by then is lost.
+        spans = spans_of(received)
+    (server,) = [span for span in spans if span.kind == Span.SPAN_KIND_SERVER]
+    assert (server.trace_id.hex(), server.parent_span_id.hex()) == (TRACE, PARENT)
+    assert server.name == f"POST {GRADE}"
+    attributes = {item.key: item.value for item in server.attributes}
+    assert attributes["http.response.status_code"].int_value == 200
+    assert server.status.code != Status.STATUS_CODE_ERROR
+    stages = [span for span in spans if span.parent_span_id == server.span_id]
+    assert {"decode", "landmarks", "inference"} <= {span.name for span in stages}
+    # The other request had no sampled caller, and the ratio is 0.
+    assert len(stages) + 1 == len(spans)
+    names = {pair.key: pair.value.string_value for pair in received[0].resource_spans[0].resource.attributes}
+    assert names["service.name"] == "htnet-clinical"
+    assert b"secret-name" not in b"".join(request.SerializeToString() for request in received)
+
+
+def test_a_collector_that_is_away_costs_no_request(tmp_path: Path, tiny_models: Path, astronaut_jpeg: bytes) -> None:
+    with live_service(tmp_path, tiny_models, otlp_endpoint="http://127.0.0.1:9/v1/traces") as live:
+        for _ in range(3):
+            assert httpx.post(live.url + GRADE, files={"image": astronaut_jpeg}, timeout=30).status_code == 200
+        started = time.monotonic()
+        live.process.terminate()
+        assert live.process.wait(40) in (0, -15)
+        stopping_s = time.monotonic() - started
+    assert stopping_s < 10

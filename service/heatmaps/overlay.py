@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -55,6 +56,7 @@ def photo_overlay(values: npt.NDArray[np.float32], *, full_scale: float) -> Over
     """Draw a map (H, W) that already has the photograph's shape. ValueError unless full_scale is positive."""
     if not full_scale > 0:
         raise ValueError(f"full_scale must be positive, got {full_scale}")
-    strength = np.clip(values * np.float32(255.0 / full_scale) + np.float32(0.5), 0.0, 255.0).astype(np.uint8)
+    # One pass that scales, rounds and saturates.
+    strength = np.asarray(cv2.convertScaleAbs(np.maximum(values, 0), alpha=255.0 / full_scale), dtype=np.uint8)
     height, width = strength.shape
     return Overlay(data=encode_palette_png(strength), width=width, height=height)

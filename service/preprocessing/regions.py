@@ -126,8 +126,7 @@ def roi_masks(aligned: AlignedFace, *, size: int) -> npt.NDArray[np.float32]:
     if size < 1:
         raise ValueError(f"a mask needs a size of at least 1, got {size}")
     cell = MOSAIC_SIZE / size
-    centres = (np.arange(size) + 0.5) * cell
-    x, y = np.meshgrid(centres + _MOSAIC_LEFT, centres + _MOSAIC_TOP)
+    centres = (np.arange(size, dtype=np.float64) + 0.5) * cell
     xy = aligned.points[:, :2].astype(np.float64)
     outlines = {
         "forehead": _closed(_FOREHEAD_RIGHT),
@@ -136,7 +135,9 @@ def roi_masks(aligned: AlignedFace, *, size: int) -> npt.NDArray[np.float32]:
         "right_eye": _RIGHT_EYE,
         "mouth": _closed(_MOUTH_RIGHT),
     }
-    distances = np.stack([_signed_distance(x, y, xy[list(outlines[name])]) for name in FACE_ROI])
+    distances = np.stack(
+        [_signed_distance(centres + _MOSAIC_LEFT, centres + _MOSAIC_TOP, xy[list(outlines[name])]) for name in FACE_ROI]
+    )
     return (1.0 / (1.0 + np.exp(-np.clip(distances / _MASK_EDGE_PX, -30, 30)))).astype(np.float32)
 
 
@@ -174,13 +175,15 @@ def _closed(right_half: tuple[int, ...]) -> tuple[int, ...]:
 def _signed_distance(
     x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], polygon: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Distance of each (x, y) to the outline `polygon` (N, 2), positive inside (even-odd rule)."""
-    nearest = np.full(x.shape, np.inf)
-    inside = np.zeros(x.shape, dtype=bool)
-    for (ax, ay), (bx, by) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        dx, dy = bx - ax, by - ay
-        along = np.clip(((x - ax) * dx + (y - ay) * dy) / max(dx * dx + dy * dy, 1e-12), 0, 1)
-        nearest = np.minimum(nearest, np.hypot(x - ax - along * dx, y - ay - along * dy))
-        if dy != 0:
-            inside ^= ((ay > y) != (by > y)) & (x < ax + (y - ay) / dy * dx)
-    return np.where(inside, nearest, -nearest)
+    """Distance of each point of the grid x (W,) by y (H,) to the outline `polygon` (N, 2), positive inside (even-odd
+    rule): (H, W)."""
+    edges = np.roll(polygon, -1, axis=0) - polygon
+    # One axis for the edges: a Python loop over them would cost more than the arithmetic.
+    dx, dy = edges.T[:, :, None, None]
+    right = x - polygon[:, 0, None, None]
+    below = y[:, None] - polygon[:, 1, None, None]
+    along = ((right * dx + below * dy) / np.maximum(dx * dx + dy * dy, 1e-12)).clip(0, 1)
+    nearest = np.sqrt(((right - along * dx) ** 2 + (below - along * dy) ** 2).min(axis=0))
+    # A level edge is crossed by no level ray, whatever the quotient is.
+    crossed = ((below < 0) != (below < dy)) & (right < below / np.where(dy == 0, 1, dy) * dx)
+    return np.asarray(np.where(np.logical_xor.reduce(crossed, axis=0), nearest, -nearest))

@@ -30,7 +30,11 @@ def main(
     ] = None,
     card: Annotated[Path | None, typer.Option(help="MODEL_CARD.md to take in place of a generated one.")] = None,
 ) -> None:
-    """Checkpoint -> ONNX graph -> parity check against torch -> verified bundle."""
+    """Checkpoint -> ONNX graph -> parity check against torch -> verified bundle.
+
+    Example: python -m export --checkpoint runs/mine/best.pt --out runs/models/palsy
+    --metrics runs/mine/report/metrics.json
+    """
     torch.set_num_threads(1)
     try:
         variant: Literal["float32", "int8"] | None = None

@@ -86,7 +86,7 @@ def write_bundle(
     if default_variant == "int8" and not int8:
         raise ExportError("default_variant is int8, but no int8 graph was asked for")
     directory = directory.resolve()
-    if directory.exists() and any(directory.iterdir()) and not (directory / MANIFEST_FILE).exists():
+    if directory.is_file() or (directory.exists() and any(directory.iterdir()) and not _is_bundle(directory)):
         raise ExportError(f"{directory}: exists and is not a bundle; choose another folder or remove it first")
     examples = samples or network.example_inputs(PARITY_SAMPLES)
     arrays = {name: tensor.numpy() for name, tensor in examples.items()}
@@ -109,6 +109,10 @@ def write_bundle(
         except BundleError as error:
             raise ExportError(f"the finished bundle does not pass the service's own check: {error}") from error
     return BundleReport(directory=directory, parity=parity, int8=int8_parity, bytes=sizes)
+
+
+def _is_bundle(directory: Path) -> bool:
+    return (directory / MANIFEST_FILE).exists()
 
 
 def _write_texts(staging: Path, content: BundleContent, metrics: dict[str, Any], default_variant: str) -> None:

@@ -44,7 +44,7 @@ def export_checkpoint(
         preprocessing=first.preprocessing,
         metrics=metrics,
         thresholds=dict(first.calibration.get("thresholds", {})),
-        card=card_file.read_text(encoding="utf-8") if card_file is not None else None,
+        card=_read_text(card_file) if card_file is not None else None,
     )
     return write_bundle(network, content, directory, outputs=outputs, int8=int8, default_variant=default_variant)
 
@@ -115,11 +115,18 @@ def _default_metadata(checkpoint: Checkpoint) -> Metadata:
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_text(path: Path) -> str:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ExportError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ExportError(f"{path}: is not UTF-8 text ({error})") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(_read_text(path))
     except ValueError as error:
         raise ExportError(f"{path}: is not JSON ({error})") from error
     if not isinstance(value, dict):

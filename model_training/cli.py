@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import importlib
 import importlib.util
+import os
 import sys
 
 import typer
@@ -39,6 +40,9 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Run a command; an error that the user can mend is one message on stderr and exit status 1."""
+    # torch's threads would spin while they wait for each other: where anything else wants one of the cores, training
+    # slows down to a fifth. Read when torch is loaded, which is later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     console = Console(stderr=True, soft_wrap=True)
     try:
         build_app()()
@@ -54,11 +58,12 @@ def main() -> None:
             console.print("Stopped. What was finished is kept, and no file is half-written.", highlight=False)
         raise
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
         where = error.filename or "while writing"
-        message = (
-            f"Error: the disk is full ({where}). Finished parts are kept: free space and run the same command again."
-        )
-        console.print(message, markup=False, highlight=False)
+        if error.errno == errno.ENOSPC:
+            message = f"the disk is full ({where}). Finished parts are kept: free space and run the same command again."
+        elif error.filename is not None:
+            message = f"{where}: {error.strerror}"
+        else:
+            raise
+        console.print(f"Error: {message}", markup=False, highlight=False)
         sys.exit(1)

@@ -51,27 +51,33 @@ class World:
         return value / self.size
 
 
+def check_device(device: str, *, name: str = "--device") -> None:
+    """Raises TrainingError for anything but `cpu`, `cuda` and `cuda:N`, and for a GPU that is not there: it never
+    becomes the CPU in silence. name: of the option."""
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or (number and (kind == "cpu" or not number.isdigit())):
+        raise TrainingError(f"{name} must be cpu, cuda or cuda:N, got {device!r}")
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "cuda" and int(number or 0) >= there:
+        raise TrainingError(
+            f"{name} is {device!r}, but this machine has {there or 'no'} usable CUDA GPU{'s' if there > 1 else ''}. "
+            "Use cpu, or a CUDA build of torch with its driver."
+        )
+
+
 @contextmanager
 def join_world(device: str) -> Iterator[World]:
-    """The process group of torchrun, or a world of one. device: `cpu`, `cuda` (this rank's GPU) or `cuda:N`.
-
-    Raises TrainingError where a GPU was asked for and is not there: it never becomes the CPU in silence.
-    """
+    """The process group of torchrun, or a world of one. device: `cpu`, `cuda` (this rank's GPU) or `cuda:N`; see
+    check_device."""
     size, rank, local = (
         int(os.environ.get(name, default))
         for name, default in (("WORLD_SIZE", "1"), ("RANK", "0"), ("LOCAL_RANK", "0"))
     )
-    if device.startswith("cuda"):
-        if not torch.cuda.is_available():
-            raise TrainingError(
-                f"run.device is {device!r}, but this machine has no usable CUDA GPU. Set run.device=cpu, or install "
-                "a CUDA build of torch."
-            )
-        if device == "cuda":
-            device = f"cuda:{local}"
+    if device == "cuda":
+        device = f"cuda:{local}"
+    check_device(device, name="run.device")
+    if device != "cpu":
         torch.cuda.set_device(device)
-    elif device != "cpu":
-        raise TrainingError(f"run.device must be cpu, cuda or cuda:N, got {device!r}")
     if size == 1:
         yield World(device=device)
         return

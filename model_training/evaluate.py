@@ -15,6 +15,7 @@ import pandas as pd
 from model_training.cache import Cache, open_cache
 from model_training.checkpoint import Checkpoint, load_checkpoint
 from model_training.config import TrainConfig, build
+from model_training.distributed import check_device
 from model_training.errors import TrainingError
 from model_training.evaluation_report import write_report
 from model_training.grading_metrics import (
@@ -97,6 +98,7 @@ def evaluate(
 
     Raises TrainingError where the cache was made by another preprocessing than the checkpoint's, or the split is empty.
     """
+    check_device(device)
     loaded, cache = _matching(checkpoint, cache_folder)
     rows = _rows_of(cache, split)
     frame = cache.frame.iloc[rows]
@@ -105,6 +107,7 @@ def evaluate(
         raise TrainingError(
             f"{cache_folder}: has label {over}, the checkpoint knows {len(loaded.labels)} ({', '.join(loaded.labels)})"
         )
+    out.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before the work
     task = PalsyTask(_config_of(loaded))
     network = restore(loaded.config["model"], loaded.state_dict, source=str(checkpoint)).to(device)
     outputs = run_model(task, network, cache, rows, device=device)

@@ -15,6 +15,7 @@ from torch import nn
 
 from model_training.answer_limits import limits_of
 from model_training.checkpoint import Checkpoint, load_checkpoint
+from model_training.distributed import check_device
 from model_training.errors import TrainingError
 from model_training.palsy_task import forward, restore, uses_landmarks
 from service.preprocessing.decode import ImageLimits, decode_image
@@ -68,8 +69,7 @@ class Grader:
         device: str = "cpu",
         faces: Literal["single", "largest"] = "single",
     ) -> None:
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise TrainingError(f"--device {device}: this machine has no usable CUDA GPU")
+        check_device(device)
         self.checkpoint, network, self.spec = load_palsy_checkpoint(checkpoint)
         self.network = network.to(device)
         self.device, self.faces = device, faces

@@ -57,6 +57,7 @@ def predict_files(
     images = list_images(given)
     rows: list[dict[str, Any]] = []
     table = out / "predictions.csv"
+    out.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before the work
     with Grader(checkpoint, bundle=bundle, device=device, faces=faces) as grader:
         named = columns(grader.labels)
         try:

@@ -128,8 +128,9 @@ def validate(frame: pd.DataFrame, *, source: str, num_classes: int) -> pd.DataFr
 def _refuse(bad: pd.Series, frame: pd.DataFrame, column: str, source: str, why: str) -> None:
     if bad.any():
         row = int(bad.to_numpy().argmax())
+        value = frame[column].tolist()[row]  # a number of Python's, which reads better than one of numpy's
         more = f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else ""
-        raise TrainingError(f"{source}, row {row + 1}: {column} {frame[column].iloc[row]!r} {why}{more}")
+        raise TrainingError(f"{source}, row {row + 1}: {column} {value!r} {why}{more}")
 
 
 def check_persons_in_one_split(frame: pd.DataFrame, *, source: str) -> None:

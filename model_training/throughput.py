@@ -17,7 +17,7 @@ import torch
 
 from model_training.cache import Cache
 from model_training.config import DataConfig, OptimisationConfig, RunConfig, TrainConfig
-from model_training.distributed import World
+from model_training.distributed import World, check_device
 from model_training.sample_table import SampleTable, read_table
 from model_training.train import Trainer
 from model_training.training_data import Split
@@ -30,6 +30,7 @@ def measure_throughput(
     out: Path, *, sizes: tuple[str, ...], steps: int, table: Path | None, jobs: int, device: str = "cpu"
 ) -> Iterator[str]:
     """Yields one line a figure and writes them all as JSON."""
+    check_device(device)
     figures: dict[str, Any] = {
         "machine": {
             "cpus": os.cpu_count(),

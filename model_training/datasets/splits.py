@@ -45,10 +45,7 @@ def stratified_groups(
     names = sorted(set(people))
     if len(names) < len(shares):
         who = f" ({names[0]!r})" if len(names) == 1 else ""
-        raise TrainingError(
-            f"{len(names)} people{who} cannot be split into {len(shares)} groups ({', '.join(shares)}); splits are "
-            "by person"
-        )
+        raise TrainingError(f"{len(names)} people{who} cannot be split into {len(shares)} groups; splits are by person")
     classes = np.unique(labels)
     position = {person: index for index, person in enumerate(names)}
     counts = np.zeros((len(names), len(classes)))

@@ -236,6 +236,11 @@ def test_a_failure_leaves_the_old_bundle_and_no_half_one(palsy_bundle, monkeypat
 
 
 def test_a_folder_that_is_no_bundle_is_not_replaced(tmp_path):
+    (tmp_path / "file").write_text("a file", encoding="utf-8")
+    with pytest.raises(ExportError, match="exists and is not a bundle"):
+        export_checkpoint([palsy_checkpoint(tmp_path / "best.pt")], tmp_path / "file")
+    with pytest.raises(ExportError, match=r"card\.md: cannot be read \(No such file"):
+        export_checkpoint([tmp_path / "best.pt"], tmp_path / "bundle", card_file=tmp_path / "card.md")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
     with pytest.raises(ExportError, match="is not a bundle"):

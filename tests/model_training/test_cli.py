@@ -71,6 +71,14 @@ def test_help_does_not_load_torch() -> None:
         ),
         (["prepare", "published-flow", "--root", "nowhere", "--out", "o"], "Error: nowhere: no such folder"),
         (["split", "nothing"], "Error: nothing: no such sample table"),
+        (
+            ["throughput", "--out", "x.json", "--device", "cuda:99"],
+            "Error: --device is 'cuda:99', but this machine has",
+        ),
+        (
+            ["evaluate", "--checkpoint", "a.pt", "--cache", "c", "--out", "o", "--device", "gpu"],
+            "Error: --device must be cpu, cuda or cuda:N, got 'gpu'",
+        ),
     ],
 )
 def test_mistakes_are_one_message(
@@ -87,6 +95,36 @@ def test_mistakes_are_one_message(
     assert stop.value.code == 1
     assert capsys.readouterr().err.startswith(message)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_written_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.model_training.datasets import layouts
+
+    layouts.grade_folders(tmp_path / "set", patients=5)
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    arguments = ["prepare", "fnp", "--root", str(tmp_path / "set"), "--grades", "1..6", "--out", str(tmp_path / "file")]
+    monkeypatch.setattr(sys, "argv", ["model_training", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == f"Error: {tmp_path / 'file'}: File exists\n"
+
+
+def test_ctrl_c_before_the_work_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_arguments: object, **_keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model_training.sample_table.read_table", interrupted)
+    monkeypatch.setattr("model_training.sample_table.find_table", lambda path: path)
+    monkeypatch.setattr(sys, "argv", ["model_training", "split", "table"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "Stopped. What was finished is kept, and no file is half-written.\n"
 
 
 def test_prepare_split_and_merge_from_the_command_line(

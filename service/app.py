@@ -19,7 +19,7 @@ from service.api.state import LifespanState, Worker
 from service.config import Settings
 from service.inference.errors import BundleError, ProviderUnavailable
 from service.operations import Operations, add_middlewares, build_operations
-from service.page.routes import page_routes
+from service.page.routes import docs_routes, page_routes
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,11 @@ DESCRIPTION = (
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 # Path and number of images of the analysing routes.
 ANALYSING_ROUTES = {palsy.PATH: palsy.IMAGES, microexpression.PATH: microexpression.IMAGES}
+
+KEY_SCHEMES = {
+    "X-API-Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "Bearer": {"type": "http", "scheme": "bearer"},
+}
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]
 
@@ -55,13 +60,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=VERSION,
         description=DESCRIPTION,
         lifespan=_lifespan(settings, operations),
-        docs_url="/docs" if settings.docs_enabled else None,
+        docs_url=None,  # FastAPI's page loads Swagger UI from elsewhere
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
     )
     install_error_handlers(app)
     for router in (palsy.router, microexpression.router, models.router, audit.router, health.router):
         app.include_router(router)
+    if settings.docs_enabled:
+        app.router.routes.extend(docs_routes())
     if settings.page_enabled:
         app.router.routes.extend(page_routes())
     _describe(app)
@@ -115,12 +122,16 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
 
 
 def _describe(app: FastAPI) -> None:
-    """The OpenAPI description with the problem schema, which no handler returns by itself."""
+    """The OpenAPI description with what no handler says by itself: the problem schema, and how a key is sent."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            schema.setdefault("components", {}).setdefault("schemas", {})[PROBLEM_SCHEMA] = PROBLEM_JSON_SCHEMA
+            components = schema.setdefault("components", {})
+            components.setdefault("schemas", {})[PROBLEM_SCHEMA] = PROBLEM_JSON_SCHEMA
+            components["securitySchemes"] = KEY_SCHEMES
+            # Whether a key is needed is a setting of the service: {} is "none".
+            schema["security"] = [{}, *({name: []} for name in KEY_SCHEMES)]
             app.openapi_schema = schema
         return app.openapi_schema
 

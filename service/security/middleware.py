@@ -120,13 +120,6 @@ def policy_for(path: str) -> str:
     """The Content-Security-Policy of a path: nothing for the API, own files for the page."""
     if path.startswith(PROTECTED_PREFIX) or path in ("/metrics", "/livez", "/readyz", "/openapi.json"):
         return "default-src 'none'; frame-ancestors 'none'"
-    if path == "/docs":
-        # FastAPI's page loads Swagger UI from a content network and starts it with an inline script.
-        return (
-            "default-src 'none'; connect-src 'self'; img-src 'self' data: https://fastapi.tiangolo.com; "
-            "script-src 'unsafe-inline' https://cdn.jsdelivr.net; style-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-            "frame-ancestors 'none'"
-        )
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
         "connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "

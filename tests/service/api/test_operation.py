@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -80,18 +81,33 @@ def test_the_description_has_every_problem_of_the_table(client: TestClient) -> N
     assert "HTTPValidationError" not in str(description)
 
 
-def test_the_examples_of_the_description_are_valid(client: TestClient) -> None:
+def test_the_examples_of_the_description_are_valid() -> None:
     from service.api.palsy_schemas import PalsyAnswer
 
     for example in PalsyAnswer.model_config["json_schema_extra"]["examples"]:  # type: ignore[index,call-overload]
         PalsyAnswer.model_validate(example)
-    assert client.get("/docs").status_code == 200
+
+
+def test_the_page_of_the_description_comes_from_this_service_alone(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(links) == 4
+    for link in links:
+        assert client.get(f"/{link}").status_code == 200, link
+    assert "<script>" not in page.text
+
+
+def test_the_description_says_how_a_key_is_sent(client: TestClient) -> None:
+    description = client.get("/openapi.json").json()
+    assert description["security"] == [{}, {"X-API-Key": []}, {"Bearer": []}]
+    assert set(description["components"]["securitySchemes"]) == {"X-API-Key", "Bearer"}
 
 
 def test_the_description_can_be_switched_off(serve: Serve, tmp_path: Path) -> None:
     write_palsy_bundle(tmp_path / "palsy")
     with serve(tmp_path, docs_enabled=False, page_enabled=False) as client:
-        for path in ("/docs", "/openapi.json", "/"):
+        for path in ("/docs", "/docs/swagger-ui-bundle.js", "/openapi.json", "/"):
             assert client.get(path).json()["code"] == "not-found"
 
 

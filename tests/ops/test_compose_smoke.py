@@ -7,15 +7,16 @@ run: its provisioning is checked as data (test_deployment_files.py).
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import pytest
+import yaml
 
 from tests.ops.live_service import GRADE, ROOT, free_port, metric_sum, write_figures
 
@@ -28,12 +29,13 @@ LOCAL_PROMETHEUS = "htnet-prometheus:debian"
 IMAGE_LIMIT_BYTES = 900_000_000
 
 
-def run(*command: str, check: bool = True, **environment: str) -> str:
+def run(*command: str, check: bool = True, both: bool = False, **environment: str) -> str:
+    """Standard output of a command (with standard error if ``both``)."""
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=1200
     )
     assert not check or done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return done.stdout + done.stderr if both else done.stdout
 
 
 def compose_command() -> list[str]:
@@ -57,29 +59,29 @@ def wait_for(what: str, probe: Callable[[], T | None], within_s: float) -> T:
     pytest.fail(f"{what}: not within {within_s} s")
 
 
+def build_prometheus() -> None:
+    run("docker", "build", "-q", "-t", LOCAL_PROMETHEUS, "-f", "docker/prometheus/Dockerfile", "docker/prometheus")
+
+
 class Project:
     def __init__(self) -> None:
         self.service_port, self.prometheus_port = free_port(), free_port()
+        self.figures: dict[str, object] = {}
         self.environment = {
             "COMPOSE_PROFILES": "cpu", "COMPOSE_PROJECT_NAME": PROJECT, "DOCKER_BUILDKIT": "0",
             "COMPOSE_DOCKER_CLI_BUILD": "0", "HTNET_PUBLISHED_PORT": str(self.service_port),
             "HTNET_PROMETHEUS_PORT": str(self.prometheus_port),
         }  # fmt: skip
-        if (
-            subprocess.run(["docker", "pull", "-q", PUBLIC_PROMETHEUS], capture_output=True, check=False).returncode
-            != 0
-        ):
-            run(
-                "docker",
-                "build",
-                "-q",
-                "-t",
-                LOCAL_PROMETHEUS,
-                "-f",
-                "docker/prometheus/Dockerfile",
-                "docker/prometheus",
-            )
+        pull = ["docker", "pull", "-q", PUBLIC_PROMETHEUS]
+        if subprocess.run(pull, capture_output=True, check=False).returncode != 0:
+            build_prometheus()
             self.environment["HTNET_PROMETHEUS_IMAGE"] = LOCAL_PROMETHEUS
+
+    def timed(self, name: str, action: Callable[[], object]) -> None:
+        """Keep how long ``action`` took among the figures."""
+        started = time.monotonic()
+        action()
+        self.figures[f"{name}_s"] = round(time.monotonic() - started, 1)
 
     def compose(self, *arguments: str) -> str:
         return run(*compose_command(), *arguments, **self.environment)
@@ -87,9 +89,14 @@ class Project:
     def container(self, service: str) -> str:
         return self.compose("ps", "-q", service).strip().splitlines()[0]
 
-    def prometheus(self, query: str) -> float | None:
+    def ask_prometheus(self, query: str) -> list[dict[str, Any]]:
+        """The series of an expression. KeyError if Prometheus does not understand it."""
         answer = httpx.get(f"http://127.0.0.1:{self.prometheus_port}/api/v1/query", params={"query": query})
-        return float(answer.json()["data"]["result"][0]["value"][1])
+        series: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return series
+
+    def value(self, query: str) -> float:
+        return float(self.ask_prometheus(query)[0]["value"][1])
 
     @property
     def url(self) -> str:
@@ -99,20 +106,21 @@ class Project:
 @pytest.fixture(scope="module")
 def project() -> Iterator[Project]:
     project = Project()
-    project.compose("build", "service")
+    project.timed("build", lambda: project.compose("build", "service"))
     try:
-        project.compose("up", "-d", "service", "prometheus")
+        project.timed("up", lambda: project.compose("up", "-d", "service", "prometheus"))
+        project.timed("ready", lambda: wait_for("ready", lambda: ready(project), 300))
         yield project
     finally:
-        project.compose("down", "-v", "--timeout", "30")
+        project.timed("down", lambda: project.compose("down", "-v", "--timeout", "30"))
+        write_figures("compose", project.figures)
 
 
 def ready(project: Project) -> bool | None:
     return True if httpx.get(project.url + "/readyz", timeout=2).status_code == 200 else None
 
 
-@pytest.mark.usefixtures("project")
-def test_image_is_small_and_has_no_torch_and_no_compiler() -> None:
+def test_image_is_small_and_has_no_torch_and_no_compiler(project: Project) -> None:
     size = int(run("docker", "image", "inspect", "htnet-clinical:cpu", "--format", "{{.Size}}"))
     assert size < IMAGE_LIMIT_BYTES
     found = run(
@@ -120,11 +128,10 @@ def test_image_is_small_and_has_no_torch_and_no_compiler() -> None:
         "id -u; ls /opt/htnet/lib/python3.11/site-packages | grep -ixE 'torch|pip' ; command -v gcc cc pip pip3; true",
     ).split()  # fmt: skip
     assert found == ["10001"]
-    write_figures("compose-image", {"image_bytes": size, "limit_bytes": IMAGE_LIMIT_BYTES})
+    project.figures |= {"image_bytes": size, "image_limit_bytes": IMAGE_LIMIT_BYTES}
 
 
 def test_container_is_confined(project: Project) -> None:
-    wait_for("ready", lambda: ready(project), 300)
     details = json.loads(run("docker", "inspect", project.container("service")))[0]
     assert details["HostConfig"]["ReadonlyRootfs"] is True
     assert details["HostConfig"]["CapDrop"] == ["ALL"]
@@ -135,16 +142,45 @@ def test_container_is_confined(project: Project) -> None:
 
 
 def test_photograph_is_graded_and_prometheus_sees_it(project: Project, astronaut_jpeg: bytes) -> None:
-    wait_for("ready", lambda: ready(project), 300)
-    wait_for("target up", lambda: project.prometheus('up{job="htnet"} == 1'), 60)
+    wait_for("target up", lambda: project.value('up{job="htnet"} == 1'), 60)
     for _ in range(3):
         answer = httpx.post(project.url + GRADE, files={"image": astronaut_jpeg}, timeout=60)
         assert answer.status_code == 200, answer.text
         assert answer.json()["grade"]["house_brackmann"] in ("I", "II", "III", "IV", "V", "VI")
     assert metric_sum(httpx.get(project.url + "/metrics").text, "htnet_answers_total", task="palsy") == 3
-    wait_for("counter in Prometheus", lambda: project.prometheus('sum(htnet_answers_total{task="palsy"}) == 3'), 60)
+    wait_for("counter in Prometheus", lambda: project.value('sum(htnet_answers_total{task="palsy"}) == 3'), 60)
     rules = httpx.get(f"http://127.0.0.1:{project.prometheus_port}/api/v1/rules").json()["data"]["groups"]
     assert all(rule["health"] in ("ok", "unknown") for group in rules for rule in group["rules"])
+
+
+def expressions() -> list[str]:
+    """Every expression of the dashboard and of the alert rules."""
+    dashboard = json.loads((ROOT / "docker/grafana/dashboards/htnet.json").read_text())
+    rules = yaml.safe_load((ROOT / "docker/prometheus/alerts.yml").read_text())
+    panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    return panels + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+
+
+def test_prometheus_answers_every_expression_of_dashboard_and_alerts(project: Project) -> None:
+    """In place of a Grafana that cannot be pulled: its queries are asked where it would ask them."""
+    empty = []
+    for expression in expressions():
+        assert isinstance(project.ask_prometheus(expression), list)
+        # A comparison is empty while all is well; what it compares must be there, unless it never counted.
+        compared = re.split(r" (?:==|[<>]) ", expression)[0]
+        if not project.ask_prometheus(compared):
+            empty.append(compared)
+    never_counted = ("htnet_rejected_total", "htnet_refusals_total")
+    assert [expression for expression in empty if not any(name in expression for name in never_counted)] == []
+    project.figures["expressions_asked"] = len(expressions())
+
+
+def test_log_is_json_alone(project: Project) -> None:
+    """No library writes beside our log, and none complains that it cannot keep or send something."""
+    lines = run("docker", "logs", project.container("service"), both=True).splitlines()
+    assert lines
+    assert [line for line in lines if not line.startswith("{")] == []
+    assert not any("elemetry" in line or "googleapis" in line for line in lines)
 
 
 def test_health_check_is_healthy(project: Project) -> None:
@@ -161,12 +197,12 @@ def test_killed_container_comes_back(project: Project, astronaut_jpeg: bytes) ->
     # From inside, as a crash would be: `docker kill` counts as a wish of the operator and is not restarted.
     pid = run("docker", "inspect", "-f", "{{.State.Pid}}", container).strip()
     run("kill", "-9", pid)
-    wait_for(
-        "restarted",
-        lambda: True if run("docker", "inspect", "-f", "{{.State.StartedAt}}", container) != before else None,
-        60,
-    )
-    wait_for("ready again", lambda: ready(project), 300)
+
+    def restarted() -> bool | None:
+        return True if run("docker", "inspect", "-f", "{{.State.StartedAt}}", container) != before else None
+
+    wait_for("restarted", restarted, 60)
+    project.timed("ready_after_kill", lambda: wait_for("ready again", lambda: ready(project), 300))
     assert httpx.post(project.url + GRADE, files={"image": astronaut_jpeg}, timeout=60).status_code == 200
 
 
@@ -175,18 +211,14 @@ def test_audit_survives_and_stop_is_graceful(project: Project) -> None:
     count = "sqlite3.connect('/var/lib/htnet/audit.sqlite').execute('select count(*) from analysis').fetchone()[0]"
     script = f"import sqlite3; print({count})"
     assert int(run("docker", "exec", container, "python", "-c", script)) == 4
-    started = time.monotonic()
-    run("docker", "stop", "--time", "30", container)
-    assert time.monotonic() - started < 20
+    project.timed("stop", lambda: run("docker", "stop", "--time", "30", container))
+    assert float(str(project.figures["stop_s"])) < 20
     assert run("docker", "inspect", "-f", "{{.State.ExitCode}}", container).strip() in ("0", "143")
 
 
 def test_rules_pass_promtool() -> None:
-    folder = str(Path(ROOT) / "docker" / "prometheus")
-    promtool = shutil.which("promtool")
-    if promtool is not None:
-        print(run(promtool, "check", "config", f"{folder}/prometheus.yml"))
-        return
-    run("docker", "build", "-q", "-t", LOCAL_PROMETHEUS, "-f", "docker/prometheus/Dockerfile", "docker/prometheus")
-    mounts = ["-v", f"{folder}:/etc/prometheus:ro", "--entrypoint", "promtool"]
-    print(run("docker", "run", "--rm", *mounts, LOCAL_PROMETHEUS, "check", "config", "/etc/prometheus/prometheus.yml"))
+    """The syntax of the rules, and that they fire when they should (docker/prometheus/alerts_test.yml)."""
+    build_prometheus()
+    for check in (("check", "config", "prometheus.yml"), ("test", "rules", "alerts_test.yml")):
+        mounts = ["-v", f"{ROOT}/docker/prometheus:/etc/prometheus:ro", "-w", "/etc/prometheus"]
+        print(run("docker", "run", "--rm", *mounts, "--entrypoint", "promtool", LOCAL_PROMETHEUS, *check))

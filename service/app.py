@@ -94,6 +94,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 variant=settings.model_variant,
                 threads=settings.model_threads,
                 overlay_max_side_px=settings.overlay_max_side_px,
+                batch_max=settings.batch_max,
             )
         except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
             logger.critical("The service cannot start: %s", error)
@@ -115,6 +116,8 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
         finally:
             operations.drain.start()
             worker.executor.shutdown(wait=True)
+            for model in loaded.values():
+                model.close()
             reader.close()
             operations.close()
 

@@ -21,7 +21,8 @@ class Settings(OperationSettings):
 
     models_dir: a folder of bundles, or one bundle. landmark_model: a face_landmarker.task in place of the installed
     package's. model_variant: of every bundle; unset = the manifest's default. model_threads: of one graph run.
-    `running_max` analyses run at the same time in a worker, each with a landmarker of its own.
+    `running_max` analyses run at the same time in a worker, each with a landmarker of its own. batch_max: how many of
+    them may share a run of a graph; unset = 32 on a GPU, 1 on the CPU. A GPU wants a `running_max` of that size.
     overlay_max_side_px: longer side of the overlays, which are never larger than the photograph.
     """
 
@@ -32,6 +33,7 @@ class Settings(OperationSettings):
     provider: Provider = "cpu"
     model_variant: Variant | None = None
     model_threads: Positive = 1
+    batch_max: Positive | None = None
 
     image_max_bytes: Positive = 10_000_000
     image_max_pixels: Positive = 50_000_000

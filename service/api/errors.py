@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.audit.store import AuditUnavailable
+from service.inference.errors import BatchQueueFull
 from service.preprocessing.errors import PreprocessingError
 from service.problems import MEDIA_TYPE, PROBLEMS, render_problem
 
@@ -55,6 +56,11 @@ def install_error_handlers(app: FastAPI) -> None:
             headers={"retry-after": "5"},
         )
 
+    async def busy(request: Request, _: Exception) -> Response:
+        return problem_response(
+            request, "overloaded", "Too many analyses wait for the model.", headers={"retry-after": "1"}
+        )
+
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows the type
         # The value is left out: it may be part of a photograph.
@@ -80,6 +86,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PreprocessingError, known)
     app.add_exception_handler(RequestError, known)
     app.add_exception_handler(AuditUnavailable, unaudited)
+    app.add_exception_handler(BatchQueueFull, busy)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)

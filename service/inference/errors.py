@@ -22,3 +22,7 @@ class ProviderUnavailable(Exception):
 
 class NonFiniteOutput(Exception):
     """The model gave NaN or infinity: an error, never an answer."""
+
+
+class BatchQueueFull(Exception):
+    """More calls wait for the device than may."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
@@ -35,7 +35,8 @@ class LifespanState(TypedDict):
     drain: Drain
 
 
-def _worker(request: Request) -> Worker:
+# Dependencies are coroutines: plain functions would be run in a thread, at the price of two changes of threads each.
+async def _worker(request: Request) -> Worker:
     worker: Worker = request.state.worker
     return worker
 
@@ -43,10 +44,10 @@ def _worker(request: Request) -> Worker:
 CurrentWorker = Annotated[Worker, Depends(_worker)]
 
 
-def loaded_model(task: Task) -> Callable[[Worker], LoadedModel]:
+def loaded_model(task: Task) -> Callable[[Worker], Awaitable[LoadedModel]]:
     """Dependency: the model of a task. RequestError `model-not-loaded` where the service runs without one."""
 
-    def of_worker(worker: CurrentWorker) -> LoadedModel:
+    async def of_worker(worker: CurrentWorker) -> LoadedModel:
         if task not in worker.models:
             raise RequestError(
                 "model-not-loaded",

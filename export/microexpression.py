@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from export.bundle import BundleContent, BundleReport, write_bundle
 from export.errors import ExportError
@@ -19,9 +22,12 @@ from model_training.errors import TrainingError
 from model_training.htnet import HTNet
 from model_training.microexpression.folded_htnet import fold_state_dict, htnet_arguments
 from model_training.microexpression.folded_training import TrainingConfig
+from model_training.microexpression.inputs import standardise
 from model_training.microexpression.train_reference import load_reference
 
 NAME = "htnet-flow-ensemble"
+# What the graph does to the uint8 flow image before the members see it; without an entry it has no graph.
+SCALES: dict[str, Callable[[Tensor], Tensor] | None] = {"whole": None, "standardised": standardise}
 LICENCES = {
     "simulation": "Apache-2.0",
     "fine-tuned": "research-only: follows from the agreements of the data sets it was trained on",
@@ -41,7 +47,7 @@ def export_reference(
         training = TrainingConfig.from_dict(stored["config"])
     except (TrainingError, ValueError) as error:
         raise ExportError(str(error)) from error
-    if training.input != "whole":
+    if training.input not in SCALES:
         raise ExportError(f"{checkpoint}: trained on input {training.input!r}; the service gives the whole flow image")
     members = []
     for index in range(len(stored["state_dict"]["embed.w"])):
@@ -66,7 +72,11 @@ def export_reference(
         card=card,
     )
     return write_bundle(
-        EmotionGraph(members, flip=training.flip), content, directory, outputs=("emotion_logits",), int8=False
+        EmotionGraph(members, flip=training.flip, scale=SCALES[training.input]),
+        content,
+        directory,
+        outputs=("emotion_logits",),
+        int8=False,
     )
 
 

@@ -3,9 +3,9 @@
 A person is rendered once; each apex is the onset warped by the exact displacement of the drawn face units, both
 frames get a camera's noise, blur,
 compression and light, and the flow is then *estimated* from the two pictures, so that it has the faults of real flow:
-smeared edges, noise on bare skin,
-nothing where there is no texture. What the published images have besides is drawn at random: framing (SAMM is looser
-and higher), smoothing, resampling.
+smeared edges, noise on bare skin, nothing where there is no texture. A share is estimated by TV-L1 instead, the method
+of the published images: its motion is flat in pieces and its strain sharp and sparse. What the published images have
+besides is drawn at random: framing (SAMM is looser and higher), smoothing, resampling.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from model_training.microexpression.face_motion import FaceMotion, MotionStudio
 from model_training.microexpression.movements import draw_movement, draw_nuisance
+from model_training.microexpression.tvl1 import TvL1Parameters, tvl1_flow
 from service.preprocessing.flow import (
     DisParameters,
     dis_flow,
@@ -35,8 +36,8 @@ from service.preprocessing.microexpression_input import MicroExpressionSpec, fac
 class SimulationConfig:
     """What is drawn. `per_person`: pairs a person; `class_shares`: negative, positive, surprise; `amplitude`: median
     factor on the movements of
-    movements.py; `loose_share`: share framed like SAMM; `registered_share`: share whose head motion is taken out, as
-    the service does."""
+    movements.py; `loose_share`: share framed like SAMM; `registered_share`: share of the rest whose
+    head motion is taken out, as the service does; `tvl1_share`: share whose flow is TV-L1, all of it left in."""
 
     per_person: int = 24
     class_shares: tuple[float, float, float] = (0.40, 0.30, 0.30)
@@ -45,10 +46,13 @@ class SimulationConfig:
     loose_share: float = 0.35
     registered_share: float = 0.35
     max_noise: float = 1.5
+    tvl1_share: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.class_shares) != 3 or abs(sum(self.class_shares) - 1) > 1e-6:
             raise ValueError(f"class_shares must be three numbers that add up to 1, got {self.class_shares}")
+        if not 0 <= self.tvl1_share <= 1:
+            raise ValueError(f"tvl1_share must lie in 0..1, got {self.tvl1_share}")
         if self.per_person < 1 or self.amplitude <= 0:
             raise ValueError(f"per_person and amplitude must be positive, got {self.per_person} and {self.amplitude}")
 
@@ -127,6 +131,18 @@ def estimate(
     return flow
 
 
+def estimate_tvl1(pairs: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) -> np.ndarray:
+    """One person's pairs of (H, W) luminance -> flow (n, h, w, 2) by TV-L1, resolution and attachment drawn about the
+    published ones: they are not known exactly."""
+    scale = float(rng.choice([0.4, 0.55, 0.75], p=[0.4, 0.35, 0.25]))
+    attachment = float(np.exp(rng.uniform(np.log(0.08), np.log(0.5))))
+    frames = [
+        np.stack([cv2.resize(pair[k], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for pair in pairs])
+        for k in (0, 1)
+    ]
+    return tvl1_flow(frames[0], frames[1], TvL1Parameters(attachment=attachment))
+
+
 def to_image(flow: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H, W, 2) -> (28, 28, 3) uint8; resized by area (as the service) or by points, since the published code did not
     say."""
@@ -164,13 +180,21 @@ def simulate_person(
     mask = face_ellipse(studio.spec)
     images = np.zeros((config.per_person, 28, 28, 3), np.uint8)
     height, width = grey.shape
+    published = rng.random(config.per_person) < config.tvl1_share
+    waiting = []
     for index, field in enumerate(displacement):
         # The camera or the chair: the whole picture shifts a little.
         whole = np.array([[1.0, 0.0, rng.normal(0, 0.25)], [0.0, 1.0, rng.normal(0, 0.25)]])
         field = field + similarity_field(whole, width=width, height=height)
         onset, apex = film_pair(grey, warp_forward(grey, field), rng, config.max_noise)
+        if published[index]:
+            waiting.append((onset, apex))
+            continue
         flow = estimate(onset, apex, rng, mask, registered=bool(rng.random() < config.registered_share))
         images[index] = to_image(flow, rng)
+    if waiting:
+        for index, flow in zip(np.flatnonzero(published), estimate_tvl1(waiting, rng), strict=True):
+            images[index] = to_image(flow, rng)
     return images, labels.astype(np.int64)
 
 

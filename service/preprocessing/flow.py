@@ -146,9 +146,12 @@ def head_motion(flow: FloatArray, weight: FloatArray, *, iterations: int = 6) ->
 
 def similarity_field(matrix: npt.NDArray[np.float64], *, width: int, height: int) -> FloatArray:
     """(2, 3) matrix -> the flow (height, width, 2) that it is."""
-    rows, columns = np.mgrid[0:height, 0:width]
-    points = np.stack([columns, rows, np.ones_like(rows)], -1).astype(np.float64)
-    return (points @ matrix.T - points[..., :2]).astype(np.float32)
+    columns, rows = np.arange(width), np.arange(height)[:, None]
+    field = np.empty((height, width, 2), np.float32)
+    for axis, moved in enumerate((columns, rows)):
+        across, down, shift = matrix[axis]
+        field[..., axis] = across * columns + down * rows + shift - moved
+    return field
 
 
 def flow_image(flow: FloatArray) -> ByteArray:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -160,11 +161,15 @@ def onset_crop(face: Face, spec: MicroExpressionSpec) -> Similarity:
     return fit_similarity(source, target)
 
 
+@lru_cache(maxsize=4)
 def face_ellipse(spec: MicroExpressionSpec) -> FloatArray:
-    """(H, W) soft mask in 0..1 of where the crop shows the face rather than hair and background."""
+    """(H, W) soft mask in 0..1 of where the crop shows the face rather than hair and background; shared, not
+    writeable."""
     rows, columns = np.mgrid[0 : spec.crop_height, 0 : spec.crop_width]
     distance = np.hypot((columns / spec.crop_width - 0.495) / 0.47, (rows / spec.crop_height - 0.50) / 0.55)
-    return np.asarray(np.clip((1.15 - distance) / 0.25, 0, 1), np.float32)
+    mask: FloatArray = np.clip((1.15 - distance) / 0.25, 0, 1).astype(np.float32)
+    mask.flags.writeable = False
+    return mask
 
 
 def microexpression_input(
@@ -193,10 +198,9 @@ def microexpression_input(
     mask = face_ellipse(spec)
     onset = luminance(to_crop.warp(onset_rgb, size=size))
     weight = mask * _texture(onset)
-    first = True
     for step in range(spec.registration_steps):
         apex = match_exposure(luminance(apex_to_crop.warp(apex_rgb, size=size)), onset, mask)
-        if first:
+        if step == 0:
             correlation = registered_correlation(onset, apex, mask)
             if correlation < spec.min_correlation:
                 raise DifferentFaces(
@@ -204,13 +208,14 @@ def microexpression_input(
                     f"at least {spec.min_correlation:.2f} is needed. They show different people, or the light, "
                     "the focus or the view has changed too much to compare them"
                 )
-            first = False
+        if step == spec.registration_steps - 1:
+            break
         # The head as a whole is seen well enough at half the resolution; only the last flow is the one that is kept.
         whole = head_motion(dis_flow(onset, apex, replace(spec.dis, finest_scale=1)), weight)
         field_of_head = similarity_field(whole, width=spec.crop_width, height=spec.crop_height)
         # Warping again and again would not make it better: below a twentieth of a pixel the subtraction below is
         # exact enough.
-        if float(np.abs(field_of_head).max()) < 0.05 or step == spec.registration_steps - 1:
+        if float(np.abs(field_of_head).max()) < 0.05:
             break
         # `whole` maps onset crop -> apex crop, in pixel indices; undoing it, in points, brings the apex onto the onset.
         centres = Similarity.translation(-0.5, -0.5).then(Similarity(whole)).then(Similarity.translation(0.5, 0.5))

@@ -1,5 +1,4 @@
-"""`loso`, `simulate-microexpressions`, `train-microexpression`, `finetune-microexpression`, `evaluate-
-microexpression`."""
+"""`loso`, `simulate-microexpressions`, and `train-`, `calibrate-`, `finetune-` and `evaluate-microexpression`."""
 
 from __future__ import annotations
 
@@ -23,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command("loso")(loso_command)
     app.command("simulate-microexpressions")(simulate_command)
     app.command("train-microexpression")(train_command)
+    app.command("calibrate-microexpression")(calibrate_command)
     app.command("finetune-microexpression")(finetune_command)
     app.command("evaluate-microexpression")(evaluate_command)
 
@@ -168,6 +168,27 @@ def train_command(
     typer.echo(json.dumps(checkpoint["calibration"]))
 
 
+def calibrate_command(
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of train-microexpression.")],
+    simulated: Annotated[
+        list[Path], typer.Option("--simulated", help="Simulated people who were not trained on. Repeatable.")
+    ],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
+) -> None:
+    """A temperature for real clips from their images alone: no label is read."""
+    import torch
+
+    from model_training.microexpression.degraded_calibration import calibrate_by_confidence
+    from model_training.microexpression.published_flow import load_flow
+    from model_training.microexpression.train_reference import load_reference, load_simulated
+
+    made = calibrate_by_confidence(load_reference(checkpoint), load_simulated(simulated), load_flow(data).images)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(made, out)
+    typer.echo(json.dumps(made["calibration"]))
+
+
 def finetune_command(
     checkpoint: Annotated[Path, typer.Option(help="Checkpoint of train-microexpression.")],
     data: Data,
@@ -191,10 +212,11 @@ def finetune_command(
 def evaluate_command(
     checkpoint: Annotated[Path, typer.Option(help="Checkpoint of train-microexpression.")],
     data: Data,
-    out: Annotated[Path | None, typer.Option("--out", help="JSON file for the full report.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for zero_shot.json and zero_shot.png.")] = None,
 ) -> None:
     """Zero-shot: a checkpoint from simulation on real clips, none of which it has seen."""
     from model_training.microexpression.published_flow import load_flow
+    from model_training.microexpression.report import write_zero_shot
     from model_training.microexpression.train_reference import load_reference, zero_shot_report
 
     stored = load_reference(checkpoint)
@@ -202,10 +224,10 @@ def evaluate_command(
         raise TrainingError(
             f"{checkpoint}: was trained on real clips; zero-shot figures of it would be figures on training data"
         )
-    report = zero_shot_report(stored, load_flow(data))
+    clips = load_flow(data)
+    report = zero_shot_report(stored, clips)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_zero_shot(report, out, clips.class_names)
     single, both, interval = (
         report["single_mean"],
         report["ensemble"]["full"],

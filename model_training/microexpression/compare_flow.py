@@ -7,13 +7,18 @@ one. Its step runs in an environment of its own that needs nothing but that whee
     python -m venv contrib && contrib/bin/pip install numpy opencv-contrib-python-headless
     contrib/bin/python -m model_training.microexpression.compare_flow tvl1 --pairs pairs.npz --out tvl1.npz
     python -m model_training.microexpression.compare_flow compare --pairs pairs.npz --tvl1 tvl1.npz --checkpoint FILE
+
+`compare --grid` does so for several settings of DIS: to choose one, on pairs of another seed than those reported.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -69,6 +74,7 @@ def tvl1_images(pairs: Path, out: Path) -> None:
     method = cv2.optflow.DualTVL1OpticalFlow_create(**TVL1)
     with np.load(pairs) as stored:
         onsets, apexes = stored["onset"], stored["apex"]
+    cv2.setNumThreads(1)
     started = time.process_time()
     images = [
         flow_image(without_head(method.calc(onset, apex, None))) for onset, apex in zip(onsets, apexes, strict=True)
@@ -77,34 +83,60 @@ def tvl1_images(pairs: Path, out: Path) -> None:
     np.savez_compressed(out, flow=np.stack(images))
 
 
-def compare(pairs: Path, tvl1: Path, checkpoint: Path) -> None:
+GRID = (
+    DisParameters(),
+    DisParameters(smoothness=40.0),
+    DisParameters(smoothness=80.0),
+    DisParameters(refinement_iterations=10),
+    DisParameters(refinement_iterations=10, smoothness=40.0),
+    DisParameters(patch_stride=4),
+    DisParameters(gradient_descent_iterations=12),
+    DisParameters(finest_scale=1, refinement_iterations=10),
+)
+SMALL_PERCENT = 2.0  # below, the movement is hardly above the noise of the frames
+
+
+def compare(pairs: Path, tvl1: Path, checkpoint: Path, settings: tuple[DisParameters, ...]) -> list[dict[str, Any]]:
+    """For each setting: CPU per pair and, by size of the movement, how often the class is that of TV-L1 and right."""
     from model_training.microexpression.folded_training import TrainingConfig, predict
     from model_training.microexpression.train_reference import as_tensor, load_reference
 
-    with np.load(pairs) as stored, np.load(tvl1) as other:
-        onsets, apexes, labels, percents = (stored[name] for name in ("onset", "apex", "label", "percent"))
-        published = other["flow"]
-    started = time.process_time()
-    ours = np.stack(
-        [
-            flow_image(without_head(dis_flow(onset.astype(np.float32), apex.astype(np.float32), DisParameters())))
-            for onset, apex in zip(onsets, apexes, strict=True)
-        ]
-    )
-    print(f"DIS: {1e3 * (time.process_time() - started) / len(ours):.1f} ms CPU a pair")
     reference = load_reference(checkpoint)
     config = TrainingConfig.from_dict(reference["config"])
-    first, second = (
-        predict(config, reference["state_dict"], as_tensor(images)).mean(0).argmax(-1).numpy()
-        for images in (ours, published)
-    )
-    for percent in sorted(set(percents.tolist())):
-        chosen = percents == percent
+
+    def classes(images: np.ndarray) -> np.ndarray:
+        return np.asarray(predict(config, reference["state_dict"], as_tensor(images)).mean(0).argmax(-1))
+
+    with np.load(pairs) as stored, np.load(tvl1) as other:
+        onsets, apexes, labels, percents = (stored[name] for name in ("onset", "apex", "label", "percent"))
+        published = classes(other["flow"])
+    groups = {f"{percent:g} %": percents == percent for percent in sorted(set(percents.tolist()))}
+    groups[f"{SMALL_PERCENT:g} % and more"] = percents >= SMALL_PERCENT
+    report = []
+    for parameters in settings:
+        started = time.process_time()
+        images = [
+            flow_image(without_head(dis_flow(onset.astype(np.float32), apex.astype(np.float32), parameters)))
+            for onset, apex in zip(onsets, apexes, strict=True)
+        ]
+        spent = 1e3 * (time.process_time() - started) / len(images)
+        ours = classes(np.stack(images))
+        sizes = {
+            name: {
+                "pairs": int(chosen.sum()),
+                "same_class": float((ours == published)[chosen].mean()),
+                "right_with_dis": float((ours == labels)[chosen].mean()),
+                "right_with_tvl1": float((published == labels)[chosen].mean()),
+            }
+            for name, chosen in groups.items()
+        }
+        report.append({"dis": asdict(parameters), "cpu_ms_per_pair": round(spent, 1), "sizes": sizes})
+        last = sizes[f"{SMALL_PERCENT:g} % and more"]
         print(
-            f"{percent:.0f} % of the inter-ocular distance, {chosen.sum()} pairs: same class "
-            f"{(first == second)[chosen].mean():.3f}, right with DIS {(first == labels)[chosen].mean():.3f}, "
-            f"with TV-L1 {(second == labels)[chosen].mean():.3f}"
+            f"{parameters}: {spent:.1f} ms CPU, same class {last['same_class']:.3f} of {last['pairs']} pairs",
+            flush=True,
         )
+    return report
 
 
 def main() -> None:
@@ -121,13 +153,19 @@ def main() -> None:
     same.add_argument("--pairs", type=Path, required=True)
     same.add_argument("--tvl1", type=Path, required=True)
     same.add_argument("--checkpoint", type=Path, required=True)
+    same.add_argument("--grid", action="store_true", help="several settings of DIS in place of the service's")
+    same.add_argument("--out", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     if arguments.step == "pairs":
         make_pairs(arguments.out, arguments.people, arguments.seed)
     elif arguments.step == "tvl1":
         tvl1_images(arguments.pairs, arguments.out)
     else:
-        compare(arguments.pairs, arguments.tvl1, arguments.checkpoint)
+        cv2.setNumThreads(1)
+        settings = GRID if arguments.grid else (DisParameters(),)
+        report = compare(arguments.pairs, arguments.tvl1, arguments.checkpoint, settings)
+        if arguments.out:
+            arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -119,6 +119,20 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     )
 
 
+def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 5) -> list[dict[str, float]]:
+    """The points of a reliability diagram, bins of equally many clips: {'confidence', 'accuracy', 'clips'} each."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    return [
+        {
+            "confidence": float(confidence[chosen].mean()),
+            "accuracy": float(right[chosen].mean()),
+            "clips": len(chosen),
+        }
+        for chosen in np.array_split(np.argsort(confidence, kind="stable"), bins)
+        if len(chosen)
+    ]
+
+
 def calibrated_by_others(
     probabilities: np.ndarray, labels: np.ndarray, subjects: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -205,15 +206,48 @@ def plot(report: dict[str, Any], path: Path) -> None:
     bars.set_yticks(range(len(rows)), [row[0].replace(" (the", "\n(the") for row in rows], fontsize=7)
     bars.set_xlim(0, 1)
     bars.set_xlabel("UF1, ensemble; line: 95 % interval by subject")
-    counts = np.array(report["protocols"]["b"]["confusion_of_ensemble"]["full"])
-    matrix.imshow(counts / counts.sum(1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
-    for row in range(len(counts)):
-        for column in range(len(counts)):
-            matrix.text(column, row, counts[row, column], ha="center", va="center", fontsize=9)
-    names = report["classes"]
-    matrix.set_xticks(range(len(names)), names, fontsize=8)
-    matrix.set_yticks(range(len(names)), names, fontsize=8)
-    matrix.set_xlabel("predicted, protocol (b)")
-    matrix.set_ylabel("true")
+    draw_confusion(matrix, report["protocols"]["b"]["confusion_of_ensemble"]["full"], report["classes"])
+    matrix.set_xlabel("predicted, ensemble, protocol (b)")
     figure.savefig(path, dpi=90)
+    pyplot.close(figure)
+
+
+def draw_confusion(axes: Any, counts: list[list[int]], names: Sequence[str]) -> None:
+    """Counts, coloured by their share of the true class, onto matplotlib axes."""
+    table = np.array(counts)
+    axes.imshow(table / np.maximum(table.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(*table.shape):
+        share = table[row, column] / max(table[row].sum(), 1)
+        axes.text(
+            column, row, table[row, column], ha="center", va="center", fontsize=9,
+            color="white" if share > 0.6 else "black",
+        )  # fmt: skip
+    axes.set_xticks(range(len(names)), names, fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylabel("true")
+
+
+def write_zero_shot(report: dict[str, Any], out: Path, names: Sequence[str]) -> None:
+    """zero_shot.json and zero_shot.png: confusion matrix of each data set, and how far a probability can be
+    believed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "zero_shot.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    tables = report["ensemble_confusion"]
+    figure, axes = pyplot.subplots(1, len(tables) + 1, figsize=(3.1 * (len(tables) + 1), 3.1), layout="constrained")
+    for place, (name, counts) in zip(axes[:-1], tables.items(), strict=True):
+        draw_confusion(place, counts, names)
+        score = report["ensemble"][name]
+        place.set_title(f"{name}: UF1 {score['uf1']:.3f}, UAR {score['uar']:.3f}", fontsize=9)
+    points = report["reliability"]
+    axes[-1].plot([1 / len(names), 1], [1 / len(names), 1], color="0.7", linewidth=1)
+    axes[-1].plot([point["confidence"] for point in points], [point["accuracy"] for point in points], "o-")
+    axes[-1].set_title(f"calibration: ECE {report['calibration']['ece']:.3f}", fontsize=9)
+    axes[-1].set_xlabel("answered probability")
+    axes[-1].set_ylabel("share right")
+    figure.savefig(out / "zero_shot.png", dpi=90)
     pyplot.close(figure)

@@ -18,10 +18,12 @@ from model_training.errors import TrainingError
 from model_training.microexpression.folded_htnet import one_fold
 from model_training.microexpression.folded_training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.metrics import (
+    calibrated_by_others,
     calibration_error,
     composite_scores,
     confusion,
     fit_temperature,
+    reliability,
     subject_bootstrap,
     tempered,
 )
@@ -142,10 +144,17 @@ def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, 
     members = [composite_scores(one.argmax(-1), data.labels, data.datasets) for one in each]
     full = np.array([[one["full"]["uf1"], one["full"]["uar"]] for one in members])
     predicted = ensemble.argmax(-1)
+    answered = tempered(ensemble, checkpoint["calibration"]["temperature"])
+    by_others, temperatures = calibrated_by_others(ensemble, data.labels, data.subjects)
+    parts = {"full": np.ones(len(data), bool), **{name: data.datasets == name for name in sorted(set(data.datasets))}}
+    pairs = [(first, second) for second in range(len(each)) for first in range(second)]
     return {
         "clips": len(data),
         "subjects": len(data.subject_names),
         "members": members,
+        "member_agreement": float(
+            np.mean([(each[i].argmax(-1) == each[j].argmax(-1)).mean() for i, j in pairs] or [1])
+        ),
         "single_mean": {"uf1": float(full[:, 0].mean()), "uar": float(full[:, 1].mean())},
         "single_sd": {
             "uf1": float(full[:, 0].std(ddof=1)) if len(full) > 1 else 0.0,
@@ -153,8 +162,25 @@ def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, 
         },
         "ensemble": composite_scores(predicted, data.labels, data.datasets),
         "ensemble_interval_95_by_subject": subject_bootstrap(predicted, data.labels, data.subjects),
-        "ensemble_confusion": confusion(predicted, data.labels).tolist(),
-        "ensemble_ece": calibration_error(tempered(ensemble, checkpoint["calibration"]["temperature"]), data.labels),
+        "ensemble_confusion": {
+            name: confusion(predicted[mask], data.labels[mask]).tolist() for name, mask in parts.items()
+        },
+        "calibration": {
+            "temperature": float(checkpoint["calibration"]["temperature"]),
+            "ece": calibration_error(answered, data.labels),
+            "ece_uncalibrated": calibration_error(ensemble, data.labels),
+            "ece_temperature_from_other_subjects": calibration_error(by_others, data.labels),
+            "temperature_from_other_subjects": float(temperatures.mean()),
+        },
+        "reliability": reliability(answered, data.labels),
+        "per_subject": [
+            {
+                "subject": name,
+                "clips": int((data.subjects == name).sum()),
+                "right": int((predicted == data.labels)[data.subjects == name].sum()),
+            }
+            for name in data.subject_names
+        ],
     }
 
 

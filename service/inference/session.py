@@ -13,6 +13,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from service.inference.bundle import Bundle
+from service.inference.device_buffers import DeviceBuffers
 from service.inference.errors import BundleError, NonFiniteOutput, ProviderUnavailable
 from service.inference.manifest import TensorSpec, Variant
 
@@ -67,10 +68,14 @@ class InferenceSession:
             )
         self.input_names: tuple[str, ...] = tuple(item.name for item in self._session.get_inputs())
         self.output_names: tuple[str, ...] = tuple(item.name for item in self._session.get_outputs())
+        self._buffers = DeviceBuffers(self._session, *self.signature(), device="cuda") if provider == "cuda" else None
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Raises NonFiniteOutput if any output holds NaN or infinity."""
-        values = self._session.run(self.output_names, {name: inputs[name] for name in self.input_names})
+        if self._buffers is not None:
+            values = self._buffers.run(inputs)
+        else:
+            values = self._session.run(self.output_names, {name: inputs[name] for name in self.input_names})
         outputs: dict[str, Array] = dict(zip(self.output_names, values, strict=True))
         for name, value in outputs.items():
             if value.dtype.kind == "f" and not np.isfinite(value).all():

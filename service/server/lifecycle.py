@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from socket import socket
 from types import FrameType
 from typing import Literal
@@ -113,6 +114,17 @@ class GuardedProcess(Process):
             self.has_answered = True
             return True
         return not self.has_answered and time.monotonic() - self.started_at < _START_GRACE_S
+
+    def ping(self, timeout: float = 5) -> bool:
+        """Whether the process answers in time. One that ends meanwhile is not waited for."""
+        try:
+            self.parent_conn.send(b"ping")
+            if self.parent_conn not in wait([self.parent_conn, self.process.sentinel], timeout):
+                return False
+            self.parent_conn.recv()
+        except (OSError, EOFError):
+            return False
+        return True
 
     def target(self, sockets: list[socket] | None = None) -> None:
         """Run in the worker."""

@@ -29,10 +29,17 @@ LOCAL_PROMETHEUS = "htnet-prometheus:debian"
 IMAGE_LIMIT_BYTES = 900_000_000
 
 
-def run(*command: str, check: bool = True, both: bool = False, **environment: str) -> str:
+def run(*command: str, check: bool = True, both: bool = False, stdin: str = "", **environment: str) -> str:
     """Standard output of a command (with standard error if ``both``)."""
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=1200
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
     )
     assert not check or done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr if both else done.stdout
@@ -173,6 +180,14 @@ def test_prometheus_answers_every_expression_of_dashboard_and_alerts(project: Pr
     never_counted = ("htnet_rejected_total", "htnet_refusals_total")
     assert [expression for expression in empty if not any(name in expression for name in never_counted)] == []
     project.figures["expressions_asked"] = len(expressions())
+
+
+def test_metrics_pass_promtool(project: Project) -> None:
+    """Names, units and types by Prometheus' own rules."""
+    build_prometheus()
+    promtool = ["docker", "run", "--rm", "-i", "--entrypoint", "promtool", LOCAL_PROMETHEUS]
+    said = run(*promtool, "check", "metrics", both=True, stdin=httpx.get(project.url + "/metrics").text)
+    assert said.strip() == ""
 
 
 def test_log_is_json_alone(project: Project) -> None:

@@ -84,7 +84,8 @@ def test_prometheus_scrapes_the_alias_of_both_services() -> None:
 
 def test_kubernetes_manifests_are_valid() -> None:
     manifests = documents(ROOT / "docker/kubernetes/service.yaml")
-    assert [m["kind"] for m in manifests] == ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"]
+    kinds = ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy"]
+    assert [manifest["kind"] for manifest in manifests] == kinds
     for manifest in manifests:
         kubernetes_validate.validate(manifest, KUBERNETES_VERSION, strict=True)
 

@@ -170,6 +170,42 @@ def test_chunked_body_meets_the_limit(client: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "image-too-large")
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+        "Content-Length: -3\r\n\r\nabc",
+        "Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n",
+    ],
+)
+def test_a_body_without_a_clear_end_is_refused(service: LiveService, framing: str) -> None:
+    """What two programs in a row could read differently (request smuggling)."""
+    received = raw_request(service, f"POST {GRADE} HTTP/1.1\r\nHost: x\r\n{framing}".encode())
+    assert received.startswith(b"HTTP/1.1 400")
+    assert received.count(b"HTTP/1.1") == 1
+
+
+def test_clients_that_hang_up_free_their_places(
+    service: LiveService, client: httpx.Client, admin_key: tuple[str, str], astronaut_jpeg: bytes
+) -> None:
+    head = f"POST {GRADE} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {admin_key[0]}\r\nContent-Type: image/jpeg\r\n"
+    request = f"{head}Content-Length: {len(astronaut_jpeg)}\r\n\r\n".encode() + astronaut_jpeg
+    for _ in range(30):
+        with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+            connection.sendall(request)
+    deadline = time.monotonic() + 20
+    gauges = ("htnet_analyses_in_flight", "htnet_analyses_queued", "htnet_uploads_in_flight")
+    while True:
+        text = client.get("/metrics").text
+        if not any(metric_sum(text, gauge) for gauge in gauges):
+            break
+        assert time.monotonic() < deadline, text
+        time.sleep(0.1)
+    assert metric_sum(text, "htnet_rejected_total", reason="disconnected") > 0
+    assert client.post(GRADE, files={"image": astronaut_jpeg}).status_code == 200
+
+
 def test_declared_size_is_refused_before_the_body_is_sent(service: LiveService, admin_key: tuple[str, str]) -> None:
     head = f"POST {GRADE} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {admin_key[0]}\r\nContent-Length: 99999999\r\n\r\n"
     with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:

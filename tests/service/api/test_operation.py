@@ -111,6 +111,21 @@ def test_the_description_can_be_switched_off(serve: Serve, tmp_path: Path) -> No
             assert client.get(path).json()["code"] == "not-found"
 
 
+def test_other_origins_are_let_in_by_a_setting_only(serve: Serve, tmp_path: Path) -> None:
+    write_palsy_bundle(tmp_path / "palsy")
+    asking = {"origin": "https://pacs.example", "access-control-request-method": "POST"}
+    with serve(tmp_path) as client:
+        assert not [
+            name for name in client.options("/v1/palsy/grade", headers=asking).headers if "allow-origin" in name
+        ]
+    with serve(tmp_path, cors_allow_origins=["https://pacs.example"]) as client:
+        allowed = client.options("/v1/palsy/grade", headers=asking)
+        assert allowed.headers["access-control-allow-origin"] == "https://pacs.example"
+        assert "x-api-key" in allowed.headers["access-control-allow-headers"]
+        other = client.options("/v1/palsy/grade", headers=asking | {"origin": "https://other.example"})
+        assert "access-control-allow-origin" not in other.headers
+
+
 def test_a_single_bundle_may_be_named_as_the_folder(serve: Serve, tmp_path: Path) -> None:
     write_palsy_bundle(tmp_path / "mine")
     with serve(tmp_path / "mine") as client:

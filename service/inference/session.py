@@ -49,6 +49,9 @@ class InferenceSession:
                 f"{wanted} was asked for, but the installed onnxruntime has only {', '.join(available)}. "
                 "Install onnxruntime-gpu in place of onnxruntime, or set the provider to cpu."
             )
+        if provider == "cuda":
+            # CUDA and cuDNN come as wheels, where the loader does not look by itself.
+            onnxruntime.preload_dlls()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

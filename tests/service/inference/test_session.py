@@ -75,13 +75,16 @@ def test_a_gpu_that_is_not_there_is_an_error() -> None:
 def test_the_session_is_asked_and_not_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine with the GPU wheel and no GPU: the list has CUDA, the session falls back to the CPU."""
     real = onnxruntime.InferenceSession
+    preloaded: list[str] = []
 
     def fallback(model: bytes, *, sess_options: object, providers: list[str]) -> onnxruntime.InferenceSession:
+        assert preloaded == ["CUDA's wheels"]
         assert providers == ["CUDAExecutionProvider"]
         return real(model, sess_options=sess_options, providers=["CPUExecutionProvider"])
 
     listed = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(session_module.onnxruntime, "get_available_providers", lambda: listed)
+    monkeypatch.setattr(session_module.onnxruntime, "preload_dlls", lambda: preloaded.append("CUDA's wheels"))
     monkeypatch.setattr(session_module.onnxruntime, "InferenceSession", fallback)
     with pytest.raises(ProviderUnavailable, match="the session has CPUExecutionProvider"):
         InferenceSession(palsy_graph().SerializeToString(), provider="cuda")

@@ -66,7 +66,11 @@ def loso_command(
     shuffled: Annotated[bool, typer.Option(help="Run the control with shuffled labels (one seed).")] = True,
 ) -> None:
     """Leave-one-subject-out: protocols (a) paper, (b) fixed final epoch, (c) held-out subjects, side by side.
-    Resumable."""
+    Resumable.
+
+    Example: `python -m model_training loso --data FLOW --config configs/microexpression.toml --initial reference.pt
+    --out runs/loso`
+    """
     from rich.console import Console
 
     from model_training.microexpression.loso import LosoRun, run_loso
@@ -110,7 +114,10 @@ def simulate_command(
     ] = 0,
     config: Annotated[Path | None, typer.Option(help="TOML with a [simulation] section.")] = None,
 ) -> None:
-    """Onset/apex pairs of simulated people as flow images with their class, through the service's own flow code."""
+    """Onset/apex pairs of simulated people as flow images with their class, through the service's own flow code.
+
+    Example: `python -m model_training simulate-microexpressions --people 150 --seed 1 --out runs/flow.npz`
+    """
     import numpy as np
     from rich.progress import track
 
@@ -146,7 +153,11 @@ def train_command(
     members: Annotated[int, typer.Option(help="Networks in the ensemble.", min=1)] = 5,
     seed: int = 0,
 ) -> None:
-    """Train the ensemble on simulated flow alone."""
+    """Train the ensemble on simulated flow alone.
+
+    Example: `python -m model_training train-microexpression --simulated runs/flow.npz --config
+    configs/microexpression_reference.toml --out runs/reference.pt`
+    """
     import torch
 
     from model_training.microexpression.train_reference import load_simulated, train_reference
@@ -176,7 +187,11 @@ def calibrate_command(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
 ) -> None:
-    """A temperature for real clips from their images alone: no label is read."""
+    """A temperature for real clips from their images alone: no label is read.
+
+    Example: `python -m model_training calibrate-microexpression --checkpoint runs/reference.pt --simulated
+    runs/others.npz --data FLOW --out runs/calibrated.pt`
+    """
     import torch
 
     from model_training.microexpression.degraded_calibration import calibrate_by_confidence
@@ -197,7 +212,11 @@ def finetune_command(
     seed: int = 0,
 ) -> None:
     """Train a reference checkpoint on with ALL real clips, for those who hold the data. Its estimate is `loso` with
-    the same configuration."""
+    the same configuration.
+
+    Example: `python -m model_training finetune-microexpression --checkpoint runs/reference.pt --data FLOW --config
+    configs/microexpression.toml --out runs/tuned.pt`
+    """
     import torch
 
     from model_training.microexpression.published_flow import load_flow
@@ -214,7 +233,11 @@ def evaluate_command(
     data: Data,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for zero_shot.json and zero_shot.png.")] = None,
 ) -> None:
-    """Zero-shot: a checkpoint from simulation on real clips, none of which it has seen."""
+    """Zero-shot: a checkpoint from simulation on real clips, none of which it has seen.
+
+    Example: `python -m model_training evaluate-microexpression --checkpoint runs/reference.pt --data FLOW --out
+    runs/zero-shot`
+    """
     from model_training.microexpression.published_flow import load_flow
     from model_training.microexpression.report import write_zero_shot
     from model_training.microexpression.train_reference import load_reference, zero_shot_report

@@ -21,10 +21,12 @@ Out = Annotated[Path, typer.Option("--out", help="Where the results go.")]
 def register(app: typer.Typer) -> None:
     app.command("loso")(loso_command)
     app.command("simulate-microexpressions")(simulate_command)
+    app.command("compare-flow-images")(compare_images_command)
     app.command("train-microexpression")(train_command)
     app.command("calibrate-microexpression")(calibrate_command)
     app.command("finetune-microexpression")(finetune_command)
     app.command("evaluate-microexpression")(evaluate_command)
+    app.command("microexpression-metrics")(metrics_command)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -144,6 +146,30 @@ def simulate_command(
     typer.echo(f"{sum(len(part['label']) for part in parts)} flow images of {people} people in {out}")
 
 
+def compare_images_command(
+    data: Data,
+    simulated: Annotated[
+        list[Path], typer.Option("--simulated", help="Files of simulate-microexpressions, each a set. Repeatable.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for flow_statistics.json and flow_statistics.png.")],
+) -> None:
+    """Statistics of simulated and published flow images side by side. No label is read.
+
+    Example: `python -m model_training compare-flow-images --data FLOW --simulated runs/flow.npz --out runs/compared`
+    """
+    from model_training.microexpression.flow_statistics import write_statistics
+    from model_training.microexpression.published_flow import load_flow
+    from model_training.microexpression.train_reference import load_simulated
+
+    clips = load_flow(data)
+    real = {"published": clips.images} | {
+        name: clips.images[clips.datasets == name] for name in sorted(set(clips.datasets.tolist()))
+    }
+    report = write_statistics(real, {path.stem: load_simulated([path]).images for path in simulated}, out)
+    for name, against in report["told_apart_auc"].items():
+        typer.echo(f"{name}: told from real images with an AUC of {', '.join(f'{k} {v}' for k, v in against.items())}")
+
+
 def train_command(
     simulated: Annotated[
         list[Path], typer.Option("--simulated", help="Files of simulate-microexpressions. Repeatable.")
@@ -260,3 +286,18 @@ def evaluate_command(
     typer.echo(
         f"ensemble: {both['uf1']:.3f}/{both['uar']:.3f}, UF1 95 % by subject {interval[0]:.3f}-{interval[1]:.3f}"
     )
+
+
+def metrics_command(
+    figures: Annotated[Path, typer.Option(help="Folder with zero_shot.json, loso/loso.json and the other figures.")],
+    out: Annotated[Path, typer.Option("--out", help="The metrics.json to write, for `python -m export --metrics`.")],
+) -> None:
+    """The figures of a folder as a bundle's metrics.json.
+
+    Example: `python -m model_training microexpression-metrics --figures runs/figures --out runs/metrics.json`
+    """
+    from model_training.microexpression.bundle_metrics import metrics_of
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(metrics_of(figures), indent=1) + "\n", encoding="utf-8")
+    typer.echo(str(out))

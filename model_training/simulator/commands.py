@@ -35,7 +35,10 @@ def simulate_command(
     ] = None,
     per_photo: Annotated[int, typer.Option(help="with --photo: palsies drawn at random for each face")] = 0,
 ) -> None:
-    """Simulate people with facial palsy: photographs, grades, sides, regional severities and true asymmetry maps."""
+    """Simulate people with facial palsy: photographs, grades, sides, regional severities and true asymmetry maps.
+
+    Example: `python -m model_training simulate --out runs/simulated --identities 40 --seed 1`
+    """
     if preview and photo is not None:
         raise TrainingError("--preview and --photo exclude each other: choose one")
     if photo is not None:

@@ -19,6 +19,7 @@ def main(
     ],
     out: Annotated[Path, typer.Option(help="Bundle folder, e.g. models/palsy; an older bundle there is replaced.")],
     int8: Annotated[bool, typer.Option(help="Also write the 8-bit variant.")] = True,
+    float16: Annotated[bool, typer.Option(help="Also write the half-precision variant, for GPUs.")] = False,
     default_variant: Annotated[
         str | None, typer.Option(help="What the service runs: float32 or int8 (default: int8 where there is one).")
     ] = None,
@@ -49,6 +50,7 @@ def main(
             metrics_file=metrics,
             card_file=card,
             int8=int8,
+            float16=float16,
             default_variant=variant,
         )
     except ExportError as error:

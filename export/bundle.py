@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from export.errors import ExportError
+from export.half import write_float16
 from export.metadata import Metadata
 from export.model_card import model_card
 from export.networks import GraphNetwork
@@ -34,7 +35,7 @@ from service.inference.manifest import SCHEMA_VERSION, parse_manifest
 from service.inference.session import InferenceSession, open_session
 from service.preprocessing.landmarks import LANDMARK_MODEL_SHA256
 
-FLOAT_FILE, INT8_FILE = "model.onnx", "model.int8.onnx"
+FLOAT_FILE, INT8_FILE, HALF_FILE = "model.onnx", "model.int8.onnx", "model.float16.onnx"
 PARITY_SAMPLES = 8
 
 
@@ -55,11 +56,12 @@ class BundleContent:
 
 @dataclass(frozen=True)
 class BundleReport:
-    """parity: ONNX Runtime against torch; int8: the 8-bit graph against the float32 one, no bound of its own."""
+    """parity: ONNX Runtime against torch; int8, float16: those graphs against torch, no bound of their own."""
 
     directory: Path
     parity: Parity
     int8: Parity | None
+    float16: Parity | None
     bytes: dict[str, int]
 
 
@@ -70,13 +72,15 @@ def write_bundle(
     *,
     outputs: Sequence[str],
     int8: bool = True,
+    float16: bool = False,
     default_variant: Literal["float32", "int8"] | None = None,
     samples: Mapping[str, Tensor] | None = None,
 ) -> BundleReport:
     """Writes and verifies a bundle; an existing bundle in `directory` is replaced in one step.
 
-    network: PalsyGraph or EmotionGraph (see export.networks). samples: inputs for the parity check, by default the
-    network's own examples. Raises ExportError; whatever was at `directory` before is then still there.
+    network: PalsyGraph or EmotionGraph (see export.networks). float16: also the variant that a service on a GPU
+    takes. samples: inputs for the parity check, by default the network's own examples. Raises ExportError; whatever was
+    at `directory` before is then still there.
     """
     if not content.metrics:
         raise ExportError(
@@ -98,7 +102,15 @@ def write_bundle(
         if int8:
             write_int8(staging / FLOAT_FILE, staging / INT8_FILE)
             int8_parity = compare(expected, staging / INT8_FILE, arrays)
-        export_figures = {"parity": parity.as_dict()} | ({"int8": int8_parity.as_dict()} if int8_parity else {})
+        half_parity = None
+        if float16:
+            write_float16(staging / FLOAT_FILE, staging / HALF_FILE)
+            half_parity = compare(expected, staging / HALF_FILE, arrays)
+        export_figures = {
+            name: found.as_dict()
+            for name, found in (("parity", parity), ("int8", int8_parity), ("float16", half_parity))
+            if found is not None
+        }
         metrics = _plain({**content.metrics, "export": export_figures})
         _write_texts(staging, content, metrics, default_variant or ("int8" if int8 else "float32"))
         sizes = {path.name: path.stat().st_size for path in sorted(staging.iterdir())}
@@ -108,7 +120,7 @@ def write_bundle(
                 open_session(bundle, variant=variant)
         except BundleError as error:
             raise ExportError(f"the finished bundle does not pass the service's own check: {error}") from error
-    return BundleReport(directory=directory, parity=parity, int8=int8_parity, bytes=sizes)
+    return BundleReport(directory=directory, parity=parity, int8=int8_parity, float16=half_parity, bytes=sizes)
 
 
 def _is_bundle(directory: Path) -> bool:
@@ -120,7 +132,7 @@ def _write_texts(staging: Path, content: BundleContent, metrics: dict[str, Any],
     inputs, outputs = InferenceSession(staging / FLOAT_FILE).signature()
     files = {
         variant: _file_entry(staging / name)
-        for variant, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
+        for variant, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE), ("float16", HALF_FILE))
         if (staging / name).exists()
     }
     manifest = {

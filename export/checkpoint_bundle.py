@@ -25,6 +25,7 @@ def export_checkpoint(
     metrics_file: Path | None = None,
     card_file: Path | None = None,
     int8: bool = True,
+    float16: bool = False,
     default_variant: Literal["float32", "int8"] | None = None,
 ) -> BundleReport:
     """One checkpoint -> one bundle; several micro-expression checkpoints become one ensemble. Raises ExportError."""
@@ -46,7 +47,9 @@ def export_checkpoint(
         thresholds=dict(first.calibration.get("thresholds", {})),
         card=_read_text(card_file) if card_file is not None else None,
     )
-    return write_bundle(network, content, directory, outputs=outputs, int8=int8, default_variant=default_variant)
+    return write_bundle(
+        network, content, directory, outputs=outputs, int8=int8, float16=float16, default_variant=default_variant
+    )
 
 
 def _network(loaded: Sequence[Checkpoint]) -> tuple[GraphNetwork, tuple[str, ...]]:

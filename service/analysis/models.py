@@ -75,8 +75,9 @@ def load_models(
     """Every bundle verified, loaded and warmed up. Raises BundleError and ProviderUnavailable: a service starts with
     all of its models or not at all.
 
-    batch_max: images that several analyses send through a graph together; None: 32 on a GPU, 1 on the CPU, where a
-    batch is no faster than its images.
+    variant: of every bundle; None: the manifest's default on the CPU, on a GPU float16 where the bundle has it, else
+    float32 (int8 products run on the CPU only). batch_max: images that several analyses send through a graph together;
+    None: 32 on a GPU, 1 on the CPU, where a batch is no faster than its images.
     """
     if batch_max is None:
         batch_max = GPU_BATCH_MAX if provider == "cuda" else 1
@@ -91,12 +92,15 @@ def load_models(
             )
         if task not in ANALYZERS:
             raise BundleError(directory / MANIFEST_FILE, f"this version does not serve {task!r}", field="task")
-        session: Session = open_session(bundle, provider=provider, threads=threads, variant=variant)
+        chosen = variant
+        if chosen is None and provider == "cuda":
+            chosen = "float16" if "float16" in bundle.manifest.files else "float32"
+        session: Session = open_session(bundle, provider=provider, threads=threads, variant=chosen)
         if batch_max > 1:
             session = BatchingSession(session, batch_max=batch_max)
         models[task] = LoadedModel(
             bundle=bundle,
-            variant=bundle.variant(variant),
+            variant=bundle.variant(chosen),
             session=session,
             analyzer=ANALYZERS[task](bundle, session, reader, overlay_max_side_px=overlay_max_side_px),
         )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.analysis.models import LoadedModel
 from service.heatmaps.overlay import Overlay
-from service.inference.manifest import Task
+from service.inference.manifest import Task, Variant
 from service.preprocessing.quality import Quality
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -29,7 +29,7 @@ class ModelIdentity(Schema):
     name: str
     version: str
     sha256: Sha256
-    variant: Literal["float32", "int8"]
+    variant: Variant
     intended_use: str
     training_data: str
 

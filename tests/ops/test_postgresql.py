@@ -131,8 +131,9 @@ def test_records_come_back_as_they_were(store: AuditStore) -> None:
 def test_pods_that_start_together_migrate_once(database: Database) -> None:
     with psycopg.connect(database.url) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    command = [sys.executable, "-m", "service.audit", "migrate", "--url", database.url]
-    pods = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
+    command = [sys.executable, "-m", "service.audit", "migrate"]
+    environment = os.environ | {"HTNET_AUDIT_URL": database.url}
+    pods = [subprocess.Popen(command, cwd=ROOT, env=environment) for _ in range(3)]
     assert [pod.wait(60) for pod in pods] == [0, 0, 0]
     AuditStore(database.url).close()
 

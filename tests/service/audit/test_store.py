@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -139,3 +142,18 @@ def test_postgresql_gets_its_driver() -> None:
 def test_an_entry_is_an_answer_or_a_refusal() -> None:
     with pytest.raises(ValueError, match="either"):
         entry(1, refusal="no-face")
+
+
+def audit_command(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service.audit", *arguments]
+    return subprocess.run(command, env=os.environ | {"HTNET_AUDIT_URL": url}, capture_output=True, text=True)
+
+
+def test_the_command_exports_and_says_what_is_wrong_in_a_line(url: str, store: AuditStore, tmp_path: Path) -> None:
+    store.write(entry(1))
+    (row,) = csv.DictReader(io.StringIO(audit_command("export", url=url).stdout))
+    assert row["request_id"] == "request-1"
+    lost = audit_command("export", url=f"sqlite:///{tmp_path}/nowhere.sqlite")
+    assert (lost.returncode, lost.stderr.count("\n")) == (1, 1)
+    assert "there is no audit database" in lost.stderr
+    assert audit_command("migrate", url="").returncode == 2

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from export.bundle import BundleContent, BundleReport, write_bundle
 from export.errors import ExportError
 from export.metadata import Metadata
+from export.microexpression import export_reference, is_reference
 from export.networks import PALSY_OUTPUTS, EmotionGraph, GraphNetwork, PalsyGraph
 from model_training.checkpoint import Checkpoint, load_checkpoint
 from model_training.errors import TrainingError
@@ -29,6 +30,10 @@ def export_checkpoint(
     default_variant: Literal["float32", "int8"] | None = None,
 ) -> BundleReport:
     """One checkpoint -> one bundle; several micro-expression checkpoints become one ensemble. Raises ExportError."""
+    card = card_file.read_text(encoding="utf-8") if card_file is not None else None
+    if len(checkpoints) == 1 and is_reference(checkpoints[0]):
+        figures = _read_json(metrics_file) if metrics_file is not None else {}
+        return export_reference(checkpoints[0], directory, metrics=figures, card=card, metadata=metadata)
     try:
         loaded = [load_checkpoint(path) for path in checkpoints]
         first = loaded[0]

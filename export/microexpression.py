@@ -1,13 +1,9 @@
 """A checkpoint of `train-microexpression` or `finetune-microexpression` -> a bundle: the ensemble and the flip
-average in one graph.
-
-python -m export.microexpression --checkpoint FILE --out models/microexpression --metrics FILE --card FILE
+average in one graph. `python -m export` comes here when it is given such a checkpoint.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +21,7 @@ from model_training.microexpression.folded_training import TrainingConfig
 from model_training.microexpression.inputs import standardise
 from model_training.microexpression.train_reference import load_reference
 
-NAME = "htnet-flow-ensemble"
+NAME, VERSION = "htnet-flow-ensemble", "0.2.0"
 # What the graph does to the uint8 flow image before the members see it; without an entry it has no graph.
 SCALES: dict[str, Callable[[Tensor], Tensor] | None] = {"whole": None, "standardised": standardise}
 LICENCES = {
@@ -38,10 +34,24 @@ DESCRIPTIONS = {
 }
 
 
+def is_reference(checkpoint: Path) -> bool:
+    """Whether the file is such a checkpoint: its weights have a leading member axis."""
+    try:
+        return "embed.w" in load_reference(checkpoint)["state_dict"]
+    except TrainingError:
+        return False
+
+
 def export_reference(
-    checkpoint: Path, directory: Path, *, metrics: dict[str, Any], card: str | None, version: str = "0.1.0"
+    checkpoint: Path,
+    directory: Path,
+    *,
+    metrics: dict[str, Any],
+    card: str | None,
+    metadata: Metadata | None = None,
 ) -> BundleReport:
-    """Raises ExportError for a checkpoint that the service could not run."""
+    """Raises ExportError for a checkpoint that the service could not run. An 8-bit variant would gain nothing: the
+    networks are small."""
     try:
         stored = load_reference(checkpoint)
         training = TrainingConfig.from_dict(stored["config"])
@@ -57,9 +67,10 @@ def export_reference(
     kind = stored["training_data"]["kind"]
     content = BundleContent(
         task="microexpression",
-        metadata=Metadata(
+        metadata=metadata
+        or Metadata(
             name=NAME,
-            version=version,
+            version=VERSION,
             description=f"Ensemble of {len(members)} small HTNets on flow from onset to apex (28x28: u, v, strain).",
             training_data=DESCRIPTIONS[kind],
             licence=LICENCES[kind],
@@ -78,23 +89,3 @@ def export_reference(
         outputs=("emotion_logits",),
         int8=False,
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--metrics", type=Path, required=True, help="JSON object for metrics.json")
-    parser.add_argument("--card", type=Path, help="Markdown for MODEL_CARD.md")
-    parser.add_argument("--version", default="0.1.0")
-    arguments = parser.parse_args()
-    card = arguments.card.read_text(encoding="utf-8") if arguments.card else None
-    metrics = json.loads(arguments.metrics.read_text(encoding="utf-8"))
-    report = export_reference(
-        arguments.checkpoint, arguments.out, metrics=metrics, card=card, version=arguments.version
-    )
-    print(f"{report.directory}: {report.bytes}, parity {report.parity.max_difference}")
-
-
-if __name__ == "__main__":
-    main()

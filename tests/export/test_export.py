@@ -22,6 +22,8 @@ from export.networks import EmotionGraph, PalsyGraph
 from model_training.checkpoint import Checkpoint, save_checkpoint
 from model_training.htnet import HTNet
 from model_training.htnet_enhanced import HTNetEnhanced
+from model_training.microexpression.folded_htnet import FoldedConfig, init_weights
+from model_training.microexpression.folded_training import TrainingConfig, predict
 from service.inference.bundle import load_bundle
 from service.inference.session import open_session
 from service.preprocessing.microexpression_input import MicroExpressionSpec
@@ -275,3 +277,28 @@ def test_wrong_examples_and_empty_ensembles_are_refused():
     with pytest.raises(ValueError, match="at least one member"):
         EmotionGraph([])
     assert json.loads(json.dumps(export.bundle._plain({"a": float("nan"), "b": (1, 2)}))) == {"a": None, "b": [1, 2]}
+
+
+def test_the_flow_ensemble_is_exported_by_the_same_command(tmp_path):
+    """A checkpoint of train-microexpression, standardised input and flip average included in the graph."""
+    config = TrainingConfig(model=FoldedConfig(dim=8, block_repeats=(1, 1, 1)), input="standardised")
+    weights = init_weights(config.model, 2, torch.Generator().manual_seed(0))
+    spec = MicroExpressionSpec()
+    checkpoint = tmp_path / "reference.pt"
+    torch.save(
+        {
+            "config": config.to_dict(),
+            "preprocessing": {"spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
+            "state_dict": weights,
+            "calibration": {"temperature": 1.5},
+            "training_data": {"kind": "simulation"},
+        },
+        checkpoint,
+    )
+    (tmp_path / "metrics.json").write_text('{"zero_shot_uf1": 0.7}', encoding="utf-8")
+    report = export_checkpoint([checkpoint], tmp_path / "bundle", metrics_file=tmp_path / "metrics.json")
+    assert report.parity.worst < 1e-3
+    images = torch.randint(0, 256, (3, 3, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    answer = open_session(load_bundle(tmp_path / "bundle"), variant="float32").run({"flow": images.numpy()})
+    expected = predict(config, weights, images).mean(0).log().numpy()
+    np.testing.assert_allclose(answer["emotion_logits"], expected, atol=1e-4)

@@ -31,7 +31,7 @@ SHARPNESS_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 
 Rejection = Literal[
     "queue-full", "queue-wait", "uploads-full", "rate-limit", "unauthorized", "forbidden", "too-large", "slow-body",
-    "time-limit", "disconnected", "draining", "slow-head",
+    "time-limit", "disconnected",
 ]  # fmt: skip
 
 QUALITY_ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")

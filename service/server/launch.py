@@ -60,6 +60,7 @@ def make_config(settings: OperationSettings, app: str) -> GuardedConfig:
     config.head_timeout_s = settings.head_timeout_s
     config.head_max_bytes = settings.head_max_bytes
     config.connections_max = settings.connections_max
+    config.answer_timeout_s = settings.body_timeout_s
     return config
 
 

@@ -37,6 +37,7 @@ class GuardedConfig(Config):
     head_timeout_s: float = 5.0
     head_max_bytes: int = 32_768
     connections_max: int = 512
+    answer_timeout_s: float = 15.0
     service_log_level: str = "info"
     service_log_style: Literal["json", "text"] = "json"
 
@@ -62,6 +63,7 @@ class GuardedConfig(Config):
             head_timeout_s=self.head_timeout_s,
             head_max_bytes=self.head_max_bytes,
             connections_max=self.connections_max,
+            answer_timeout_s=self.answer_timeout_s,
         )
 
 

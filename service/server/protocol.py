@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol with the limits that it lacks: time and size of a request's head, number of connections.
 
-A client that is slow with its TLS handshake, sends its head byte by byte, or never finishes a body nobody reads, is cut
-(slow loris).
+A client that is slow with its TLS handshake, sends its head byte by byte, never finishes a body nobody reads, or does
+not read its answer, is cut (slow loris).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class GuardedProtocol(HttpToolsProtocol):
     head_timeout_s = 5.0
     head_max_bytes = 32_768
     connections_max = 512
+    answer_timeout_s = 15.0
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class GuardedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._timer: TimerHandle | None = None
+        self._answer_timer: TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = True
         self._message_complete = True
@@ -62,9 +64,21 @@ class GuardedProtocol(HttpToolsProtocol):
         self._start_timer(self.head_timeout_s, self._head_too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timers."""
         self._stop_timer()
+        self._stop_answer_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as we write: it has some time to catch up."""
+        super().pause_writing()
+        self._stop_answer_timer()
+        self._answer_timer = self.loop.call_later(self.answer_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client caught up."""
+        self._stop_answer_timer()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Count the bytes of a head that is not complete, then parse."""
@@ -138,10 +152,18 @@ class GuardedProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def _stop_answer_timer(self) -> None:
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer = None
 
-def guarded_protocol(*, head_timeout_s: float, head_max_bytes: int, connections_max: int) -> type[GuardedProtocol]:
+
+def guarded_protocol(
+    *, head_timeout_s: float, head_max_bytes: int, connections_max: int, answer_timeout_s: float
+) -> type[GuardedProtocol]:
     """The protocol class with these limits; uvicorn makes one object per connection."""
     GuardedProtocol.head_timeout_s = head_timeout_s
     GuardedProtocol.head_max_bytes = head_max_bytes
     GuardedProtocol.connections_max = connections_max
+    GuardedProtocol.answer_timeout_s = answer_timeout_s
     return GuardedProtocol

@@ -1,5 +1,6 @@
 """The process as an operator meets it: start, limits on raw sockets, several workers, audit, and the stop."""
 
+import contextlib
 import csv
 import io
 import re
@@ -20,6 +21,7 @@ from service.security.api_keys import new_key
 from tests.ops.live_service import GRADE, ROOT, LiveService, live_service, metric_sum, wait_until_ready
 
 HEAD_TIMEOUT_S = 1.0
+BODY_TIMEOUT_S = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,8 @@ def service(
     folder = tmp_path_factory.mktemp("service")
     (folder / "keys").write_text(admin_key[1] + "\n")
     with live_service(
-        folder, tiny_models, workers=2, api_keys_file=folder / "keys", head_timeout_s=HEAD_TIMEOUT_S, body_timeout_s=2,
-        connections_max=64, image_max_bytes=400_000,
+        folder, tiny_models, workers=2, api_keys_file=folder / "keys", head_timeout_s=HEAD_TIMEOUT_S,
+        body_timeout_s=BODY_TIMEOUT_S, connections_max=64, image_max_bytes=400_000,
     ) as live:  # fmt: skip
         yield live
 
@@ -159,6 +161,21 @@ def test_slow_body_is_cut(service: LiveService, admin_key: tuple[str, str]) -> N
     head = f"POST {GRADE} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {admin_key[0]}\r\nContent-Type: image/jpeg\r\n"
     received = raw_request(service, (head + "Content-Length: 1000\r\n\r\nabc").encode())
     assert received.startswith(b"HTTP/1.1 408")
+
+
+def test_a_client_that_does_not_read_is_cut(service: LiveService) -> None:
+    """It would else hold its answers in memory, and a place as soon as one of them is a photograph's."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", service.port))
+        connection.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
+        time.sleep(BODY_TIMEOUT_S + 2)
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while piece := connection.recv(65536):
+                received += len(piece)
+        assert 0 < received < 8 * 1_600_000
 
 
 def test_chunked_body_meets_the_limit(client: httpx.Client) -> None:

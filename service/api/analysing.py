@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -73,7 +73,7 @@ async def analyse(
         label=summary.label,
         probability=summary.probability,
         timings_ms=summary.timings_ms,
-        quality=asdict(summary.quality),
+        quality=vars(summary.quality),
     )
     request.state.stages_ms = dict(summary.timings_ms)
     return result

@@ -4,20 +4,29 @@ none."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import torch
 
 from export.networks import PalsyGraph
+from service.inference.batching import BatchingSession
+from service.inference.device_buffers import DeviceBuffers
+from service.inference.session import Array, InferenceSession, Session
 from tests.bench import subject
 
 BATCHES = (1, 8, 32, 128)
+CALLERS = 64
+CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 NO_GPU = "not run: no CUDA device on the machine of this report"
 
 
-def measure_gpu(*, rounds: int) -> dict[str, Any]:
-    """-> matrix rates, and for tiny and base the images/s of torch float32, bf16 and bf16 CUDA graphs per batch.
+def measure_gpu(bundle: Path, *, rounds: int) -> dict[str, Any]:
+    """-> matrix rates, for tiny and base the images/s of torch float32, bf16 and bf16 CUDA graphs per batch, and those
+    of the bundle through ONNX Runtime.
 
     torch stands in for ONNX Runtime's CUDA provider where that is not installed; the result says which ran. Weights are
     cast once; the images arrive as bytes and are scaled inside the network.
@@ -26,10 +35,10 @@ def measure_gpu(*, rounds: int) -> dict[str, Any]:
         return {"skipped": NO_GPU}
     figures: dict[str, Any] = {
         "device": torch.cuda.get_device_name(0),
-        "through": "torch (stand-in for ONNX Runtime's CUDA provider)",
         "bf16_matrix_tflops": matrix_rate(torch.bfloat16),
         "float32_matrix_tflops": matrix_rate(torch.float32),
     }
+    figures["onnx"] = _onnx_rates(bundle, rounds=rounds)
     for size in ("tiny", "base"):
         figures[size] = _network_rates(subject.network(size=size, patch_size=7), rounds=rounds)
     for size in ("tiny", "base"):
@@ -69,6 +78,66 @@ def _network_rates(network: torch.nn.Module, *, rounds: int) -> dict[str, Any]:
             run_bf16()
         rates["bf16 graphs"][str(batch)] = round(batch / _seconds(captured.replay, rounds), 1)
     return rates
+
+
+def _onnx_rates(bundle: Path, *, rounds: int) -> dict[str, Any]:
+    """Images/s by graph, way and batch, host memory to host memory; and what callers with one image each get."""
+    available = onnxruntime.get_available_providers()
+    if CUDA not in available:
+        return {"skipped": "this onnxruntime has no CUDA provider; the torch rows stand in for it"}
+    ways: dict[str, tuple[str, dict[str, str], bool]] = {
+        "plain": (CUDA, {}, False),
+        "bound buffers": (CUDA, {}, True),
+        "CUDA graph": (CUDA, {"enable_cuda_graph": "1"}, True),
+        "TensorRT": (TENSORRT, {"trt_fp16_enable": "1"}, True),
+    }
+    rates: dict[str, Any] = {}
+    examples = PalsyGraph(subject.network())
+    for graph in ("model.onnx", "model.float16.onnx"):
+        for way, (provider, settings, bound) in ways.items():
+            if provider not in available:
+                rates[f"{graph}, {way}"] = "not run: the provider is not installed"
+                continue
+            row = rates[f"{graph}, {way}"] = {}
+            for batch in BATCHES:
+                inputs = {name: tensor.numpy() for name, tensor in examples.example_inputs(batch).items()}
+                try:
+                    run = _onnx_run(bundle / graph, provider, settings, inputs, bound=bound)
+                    row[str(batch)] = round(batch / _seconds(run, rounds), 1)
+                except Exception as error:  # a graph with nodes that a provider lacks has no CUDA graph
+                    row[str(batch)] = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
+        session = InferenceSession(bundle / graph, provider="cuda")
+        one = {name: tensor.numpy()[:1] for name, tensor in examples.example_inputs(2).items()}
+        rates[f"{graph}, {CALLERS} callers"] = batching_gain(session, one, calls=CALLERS * rounds)
+    return rates
+
+
+def _onnx_run(
+    graph: Path, provider: str, settings: dict[str, str], inputs: Mapping[str, Array], *, bound: bool
+) -> Callable[[], object]:
+    # A session for each batch size: a captured CUDA graph has one shape.
+    session = onnxruntime.InferenceSession(str(graph), providers=[(provider, settings)])
+    if not bound:
+        return lambda: session.run(None, dict(inputs))
+    buffers = DeviceBuffers(session, *InferenceSession(graph).signature(), device="cuda")
+    return lambda: buffers.run(inputs)
+
+
+def batching_gain(session: Session, one: Mapping[str, Array], *, calls: int, callers: int = CALLERS) -> dict[str, Any]:
+    """Images/s of callers with one image each, through a BatchingSession, over those of one after another."""
+    session.run(one)
+    started = time.perf_counter()
+    for _ in range(calls // callers):
+        session.run(one)
+    alone = (calls // callers) / (time.perf_counter() - started)
+    batching = BatchingSession(session, batch_max=callers, queue_max=calls)
+    with ThreadPoolExecutor(callers) as pool:
+        list(pool.map(batching.run, [one] * callers))  # buffers of every size are made here
+        started = time.perf_counter()
+        list(pool.map(batching.run, [one] * calls))
+        together = calls / (time.perf_counter() - started)
+    batching.close()
+    return {"alone": round(alone, 1), "batched": round(together, 1), "ratio": round(together / alone, 2)}
 
 
 def _seconds(work: Callable[[], object], rounds: int) -> float:

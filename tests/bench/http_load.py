@@ -52,13 +52,15 @@ def running(command: Sequence[str], port: int, environment: dict[str, str] | Non
             child.wait()
 
 
-def service(models: Path, *, workers: int) -> Any:
+def service(models: Path, *, workers: int, running_max: int = 2) -> Any:
+    """Our server on a free port; running_max: analyses at a time in a worker (2 is the default)."""
     port = _free_port()
     environment = {
         "HTNET_HOST": "127.0.0.1",
         "HTNET_PORT": str(port),
         "HTNET_MODELS_DIR": str(models),
         "HTNET_WORKERS": str(workers),
+        "HTNET_RUNNING_MAX": str(running_max),
         # The benchmark offers more than the default lets wait: it measures throughput, the overload proof measures
         # refusals.
         "HTNET_QUEUE_MAX": "64",
@@ -73,8 +75,15 @@ def naive_peer(checkpoint: Path) -> Any:
     return running([sys.executable, "-m", "tests.bench.naive_service", str(checkpoint), str(port)], port)
 
 
+def bare_server(answer_bytes: int) -> Any:
+    port = _free_port()
+    return running([sys.executable, "-m", "tests.bench.bare_http", str(answer_bytes), str(port)], port)
+
+
 def load(server: Server, photo: bytes, *, concurrency: int, requests: int) -> dict[str, Any]:
-    """Sends `requests` photographs over `concurrency` kept connections -> figures; CPU is the server's processes'."""
+    """Sends `requests` photographs over `concurrency` kept connections -> figures; CPU is the server's processes', and
+    the client's is told beside it, since it shares the cores."""
+    body = _multipart(photo)
     latencies: list[float] = []
     statuses: dict[int, int] = {}
     lock = threading.Lock()
@@ -87,7 +96,7 @@ def load(server: Server, photo: bytes, *, concurrency: int, requests: int) -> di
                 if next(remaining, None) is None:
                     break
             started = time.perf_counter()
-            status = _post(connection, photo)
+            status = _post(connection, body)
             spent = time.perf_counter() - started
             with lock:
                 latencies.append(1e3 * spent)
@@ -95,28 +104,35 @@ def load(server: Server, photo: bytes, *, concurrency: int, requests: int) -> di
         connection.close()
 
     cpu, started = tree_cpu_s(server.process), time.perf_counter()
+    own_cpu = time.process_time()
     threads = [threading.Thread(target=client) for _ in range(concurrency)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     wall = time.perf_counter() - started
+    own_cpu = time.process_time() - own_cpu
     return {
         "requests": requests,
         "statuses": {str(status): count for status, count in sorted(statuses.items())},
         "requests_per_s": round(requests / wall, 2),
         "latency_ms": summary(latencies),
+        "latencies": latencies,
         "cpu_ms_per_request": round(1e3 * (tree_cpu_s(server.process) - cpu) / requests, 2),
+        "client_cpu_ms_per_request": round(1e3 * own_cpu / requests, 2),
         "rss_mb": round(tree_rss_mb(server.process), 1),
     }
 
 
-def _post(connection: http.client.HTTPConnection, photo: bytes) -> int:
+def _multipart(photo: bytes) -> bytes:
     head = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="p.jpg"\r\n'
         "Content-Type: image/jpeg\r\n\r\n"
     ).encode()
-    body = head + photo + f"\r\n--{_BOUNDARY}--\r\n".encode()
+    return head + photo + f"\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+def _post(connection: http.client.HTTPConnection, body: bytes) -> int:
     headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
     connection.request("POST", "/v1/palsy/grade", body, headers)
     response = connection.getresponse()

@@ -71,5 +71,16 @@ def tree_cpu_s(process: psutil.Process) -> float:
     return total
 
 
+def cpu_by_kind_of_thread(process: psutil.Process) -> dict[str, float]:
+    """CPU seconds of a process by what its threads do: the event loop, MediaPipe's own threads, the analyses."""
+    spent: dict[str, float] = {}
+    for thread in process.threads():
+        name = Path(f"/proc/{process.pid}/task/{thread.id}/comm").read_text(encoding="utf-8").strip()
+        kind = "MediaPipe's own threads" if name == "drishti" else "analysis threads"
+        kind = "event loop" if thread.id == process.pid else kind
+        spent[kind] = spent.get(kind, 0.0) + thread.user_time + thread.system_time
+    return spent
+
+
 def tree_rss_mb(process: psutil.Process) -> float:
     return sum(member.memory_info().rss for member in (process, *process.children(recursive=True))) / 1e6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,16 @@ def measure_model(networks: dict[str, tuple[HTNetEnhanced, Path]], *, rounds: in
             result[f"batch {batch}"] = interleaved(works, rounds=rounds)
         figures[size] = result
     return figures
+
+
+def shipped_kappa_lost(metrics_file: Path) -> float | None:
+    """How much kappa the shipped int8 graph loses against float32, where its evaluation was run with both variants:
+    `int8` and `float32` in metrics.json, each with a `kappa`."""
+    metrics = json.loads(metrics_file.read_text(encoding="utf-8"))
+    try:
+        return round(metrics["float32"]["kappa"] - metrics["int8"]["kappa"], 4)
+    except (KeyError, TypeError):
+        return None
 
 
 def _without_gradient(way: Callable[..., Any], tensors: dict[str, torch.Tensor]) -> Callable[[], object]:

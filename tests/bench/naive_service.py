@@ -1,7 +1,9 @@
-"""The naive peer: FastAPI, torch eager, a landmarker built for each request, the preprocessing and answer of the
-service.
+"""The naive peer: what an ordinary engineer writes first. FastAPI, OpenCV, a landmarker built for each request, torch
+eager with its default threads, the heatmap painted onto the photograph and sent as PNG.
 
-Started by the benchmark as `python -m tests.bench.naive_service CHECKPOINT PORT`; the same weights, default threads.
+It shares with the service what decides the answer and nothing else: the weights, the model's input, the decoding of its
+outputs. No record, no limits, no regional scores. Started by the benchmark as
+`python -m tests.bench.naive_service CHECKPOINT PORT`.
 """
 
 from __future__ import annotations
@@ -10,24 +12,77 @@ import base64
 import sys
 from typing import Any
 
+import cv2
+import mediapipe as mp
+import numpy as np
+import numpy.typing as npt
 import torch
 import uvicorn
-from fastapi import FastAPI, UploadFile
+from fastapi import FastAPI, HTTPException, UploadFile
+from mediapipe.tasks.python import BaseOptions, vision
 
 from model_training.htnet_enhanced import HTNetEnhanced
-from service.heatmaps.overlay import mosaic_overlay
-from service.preprocessing.decode import decode_image
-from service.preprocessing.landmarks import FaceLandmarker, choose_face
+from service.preprocessing.landmarks import Face, find_landmark_model
 from service.preprocessing.palsy_decoding import PalsyCalibration, decode
-from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
+from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
+from service.preprocessing.regions import photo_to_mosaic
+from service.preprocessing.usage_reports import stop_usage_reports
 from tests.bench.subject import CALIBRATION
 
+Photo = npt.NDArray[np.uint8]
 
-def make_app(checkpoint: str) -> FastAPI:
+
+def load_network(checkpoint: str) -> HTNetEnhanced:
     stored = torch.load(checkpoint, weights_only=True)
     network = HTNetEnhanced(**{**stored["config"], "block_repeats": tuple(stored["config"]["block_repeats"])})
     network.load_state_dict(stored["state_dict"])
-    network.eval()
+    return network.eval()
+
+
+def decode_photo(data: bytes) -> Photo:
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def find_face(rgb: Photo) -> Face:
+    stop_usage_reports()
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(find_landmark_model())),
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    with vision.FaceLandmarker.create_from_options(options) as landmarker:
+        found = landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb))
+    if not found.face_landmarks:
+        raise HTTPException(422, "no face")
+    height, width = rgb.shape[:2]
+    return Face(
+        points=np.array([(p.x * width, p.y * height, p.z * width) for p in found.face_landmarks[0]], dtype=np.float32),
+        blendshapes=np.array([shape.score for shape in found.face_blendshapes[0]], dtype=np.float32),
+        pose=np.array(found.facial_transformation_matrixes[0], dtype=np.float32),
+        image_width=width,
+        image_height=height,
+    )
+
+
+def run_network(network: HTNetEnhanced, made: PalsyInput) -> dict[str, npt.NDArray[Any]]:
+    with torch.no_grad():
+        tensors = {name: torch.from_numpy(value[None]) for name, value in made.tensors.items()}
+        outputs = network(tensors["images"], tensors["landmarks"], return_roi_maps=True)
+    return {name: value.numpy() for name, value in outputs.items()}
+
+
+def paint(rgb: Photo, asymmetry: npt.NDArray[np.float32], made: PalsyInput) -> bytes:
+    """The photograph with the map over it, as PNG."""
+    height, width = rgb.shape[:2]
+    to_photo = photo_to_mosaic(made.aligned, size=asymmetry.shape[0]).inverse().matrix
+    heat = cv2.warpAffine(np.clip(asymmetry * 255, 0, 255).astype(np.uint8), to_photo, (width, height))
+    colours = cv2.applyColorMap(heat, cv2.COLORMAP_INFERNO)
+    painted = cv2.addWeighted(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), 0.6, colours, 0.4, 0)
+    return cv2.imencode(".png", painted)[1].tobytes()
+
+
+def make_app(checkpoint: str) -> FastAPI:
+    network = load_network(checkpoint)
     app = FastAPI()
 
     @app.get("/readyz")
@@ -36,24 +91,12 @@ def make_app(checkpoint: str) -> FastAPI:
 
     @app.post("/v1/palsy/grade")
     def grade(image: UploadFile) -> dict[str, Any]:
-        rgb = decode_image(image.file.read()).rgb
-        with FaceLandmarker() as landmarker:
-            face = choose_face(landmarker.detect(rgb), policy="single")
-        made = palsy_input(rgb, face, PalsyInputSpec())
-        with torch.no_grad():
-            tensors = {name: torch.from_numpy(value[None]) for name, value in made.tensors.items()}
-            outputs = network(tensors["images"], tensors["landmarks"], return_roi_maps=True)
-        answer = {name: value.numpy() for name, value in outputs.items()}
+        rgb = decode_photo(image.file.read())
+        made = palsy_input(rgb, find_face(rgb), PalsyInputSpec())
+        answer = run_network(network, made)
         (reading,) = decode(answer["grade_logits"], answer["side_logits"], calibration=PalsyCalibration(**CALIBRATION))
-        overlay = mosaic_overlay(
-            answer["asymmetry_map"][0],
-            made.aligned,
-            width=rgb.shape[1],
-            height=rgb.shape[0],
-            full_scale=1.0,
-            max_side_px=768,
-        )
-        return {"grade": reading.index, "side": reading.side, "heatmap": base64.b64encode(overlay.data).decode()}
+        heatmap = base64.b64encode(paint(rgb, answer["asymmetry_map"][0], made)).decode()
+        return {"grade": reading.index, "side": reading.side, "heatmap": heatmap}
 
     return app
 

@@ -12,6 +12,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from tests.bench.gpu import CALLERS
+
 FOLDER = Path(__file__).parents[2] / "docs" / "bench"
 
 
@@ -28,20 +30,31 @@ def targets(results: Mapping[str, Any]) -> list[tuple[str, str, str, bool | None
     http, naive = results["http"]["workers 1"], results["naive"]
     alone = http["concurrency 1"]
     cpu = alone["cpu_ms_per_request"]
-    ratio = cpu / results["stages"]["sum_cpu_ms"]
+    ratio = cpu / (results["stages"]["sum_cpu_ms"] + results["http"]["bare_cpu_ms"])
     against = cpu / naive["cpu_ms_per_request"]
     int8 = results["model"]["shipped"]["batch 1"]["onnx int8"]["cpu_ms"]["p50"]
-    most = max(results["http"]["workers 2"], key=lambda name: int(name.split()[1]))
-    scaling = results["http"]["workers 2"][most]["requests_per_s"] / http[most]["requests_per_s"]
+    lost = results["int8_kappa_lost"]
+    scaling = results["http"]["scaling"]["ratio"]
     tail = alone["latency_ms"]["p99"] / alone["latency_ms"]["p50"]
     growth = results["http"]["memory_growth_mb_per_1000"]
     start = results["http"]["start_s"]
     loso = results["training"]["loso"]["ratio"]
     rows: list[tuple[str, str, str, bool | None]] = [
-        ("CPU per request over the sum of its stages", "<= 1.10", f"{ratio:.2f}", ratio <= 1.10),
+        (
+            "CPU per request over the sum of its stages, bare HTTP among them",
+            "<= 1.10",
+            f"{ratio:.2f} ({cpu / results['stages']['sum_cpu_ms']:.2f} without bare HTTP)",
+            ratio <= 1.10,
+        ),
         ("CPU per request against the naive peer, same weights", "<= 0.25", f"{against:.2f}", against <= 0.25),
         ("shipped palsy architecture int8, one thread", "<= 12 ms", f"{int8:.1f} ms", int8 <= 12),
-        ("two workers over one", ">= 1.9", f"{scaling:.2f}", scaling >= 1.9),
+        (
+            "kappa that the shipped int8 graph loses against float32",
+            "<= 0.005",
+            "not in models/palsy/metrics.json" if lost is None else f"{lost:.4f}",
+            None if lost is None else lost <= 0.005,
+        ),
+        ("two workers over one, one analysis at a time in each", ">= 1.9", f"{scaling:.2f}", scaling >= 1.9),
         ("p99 over p50 at concurrency 1", "<= 1.3", f"{tail:.2f}", tail <= 1.3),
         (
             "memory growth per 1,000 requests",
@@ -56,9 +69,12 @@ def targets(results: Mapping[str, Any]) -> list[tuple[str, str, str, bool | None
     if "skipped" in gpu:
         rows.append(("GPU: batching over batch 1; share of the matrix rate", ">= 8x; >= 50 %", gpu["skipped"], None))
     else:
-        gain = gpu["tiny"]["batch 32 over batch 1"]
+        gain, through = gpu["tiny"]["batch 32 over batch 1"], "batch 32 over batch 1 (network alone, torch)"
+        if "skipped" not in gpu["onnx"]:
+            gain = gpu["onnx"][f"model.float16.onnx, {CALLERS} callers"]["ratio"]
+            through = f"dynamic batching, {CALLERS} callers, over batch 1"
         share = gpu["base share of the bf16 matrix rate at batch 128"]
-        rows.append(("GPU: batch 32 over batch 1 (network alone)", ">= 8x", f"{gain:.1f}x", gain >= 8))
+        rows.append((f"GPU: {through}", ">= 8x", f"{gain:.1f}x", gain >= 8))
         rows.append(("GPU: `base`, batch 128, of the bf16 matrix rate", ">= 50 %", f"{share:.0%}", share >= 0.5))
     return rows
 
@@ -87,20 +103,37 @@ def _lines(results: Mapping[str, Any]) -> list[str]:
     ]
     word = {True: "yes", False: "**no**", None: "-"}
     lines += [f"| {name} | {target} | {value} | {word[met]} |" for name, target, value, met in targets(results)]
-    lines += ["", *_limits(results)]
+    if limits := _limits(results):
+        lines += ["", "What the limit is where a target was missed:", "", *limits]
     lines += ["", "## Stages in process (ms)", "", "![stages](stages.png)", "", "| stage | CPU | wall p50 | wall p95 |"]
     lines += ["|---|---|---|---|"]
     for name, stage in results["stages"]["stages"].items():
         wall = stage["wall_ms"]
         lines.append(f"| {name} | {stage['cpu_ms']['p50']:.2f} | {wall['p50']:.2f} | {wall['p95']:.2f} |")
-    lines += [f"| sum | {results['stages']['sum_cpu_ms']:.2f} | | |", "", "## Over HTTP", ""]
+    lines += [f"| sum | {results['stages']['sum_cpu_ms']:.2f} | | |", "", *_threads(results)]
+    lines += ["", "The naive peer's, in process and with one thread:", "", "| stage | CPU | service |", "|---|---|---|"]
+    for name, stage in results["naive_stages"]["stages"].items():
+        ours = results["stages"]["stages"][name]["cpu_ms"]["p50"]
+        lines.append(f"| {name} | {stage['cpu_ms']['p50']:.2f} | {ours:.2f} |")
+    lines += [f"| sum | {results['naive_stages']['sum_cpu_ms']:.2f} | |", "", "## Over HTTP", ""]
     lines += ["| server | concurrency | requests/s | p50 ms | p99 ms | CPU ms per request | RSS MB |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for workers in ("workers 1", "workers 2"):
         for name, row in results["http"][workers].items():
             lines.append(_http_row(f"service, {workers}", name.split()[1], row))
     lines.append(_http_row("naive peer (torch eager, landmarker per request)", "1", results["naive"]))
-    lines += ["", "Service and naive peer at concurrency 1 were measured in turns.", "", "## Model alone (ms)", ""]
+    scaling = results["http"]["scaling"]
+    lines += [
+        "",
+        "Service and naive peer at concurrency 1 were measured in turns; p50 and p99 there are over all turns.",
+        f"With one analysis at a time in a worker (`HTNET_RUNNING_MAX=1`, concurrency 4, in turns): one worker "
+        f"{scaling['requests_per_s']['1']:.1f} requests/s, two {scaling['requests_per_s']['2']:.1f}. The default, two, "
+        f"lets one worker use both cores, as far as Python's lock allows. The client takes "
+        f"{scaling['client_cpu_ms_per_request']:.1f} ms of the same cores for each request.",
+        "",
+        "## Model alone (ms)",
+        "",
+    ]
     lines += ["![model](model.png)", "", "| network | batch | way | CPU | wall |", "|---|---|---|---|---|"]
     for size, figures in results["model"].items():
         for batch in ("batch 1", "batch 8"):
@@ -126,17 +159,43 @@ def _lines(results: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _threads(results: Mapping[str, Any]) -> list[str]:
+    """Where the CPU time of a request over HTTP goes, by kind of thread."""
+    kinds = results["http"]["cpu_ms_by_thread"]
+    parts = ", ".join(f"{kind} {spent:.1f}" for kind, spent in sorted(kinds.items(), key=lambda item: -item[1]))
+    return [f"Over HTTP at concurrency 1 a request takes, in CPU ms by thread of the server's process: {parts}."]
+
+
 def _limits(results: Mapping[str, Any]) -> list[str]:
-    """What no work on this code could change: the costs that the naive peer shares, and the largest stage."""
-    stages, total = results["stages"]["stages"], results["stages"]["sum_cpu_ms"]
-    model = stages["model"]["cpu_ms"]["p50"]
-    floor = (total - model) / results["naive"]["cpu_ms_per_request"]
-    largest = max(stages, key=lambda name: stages[name]["cpu_ms"]["p50"])
-    share = stages[largest]["cpu_ms"]["p50"] / total
+    """Beside each target that was missed: what the limit is, from this run's own profile."""
+    stages, naive = results["stages"]["stages"], results["naive_stages"]
+    missed = {name for name, _, _, met in targets(results) if met is False}
+    cpu = results["http"]["workers 1"]["concurrency 1"]["cpu_ms_per_request"]
+    kinds = results["http"]["cpu_ms_by_thread"]
+    theirs = results["naive"]["cpu_ms_per_request"]
+    loso = results["training"]["loso"]
+    landmarks = stages["landmarks"]["cpu_ms"]["p50"]
+    shared = sum(stages[name]["cpu_ms"]["p50"] for name in ("decode", "landmarks", "crops"))
+    reasons = {
+        "CPU per request over": f"{cpu - results['stages']['sum_cpu_ms']:.1f} ms lie outside the stages. The event "
+        f"loop (HTTP, FastAPI, limits, metrics) takes {kinds.get('event loop', 0):.1f} ms, a bare uvicorn that reads "
+        f"the same body and answers as many bytes {results['http']['bare_cpu_ms']:.1f}; the rest is what changes of thread "
+        "cost (event loop -> analysis -> MediaPipe's own threads and back), and caches that are warm where a stage "
+        "runs many times in a row.",
+        "CPU per request against": f"the peer takes {theirs:.1f} ms, of which its network takes "
+        f"{naive['stages']['model']['cpu_ms']['p50']:.1f}; a quarter is {theirs / 4:.1f} ms, and decoding, finding the "
+        f"landmarks once and cropping alone take {shared:.1f} ms in the service ({landmarks:.1f} of them inside "
+        "MediaPipe's networks). With a network as small as the shipped one the target asks for less than what both "
+        "sides have to do.",
+        "p99 over p50": "tails follow what else runs on the machine; see the load above.",
+        "two workers over one": "client and servers share the cores: what the client takes is missing from the second "
+        "worker.",
+        "LOSO": f"drawing the dropout masks takes {loso['random_share']:.0%} of the time with all folds together, as "
+        "much per fold as in the loop (masks shared by the folds would save it, at the price of other results for the same "
+        "seed); the rest is arithmetic on one core, where joining the folds saves only what starting operations costs.",
+    }
     return [
-        f"Limits seen in this run: `{largest}` is {share:.0%} of the stages. The naive peer pays for the same decoder, "
-        f"landmark network, crops and heatmap; with a model that costs nothing the ratio to it would still be "
-        f"{floor:.2f}, so a network as small as the shipped one leaves little to win there.",
+        f"- {name}: {reason}" for name in sorted(missed) for start, reason in reasons.items() if name.startswith(start)
     ]
 
 

@@ -1,52 +1,93 @@
-"""The stages of a request in process, one by one, with the functions that the service calls."""
+"""The stages of a request in process, one by one: the service's, with the functions and defaults that it has, and the
+naive peer's."""
 
 from __future__ import annotations
 
-import base64
-import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from model_training.htnet_enhanced import HTNetEnhanced
+from service.analysis.models import load_models
+from service.analysis.photographs import PhotographReader
+from service.api.palsy_schemas import PalsyAnswer
+from service.audit.entry import AuditEntry, hash_image
+from service.audit.prepare import prepare_database
+from service.audit.store import AuditStore
+from service.config import Settings
 from service.heatmaps.overlay import mosaic_overlay
-from service.inference.bundle import load_bundle
-from service.inference.session import open_session
 from service.preprocessing.decode import decode_image
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
 from service.preprocessing.palsy_decoding import PalsyCalibration, decode
 from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
 from service.preprocessing.quality import QualityLimits, check_quality, measure_quality
+from service.preprocessing.regions import regional_asymmetry
+from tests.bench import naive_service
 from tests.bench.measuring import interleaved
 from tests.bench.subject import CALIBRATION
 
 
 def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str, Any]:
     """-> {"stages": {name: cpu_ms, wall_ms}, "sum_cpu_ms": of the medians}."""
-    session = open_session(load_bundle(bundle_path))
+    settings = Settings()
     spec, calibration = PalsyInputSpec(), PalsyCalibration(**CALIBRATION)
-    with FaceLandmarker(max_faces=8) as landmarker:  # the service's default
+    reader = PhotographReader(limits=settings.image_limits, max_faces=settings.faces_max)
+    loaded = load_models(
+        bundle_path,
+        reader,
+        provider="cpu",
+        variant=None,
+        threads=settings.model_threads,
+        overlay_max_side_px=settings.overlay_max_side_px,
+    )["palsy"]
+    analysis = loaded.analyzer.analyze(photo)
+    reader.close()
+    with (
+        FaceLandmarker(max_faces=settings.faces_max) as landmarker,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         rgb = decode_image(photo).rgb
         face = choose_face(landmarker.detect(rgb), policy="single")
         made = palsy_input(rgb, face, spec)
         inputs = {name: tensor[None] for name, tensor in made.tensors.items()}
-        outputs = session.run(inputs)
+        outputs = loaded.session.run(inputs)
+        url = f"sqlite:///{folder}/audit.sqlite"
+        prepare_database(url)
+        audit = AuditStore(url)
 
         def quality() -> None:
             check_quality(measure_quality(rgb, face, aligned=made.aligned), QualityLimits())
 
         def model() -> None:
-            answer = session.run(inputs)
+            answer = loaded.session.run(inputs)
             decode(answer["grade_logits"], answer["side_logits"], calibration=calibration)
 
         def heatmap() -> None:
-            overlay = mosaic_overlay(
+            mosaic_overlay(
                 outputs["asymmetry_map"][0],
                 made.aligned,
                 width=rgb.shape[1],
                 height=rgb.shape[0],
                 full_scale=1.0,
-                max_side_px=768,
+                max_side_px=settings.overlay_max_side_px,
             )
-            json.dumps({"data": base64.b64encode(overlay.data).decode()})
+
+        def record() -> None:
+            audit.write(
+                AuditEntry(
+                    request_id="0" * 32,
+                    key_id=None,
+                    task="palsy",
+                    model_name="bench",
+                    model_version="0.0.0",
+                    model_sha256=loaded.sha256,
+                    image_sha256=(hash_image(photo),),
+                    label="I",
+                    probabilities=dict.fromkeys(analysis.labels, 0.1),
+                )
+            )
 
         stages = interleaved(
             {
@@ -55,8 +96,35 @@ def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str,
                 "crops": lambda: palsy_input(rgb, face, spec),
                 "quality": quality,
                 "model": model,
+                "regional scores": lambda: regional_asymmetry(outputs["asymmetry_map"][0], made.aligned),
                 "heatmap": heatmap,
+                "answer as JSON": lambda: PalsyAnswer.of(analysis, model=loaded, request_id="0" * 32).model_dump_json(),
+                "audit record": record,
             },
             rounds=rounds,
         )
-    return {"stages": stages, "sum_cpu_ms": round(sum(stage["cpu_ms"]["p50"] for stage in stages.values()), 2)}
+        audit.close()
+    answer = PalsyAnswer.of(analysis, model=loaded, request_id="0" * 32).model_dump_json()
+    return {"stages": stages, "sum_cpu_ms": _sum(stages), "answer_bytes": len(answer)}
+
+
+def measure_naive_stages(network: HTNetEnhanced, photo: bytes, *, rounds: int) -> dict[str, Any]:
+    """The same for the naive peer; one thread, where its server uses torch's default."""
+    rgb = naive_service.decode_photo(photo)
+    made = palsy_input(rgb, naive_service.find_face(rgb), PalsyInputSpec())
+    asymmetry = np.asarray(naive_service.run_network(network, made)["asymmetry_map"][0])
+    stages = interleaved(
+        {
+            "decode": lambda: naive_service.decode_photo(photo),
+            "landmarks": lambda: naive_service.find_face(rgb),
+            "crops": lambda: palsy_input(rgb, made.face, PalsyInputSpec()),
+            "model": lambda: naive_service.run_network(network, made),
+            "heatmap": lambda: naive_service.paint(rgb, asymmetry, made),
+        },
+        rounds=rounds,
+    )
+    return {"stages": stages, "sum_cpu_ms": _sum(stages)}
+
+
+def _sum(stages: dict[str, Any]) -> float:
+    return round(sum(stage["cpu_ms"]["p50"] for stage in stages.values()), 2)

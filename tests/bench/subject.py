@@ -48,7 +48,7 @@ def network(**overrides: Any) -> HTNetEnhanced:
 
 
 def bundle(model: HTNetEnhanced, directory: Path) -> Path:
-    """A bundle of the network with both variants, below `directory`/palsy."""
+    """A bundle of the network with its variants, float16 where there is a GPU, below `directory`/palsy."""
     spec = PalsyInputSpec()
     content = BundleContent(
         task="palsy",
@@ -64,5 +64,12 @@ def bundle(model: HTNetEnhanced, directory: Path) -> Path:
         metrics={"note": "random weights"},
         thresholds={},
     )
-    write_bundle(PalsyGraph(model), content, directory / "palsy", outputs=PALSY_OUTPUTS)
+    write_bundle(
+        PalsyGraph(model),
+        content,
+        directory / "palsy",
+        outputs=PALSY_OUTPUTS,
+        float16=torch.cuda.is_available(),
+        default_variant="int8",
+    )
     return directory / "palsy"

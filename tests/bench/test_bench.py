@@ -14,18 +14,21 @@ import torch
 
 from tests.bench import subject
 from tests.bench.gpu import measure_gpu
-from tests.bench.http_load import Server, load, naive_peer, service
-from tests.bench.measuring import machine
-from tests.bench.model_alone import measure_model
+from tests.bench.http_load import Server, bare_server, load, naive_peer, service
+from tests.bench.measuring import cpu_by_kind_of_thread, machine, summary
+from tests.bench.model_alone import measure_model, shipped_kappa_lost
 from tests.bench.report import FOLDER, targets, write_report
-from tests.bench.stages import measure_stages
+from tests.bench.stages import measure_naive_stages, measure_stages
 from tests.bench.training_speed import measure_loso, measure_step
 
+SHIPPED = Path(__file__).parents[2] / "models"
 MODES: dict[str, dict[str, int]] = {
     "quick": {"rounds": 15, "requests": 24, "turns": 3, "growth": 0, "loso_epochs": 1, "loop_folds": 2, "steps": 2},
-    "full": {"rounds": 60, "requests": 120, "turns": 5, "growth": 3000, "loso_epochs": 2, "loop_folds": 6, "steps": 5},
+    "full": {"rounds": 50, "requests": 150, "turns": 5, "growth": 3000, "loso_epochs": 2, "loop_folds": 4, "steps": 5},
 }
 CONCURRENCY = (1, 2, 8, 32)
+# What saturates one worker that analyses one photograph at a time, and two of them.
+SATURATING = 4
 
 
 @pytest.mark.bench
@@ -43,25 +46,36 @@ def test_bench(tmp_path: Path) -> None:
     bundle = subject.bundle(network, models)
     checkpoint = tmp_path / "network.pt"
     torch.save({"config": network.config, "state_dict": network.state_dict()}, checkpoint)
-    results["http"] = {}
     with service(models, workers=1) as server, naive_peer(checkpoint) as peer:
-        _taking_turns(results, server, peer, bundle, photo, plan)
+        stages = _taking_turns(server, peer, bundle, photo, plan, results)
         results["http"]["workers 1"] |= _at_each_concurrency(server, photo, plan, skip=(1,))
         results["http"]["memory_growth_mb_per_1000"] = _memory_growth(server, photo, plan["growth"])
-        results["http"]["start_s"] = round(server.start_s, 2)
+        starts = [server.start_s]
+    results["stages"] = stages
+    with bare_server(stages["answer_bytes"]) as server:
+        load(server, photo, concurrency=1, requests=50)
+        bare = load(server, photo, concurrency=1, requests=20 * plan["requests"])
+        results["http"]["bare_cpu_ms"] = bare["cpu_ms_per_request"]
+    results["naive_stages"] = measure_naive_stages(network, photo, rounds=plan["rounds"] // 3)
     with service(models, workers=2) as server:
         results["http"]["workers 2"] = _at_each_concurrency(server, photo, plan)
+    results["http"]["scaling"] = _scaling(models, photo, plan)
+    for _ in range(2):
+        with service(SHIPPED, workers=1) as server:
+            starts.append(server.start_s)
+    results["http"]["start_s"] = round(sorted(starts)[1], 2)
     small = subject.network(size="small", patch_size=7)
     results["model"] = measure_model(
         {"shipped": (network, bundle), "small": (small, subject.bundle(small, tmp_path / "small"))},
         rounds=plan["rounds"],
         compiled=mode == "full",
     )
+    results["int8_kappa_lost"] = shipped_kappa_lost(SHIPPED / "palsy" / "metrics.json")
     results["training"] = {
         "step": measure_step(sizes={"small": 8, "base": 2}, steps=plan["steps"]),
         "loso": measure_loso(epochs=plan["loso_epochs"], folds=17, loop_folds=plan["loop_folds"]),
     }
-    results["gpu"] = measure_gpu(rounds=plan["rounds"])
+    results["gpu"] = measure_gpu(bundle, rounds=plan["rounds"])
     results["load_at_end"] = round(os.getloadavg()[0], 1)
     write_report(results, Path(os.environ.get("HTNET_BENCH_OUT", FOLDER)))
     for name, target, measured, met in targets(results):
@@ -69,25 +83,40 @@ def test_bench(tmp_path: Path) -> None:
 
 
 def _taking_turns(
-    results: dict[str, Any], server: Server, peer: Server, bundle: Path, photo: bytes, plan: dict[str, int]
-) -> None:
-    """Stages, service and naive peer in turns at concurrency 1; the turn with the median CPU time counts."""
+    server: Server, peer: Server, bundle: Path, photo: bytes, plan: dict[str, int], results: dict[str, Any]
+) -> dict[str, Any]:
+    """Stages, service and naive peer in turns at concurrency 1; the turn with the median CPU time counts, latencies are
+    those of all turns. Returns the stages."""
     ours, theirs, stages = [], [], []
     for each in (server, peer):
-        load(each, photo, concurrency=1, requests=5)
+        load(each, photo, concurrency=1, requests=10)
+    before = cpu_by_kind_of_thread(server.process)
     for _ in range(plan["turns"]):
         stages.append(measure_stages(bundle, photo, rounds=plan["rounds"]))
         ours.append(load(server, photo, concurrency=1, requests=plan["requests"]))
         theirs.append(load(peer, photo, concurrency=1, requests=max(6, plan["requests"] // 4)))
+    count = plan["turns"] * plan["requests"]
+    after = cpu_by_kind_of_thread(server.process)
     for figures in (*ours, *theirs):
         assert list(figures["statuses"]) == ["200"], f"answers other than 200: {figures['statuses']}"
-    results["stages"] = sorted(stages, key=lambda s: s["sum_cpu_ms"])[len(stages) // 2]
-    results["http"]["workers 1"] = {"concurrency 1": _middle(ours)}
+    results["http"] = {
+        "workers 1": {"concurrency 1": _middle(ours)},
+        "cpu_ms_by_thread": {
+            kind: round(1e3 * (spent - before.get(kind, 0.0)) / count, 2) for kind, spent in after.items()
+        },
+    }
     results["naive"] = _middle(theirs)
+    return sorted(stages, key=lambda s: s["sum_cpu_ms"])[len(stages) // 2]
 
 
 def _middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    return sorted(runs, key=lambda run: run["cpu_ms_per_request"])[len(runs) // 2]
+    latencies = [latency for run in runs for latency in run["latencies"]]
+    middle = sorted(runs, key=lambda run: run["cpu_ms_per_request"])[len(runs) // 2]
+    return {**_without_latencies(middle), "latency_ms": summary(latencies)}
+
+
+def _without_latencies(run: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in run.items() if name != "latencies"}
 
 
 def _at_each_concurrency(
@@ -95,9 +124,31 @@ def _at_each_concurrency(
 ) -> dict[str, Any]:
     load(server, photo, concurrency=4, requests=8)
     return {
-        f"concurrency {count}": load(server, photo, concurrency=count, requests=max(plan["requests"], 2 * count))
+        f"concurrency {count}": _without_latencies(
+            load(server, photo, concurrency=count, requests=max(plan["requests"], 2 * count))
+        )
         for count in CONCURRENCY
         if count not in skip
+    }
+
+
+def _scaling(models: Path, photo: bytes, plan: dict[str, int]) -> dict[str, Any]:
+    """Two workers and one in turns, each worker with one analysis at a time: what a second core brings."""
+    rates: dict[str, list[float]] = {"1": [], "2": []}
+    client: list[float] = []
+    with service(models, workers=1, running_max=1) as one, service(models, workers=2, running_max=1) as two:
+        for server in (one, two):
+            load(server, photo, concurrency=SATURATING, requests=20)
+        for _ in range(plan["turns"]):
+            for name, server in (("1", one), ("2", two)):
+                run = load(server, photo, concurrency=SATURATING, requests=plan["requests"])
+                rates[name].append(run["requests_per_s"])
+                client.append(run["client_cpu_ms_per_request"])
+    medians = {name: sorted(values)[len(values) // 2] for name, values in rates.items()}
+    return {
+        "requests_per_s": medians,
+        "ratio": round(medians["2"] / medians["1"], 2),
+        "client_cpu_ms_per_request": sorted(client)[len(client) // 2],
     }
 
 

@@ -178,21 +178,21 @@ def _limits(results: Mapping[str, Any]) -> list[str]:
     shared = sum(stages[name]["cpu_ms"]["p50"] for name in ("decode", "landmarks", "crops"))
     reasons = {
         "CPU per request over": f"{cpu - results['stages']['sum_cpu_ms']:.1f} ms lie outside the stages. The event "
-        f"loop (HTTP, FastAPI, limits, metrics) takes {kinds.get('event loop', 0):.1f} ms, a bare uvicorn that reads "
-        f"the same body and answers as many bytes {results['http']['bare_cpu_ms']:.1f}; the rest is what changes of thread "
-        "cost (event loop -> analysis -> MediaPipe's own threads and back), and caches that are warm where a stage "
-        "runs many times in a row.",
-        "CPU per request against": f"the peer takes {theirs:.1f} ms, of which its network takes "
-        f"{naive['stages']['model']['cpu_ms']['p50']:.1f}; a quarter is {theirs / 4:.1f} ms, and decoding, finding the "
+        f"loop (HTTP, FastAPI, limits, metrics) takes {kinds.get('event loop', 0):.1f} ms; a bare uvicorn that reads "
+        f"the same body and answers as many bytes, {results['http']['bare_cpu_ms']:.1f}. The rest is what changes of "
+        "thread cost (event loop -> analysis -> MediaPipe's own threads and back), and caches that are warm where a "
+        "stage runs many times in a row.",
+        "CPU per request against": f"the peer takes {theirs:.1f} ms, of which its network takes only "
+        f"{naive['stages']['model']['cpu_ms']['p50']:.1f}. A quarter is {theirs / 4:.1f} ms; decoding, finding the "
         f"landmarks once and cropping alone take {shared:.1f} ms in the service ({landmarks:.1f} of them inside "
-        "MediaPipe's networks). With a network as small as the shipped one the target asks for less than what both "
-        "sides have to do.",
+        "MediaPipe's networks), and the peer has to do them too.",
         "p99 over p50": "tails follow what else runs on the machine; see the load above.",
         "two workers over one": "client and servers share the cores: what the client takes is missing from the second "
         "worker.",
         "LOSO": f"drawing the dropout masks takes {loso['random_share']:.0%} of the time with all folds together, as "
-        "much per fold as in the loop (masks shared by the folds would save it, at the price of other results for the same "
-        "seed); the rest is arithmetic on one core, where joining the folds saves only what starting operations costs.",
+        "much per fold as in the loop. Masks shared by the folds would save it, at the price of other results for the "
+        "same seed. The rest is arithmetic on one core, where joining the folds saves only what starting operations "
+        "costs.",
     }
     return [
         f"- {name}: {reason}" for name in sorted(missed) for start, reason in reasons.items() if name.startswith(start)

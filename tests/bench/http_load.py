@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -52,22 +53,26 @@ def running(command: Sequence[str], port: int, environment: dict[str, str] | Non
             child.wait()
 
 
-def service(models: Path, *, workers: int, running_max: int = 2) -> Any:
-    """Our server on a free port; running_max: analyses at a time in a worker (2 is the default)."""
+@contextmanager
+def service(models: Path, *, workers: int, running_max: int = 2) -> Iterator[Server]:
+    """Our server with an audit database of its own; running_max: analyses at a time in a worker (2 is the default)."""
     port = _free_port()
-    environment = {
-        "HTNET_HOST": "127.0.0.1",
-        "HTNET_PORT": str(port),
-        "HTNET_MODELS_DIR": str(models),
-        "HTNET_WORKERS": str(workers),
-        "HTNET_RUNNING_MAX": str(running_max),
-        # The benchmark offers more than the default lets wait: it measures throughput, the overload proof measures
-        # refusals.
-        "HTNET_QUEUE_MAX": "64",
-        "HTNET_QUEUE_WAIT_S": "60",
-        "HTNET_LOG_LEVEL": "warning",
-    }
-    return running([sys.executable, "-m", "service"], port, environment)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            "HTNET_HOST": "127.0.0.1",
+            "HTNET_PORT": str(port),
+            "HTNET_MODELS_DIR": str(models),
+            "HTNET_WORKERS": str(workers),
+            "HTNET_RUNNING_MAX": str(running_max),
+            "HTNET_AUDIT_URL": f"sqlite:///{folder}/audit.sqlite",
+            # The benchmark offers more than the default lets wait: it measures throughput, the overload proof measures
+            # refusals.
+            "HTNET_QUEUE_MAX": "64",
+            "HTNET_QUEUE_WAIT_S": "60",
+            "HTNET_LOG_LEVEL": "warning",
+        }
+        with running([sys.executable, "-m", "service"], port, environment) as server:
+            yield server
 
 
 def naive_peer(checkpoint: Path) -> Any:

@@ -22,6 +22,7 @@ def write_report(results: Mapping[str, Any], folder: Path = FOLDER) -> None:
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (folder / "README.md").write_text("\n".join(_lines(results)) + "\n", encoding="utf-8")
     _plot_stages(results, folder / "stages.png")
+    _plot_http(results, folder / "http.png")
     _plot_model(results, folder / "model.png")
 
 
@@ -116,6 +117,7 @@ def _lines(results: Mapping[str, Any]) -> list[str]:
         ours = results["stages"]["stages"][name]["cpu_ms"]["p50"]
         lines.append(f"| {name} | {stage['cpu_ms']['p50']:.2f} | {ours:.2f} |")
     lines += [f"| sum | {results['naive_stages']['sum_cpu_ms']:.2f} | |", "", "## Over HTTP", ""]
+    lines += ["![requests per second and latency](http.png)", ""]
     lines += ["| server | concurrency | requests/s | p50 ms | p99 ms | CPU ms per request | RSS MB |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for workers in ("workers 1", "workers 2"):
@@ -208,16 +210,41 @@ def _http_row(server: str, concurrency: str, row: Mapping[str, Any]) -> str:
 
 
 def _plot_stages(results: Mapping[str, Any], path: Path) -> None:
-    stages = results["stages"]["stages"]
-    figure, axes = plt.subplots(figsize=(6, 1.8))
-    left = 0.0
-    for name, stage in stages.items():
-        width = stage["cpu_ms"]["p50"]
-        axes.barh([0], [width], left=left, label=f"{name} {width:.1f}")
-        left += width
-    axes.set_yticks([])
-    axes.set_xlabel("CPU ms of one request's stages")
-    axes.legend(ncols=3, fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
+    figure, axes = plt.subplots(figsize=(7, 2.2))
+    names = list(results["stages"]["stages"])
+    for row, side in enumerate(("naive_stages", "stages")):
+        left = 0.0
+        for name, stage in results[side]["stages"].items():
+            width = stage["cpu_ms"]["p50"]
+            axes.barh([row], [width], left=left, color=plt.cm.tab10(names.index(name)), label=name if row else None)
+            left += width
+        axes.text(left, row, f" {left:.1f}", va="center", fontsize=8)
+    axes.set_yticks([0, 1], ["naive peer", "service"])
+    axes.set_xlabel("CPU ms of one request's stages, in process")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(ncols=5, fontsize=7, loc="lower center", bbox_to_anchor=(0.45, 1.0), frameon=False)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+    plt.close(figure)
+
+
+def _plot_http(results: Mapping[str, Any], path: Path) -> None:
+    figure, (rate, latency) = plt.subplots(1, 2, figsize=(7, 2.4))
+    for workers, colour in (("workers 1", "#4c72b0"), ("workers 2", "#dd8452")):
+        rows = sorted((int(name.split()[1]), row) for name, row in results["http"][workers].items())
+        counts = [count for count, _ in rows]
+        rate.plot(counts, [row["requests_per_s"] for _, row in rows], "o-", color=colour, label=workers)
+        for quantile, style in (("p50", "o-"), ("p99", "o:")):
+            values = [row["latency_ms"][quantile] for _, row in rows]
+            latency.plot(counts, values, style, color=colour, label=f"{workers}, {quantile}")
+    for axes, title in ((rate, "requests/s"), (latency, "latency, ms")):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(counts, [str(count) for count in counts])
+        axes.set_xlabel("concurrency")
+        axes.set_title(title, fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=7, frameon=False)
+    rate.set_ylim(bottom=0)
+    latency.set_yscale("log")
     figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
 

@@ -64,7 +64,10 @@ def loso_command(
     initial: Annotated[
         Path | None, typer.Option(help="Checkpoint of train-microexpression to start every fold from.")
     ] = None,
-    held_out: Annotated[bool, typer.Option(help="Run protocol (c) as well: twice the time.")] = True,
+    held_out_seeds: Annotated[
+        int | None,
+        typer.Option(help="Seeds of protocol (c), a run of its own each; default: all, 0: leave it out.", min=0),
+    ] = None,
     shuffled: Annotated[bool, typer.Option(help="Run the control with shuffled labels (one seed).")] = True,
 ) -> None:
     """Leave-one-subject-out: protocols (a) paper, (b) fixed final epoch, (c) held-out subjects, side by side.
@@ -90,7 +93,8 @@ def loso_command(
         return run_loso(data, job, out=out / "parts", processes=processes, progress=console.print)
 
     results = [run(seed) for seed in range(seeds)]
-    kept = [[run(seed, training, held_out=True) for training in trainings] for seed in range(seeds)] if held_out else []
+    kept_seeds = seeds if held_out_seeds is None else held_out_seeds
+    kept = [[run(seed, training, held_out=True) for training in trainings] for seed in range(kept_seeds)]
     control = [run(0, shuffle=True)] if shuffled else []
     about = {"config": trainings[0].to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
     report = loso_report(

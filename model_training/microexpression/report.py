@@ -194,7 +194,7 @@ def plot(report: dict[str, Any], path: Path) -> None:
     figure, (bars, matrix) = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     rows = []
     for name, protocol in report["protocols"].items():
-        score, interval = protocol["ensemble"]["full"]["uf1"], protocol["ensemble_interval_95_by_subject"]["uf1"]
+        score, interval = protocol["single"]["full"]["uf1"], protocol["single_interval_95_by_subject"]["uf1"]
         rows.append((f"({name}) {protocol['meaning']}", score, interval))
     for name, shuffled in report.get("shuffled_labels", {}).items():
         rows.append((f"shuffled labels, ({name})", shuffled["uf1"], None))
@@ -205,7 +205,7 @@ def plot(report: dict[str, Any], path: Path) -> None:
         bars.text(0.02, place, f"{score:.3f}", va="center", fontsize=8)
     bars.set_yticks(range(len(rows)), [row[0].replace(" (the", "\n(the") for row in rows], fontsize=7)
     bars.set_xlim(0, 1)
-    bars.set_xlabel("UF1, ensemble; line: 95 % interval by subject")
+    bars.set_xlabel("UF1, single model, mean over seeds; line: 95 % interval by subject")
     draw_confusion(matrix, report["protocols"]["b"]["confusion_of_ensemble"]["full"], report["classes"])
     matrix.set_xlabel("predicted, ensemble, protocol (b)")
     figure.savefig(path, dpi=90)

@@ -11,7 +11,11 @@ from model_training.microexpression.folded_training import TrainingConfig, train
 from model_training.microexpression.train_reference import SimulatedSet, as_tensor
 
 CONFIG = TrainingConfig(
-    model=FoldedConfig(dim=4, block_repeats=(1, 1, 1), dropout=0.0), epochs=12, batch_size=16, learning_rate=5e-3
+    model=FoldedConfig(dim=4, block_repeats=(1, 1, 1), dropout=0.0),
+    epochs=25,
+    batch_size=16,
+    learning_rate=5e-3,
+    label_smoothing=0.1,
 )
 
 
@@ -35,10 +39,10 @@ def checkpoint(simulated):
 
 def test_harder_looking_images_give_a_higher_temperature(checkpoint, simulated):
     temperatures = []
-    for share in (0.2, 0.4):
+    for share in (0.36, 0.46):
         unlabelled = degraded_images(simulated.images, share, np.random.default_rng(7))
         made = calibrate_by_confidence(checkpoint, simulated, unlabelled)["calibration"]
-        assert made["mixed_share"] == pytest.approx(share, abs=0.12)
+        assert made["mixed_share"] == pytest.approx(share, abs=0.08)
         assert made["temperature_of_clean_simulation"] == 1.0
         temperatures.append(made["temperature"])
     assert temperatures[1] > temperatures[0]
@@ -46,4 +50,4 @@ def test_harder_looking_images_give_a_higher_temperature(checkpoint, simulated):
 
 def test_images_that_look_no_harder_are_refused(checkpoint, simulated):
     with pytest.raises(TrainingError, match="sure of the unlabelled images"):
-        calibrate_by_confidence(checkpoint, simulated, np.zeros_like(simulated.images[:5]))
+        calibrate_by_confidence(checkpoint, simulated, degraded_images(simulated.images, 0.0, np.random.default_rng(3)))

@@ -93,8 +93,23 @@ def erase_pair(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     image[top : top + h, width - left - w : width - left] = 128
 
 
-def augment_palsy(sample: Mapping[str, Any], *, config: AugmentationConfig, rng: np.random.Generator) -> Arrays:
-    """One training sample, changed. The draw order is fixed, so one seed gives one result."""
+def asymmetric_part(landmarks: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(N, 478, 3) pose-corrected landmarks -> half of what they differ from their mirror image by, (N, 478, 3)."""
+    mirrored = landmarks[:, MIRROR_INDEX] * np.asarray([-1, 1, 1], landmarks.dtype)
+    return np.asarray((landmarks - mirrored) / 2)
+
+
+def augment_palsy(
+    sample: Mapping[str, Any],
+    *,
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+    healthy_asymmetry: npt.NDArray[Any] | None = None,
+) -> Arrays:
+    """One training sample, changed. The draw order is fixed, so one seed gives one result.
+
+    healthy_asymmetry: (N, 478, 3) asymmetric parts of healthy faces, needed where `config.natural_asymmetry` is not 0.
+    """
     draws = rng.random(4)
     out = mirror_palsy(sample) if config.flip and draws[0] < 0.5 else dict(sample)
     if "images" in out:
@@ -117,6 +132,11 @@ def augment_palsy(sample: Mapping[str, Any], *, config: AugmentationConfig, rng:
     if "landmarks" in out and config.landmark_noise > 0:
         scale = np.float32(rng.uniform(0, config.landmark_noise))
         out["landmarks"] = out["landmarks"] + rng.standard_normal(out["landmarks"].shape, dtype=np.float32) * scale
+    if "landmarks" in out and config.natural_asymmetry > 0:
+        if healthy_asymmetry is None or not len(healthy_asymmetry):
+            raise ValueError("augmentation.natural_asymmetry needs healthy faces to take it from")
+        factor = np.float32(rng.uniform(-config.natural_asymmetry, config.natural_asymmetry))
+        out["landmarks"] = out["landmarks"] + factor * healthy_asymmetry[rng.integers(len(healthy_asymmetry))]
     return out
 
 

@@ -19,6 +19,7 @@ from service.preprocessing.decode import ImageLimits, decode_image
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
 from service.preprocessing.microexpression_input import MicroExpressionSpec, microexpression_input
+from service.preprocessing.mirror_look import look_both_ways
 from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
 from service.preprocessing.regions import FACE_ROI, MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
 
@@ -72,6 +73,7 @@ class PalsyProducer:
             try:
                 rgb = decode_image(read_file(folder / row["path"]), limits=TRAINING_LIMITS).rgb
                 face = choose_face(landmarker.detect(rgb), policy=self.faces)
+                face = look_both_ways(rgb, face, landmarker).face
                 made = palsy_input(rgb, face, self.spec)
             except PreprocessingError as error:
                 raise RowRefused(error.code, str(error)) from error

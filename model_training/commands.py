@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate_command)
     app.command("predict")(predict_command)
     app.command("visualize")(visualize_command)
+    app.command("palsy-evidence")(palsy_evidence_command)
     app.command("throughput")(throughput_command)
     app.command("demo")(demo_command)
 
@@ -214,6 +215,33 @@ def visualize_command(
 
     written = visualize_files(images, checkpoint, out, device=device, say=typer.echo)
     typer.echo(f"images drawn: {len(written)}, in {out}")
+
+
+def palsy_evidence_command(
+    checkpoint: CheckpointFile,
+    test: Annotated[Path, typer.Option(help="Cache of simulated people that training never saw.")],
+    out: Annotated[Path, typer.Option(help="Folder for metrics.json, figures.md, plots and MODEL_CARD.md.")],
+    photographs: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=CACHE of warped photographs (simulate --photo). Repeatable; the first is the headline."
+        ),
+    ] = None,
+    card: Annotated[Path | None, typer.Option(help="Draft of the model card, with a line <!-- figures -->.")] = None,
+) -> None:
+    """Every figure of a palsy model, as its model card and documentation show them.
+
+    Example: python -m model_training palsy-evidence --checkpoint runs/palsy-reference/best.pt --test runs/palsy-test
+    --photographs photographs_test=runs/photographs --out runs/palsy-evidence
+    """
+    from model_training.errors import TrainingError
+    from model_training.palsy_evidence import write_evidence
+
+    named = dict(item.partition("=")[::2] for item in photographs or [])
+    if not all(named.values()):
+        raise TrainingError(f"--photographs must be NAME=CACHE, got {photographs}")
+    folders = {name: Path(folder) for name, folder in named.items()}
+    typer.echo(f"wrote {write_evidence(checkpoint, test=test, photographs=folders, out=out, card=card)}")
 
 
 def throughput_command(

@@ -45,6 +45,9 @@ class AugmentationConfig:
     erase: float = 0.2
     # Standard deviation of landmark noise, in inter-ocular distances.
     landmark_noise: float = 0.004
+    # The asymmetry of a healthy training face, times a random factor up to this in size, is added to every face: people
+    # differ in it more than simulated ones do, and a grade must not follow from it.
+    natural_asymmetry: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +108,7 @@ class TrainConfig:
             ("augmentation.blur", a.blur, 0.0, 1.0),
             ("augmentation.erase", a.erase, 0.0, 1.0),
             ("augmentation.shift_px", a.shift_px, 0, 16),
+            ("augmentation.natural_asymmetry", a.natural_asymmetry, 0.0, 5.0),
         ):
             if not low <= value <= high:
                 raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")

@@ -20,9 +20,10 @@ from model_training.errors import TrainingError
 from model_training.palsy_task import forward, restore, uses_landmarks
 from service.preprocessing.decode import ImageLimits, decode_image
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
+from service.preprocessing.mirror_look import look_both_ways
 from service.preprocessing.palsy_decoding import PalsyCalibration, PalsyReading, decode
 from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
-from service.preprocessing.palsy_warnings import check_agreement, check_likeness
+from service.preprocessing.palsy_warnings import check_agreement, check_likeness, check_looks
 from service.preprocessing.quality import check_quality, measure_quality
 from service.preprocessing.regions import regional_asymmetry
 
@@ -88,9 +89,10 @@ class Grader:
         """Image file bytes -> answer. Raises PreprocessingError with the contract's code, as the service would
         answer."""
         rgb = decode_image(data, limits=ImageLimits()).rgb
-        face = choose_face(self.landmarker.detect(rgb), policy=self.faces)
-        made = palsy_input(rgb, face, self.spec)
-        warnings = check_quality(measure_quality(rgb, face, aligned=made.aligned), self.limits.quality)
+        looks = look_both_ways(rgb, choose_face(self.landmarker.detect(rgb), policy=self.faces), self.landmarker)
+        made = palsy_input(rgb, looks.face, self.spec)
+        warnings = check_quality(measure_quality(rgb, looks.face, aligned=made.aligned), self.limits.quality)
+        warnings += check_looks(looks)
         batched = self.run({name: values[None] for name, values in made.tensors.items()})
         reading = decode(batched["grade_logits"], batched["side_logits"], calibration=self.calibration)[0]
         outputs = {name: values[0] for name, values in batched.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from model_training.config import TrainConfig, build
 from model_training.errors import TrainingError
 from model_training.grading_metrics import confusion_matrix, macro_f1, per_class_recall
 from model_training.htnet import HTNet
-from model_training.task import Arrays, Outputs
+from model_training.task import Arrays, Augment, Outputs
 from service.preprocessing.palsy_decoding import softmax
 
 
@@ -57,8 +58,8 @@ class MicroExpressionTask:
             **{key: list(value) if isinstance(value, tuple) else value for key, value in arguments.items()},
         }
 
-    def augment(self, sample: Mapping[str, Any], rng: np.random.Generator) -> Arrays:
-        return augment_flow(sample, config=self.config.augmentation, rng=rng)
+    def augmenter(self, arrays: Arrays) -> Augment:  # noqa: ARG002 - depends on no other sample
+        return partial(augment_flow, config=self.config.augmentation)
 
     def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"emotion_logits": model(batch["flow"])}

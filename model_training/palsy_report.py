@@ -24,7 +24,6 @@ from service.preprocessing.palsy_decoding import HOUSE_BRACKMANN, SIDES, PalsyCa
 
 Floats = npt.NDArray[np.floating[Any]]
 REST_POSES = ("rest",)
-UNWARPED_POSE = "unwarped"
 YAW_BANDS_DEG = (0.0, 5.0, 10.0, 20.0, 90.0)
 # Columns that are figures of fairness and robustness.
 GROUPS = ("skin_tone", "yaw_band", "glasses", "beard")
@@ -98,7 +97,7 @@ def photograph_figures(answers: Answers, calibration: PalsyCalibration, *, repea
     told = np.asarray([reading.side for reading in judged.readings])
     truth = severity(frame)
     people = frame["person_id"].to_numpy(object)
-    poses = [str(p) for p in sorted(frame["pose"].unique()) if p not in (*REST_POSES, UNWARPED_POSE)]
+    poses = [str(p) for p in sorted(frame["pose"].unique()) if p not in REST_POSES]
 
     def figures(rows: npt.NDArray[np.int64]) -> dict[str, float]:
         part = frame.iloc[rows]
@@ -125,7 +124,8 @@ def photograph_figures(answers: Answers, calibration: PalsyCalibration, *, repea
     result["poses"] = {name: with_intervals(pose == name) for name in poses}
     if np.isin(pose, REST_POSES).any():
         result["rest"] = figures(np.flatnonzero(np.isin(pose, REST_POSES)))
-    unwarped = np.flatnonzero(pose == UNWARPED_POSE)
+    # Severity 0 at rest moves nothing: that is the photograph as it was.
+    unwarped = np.flatnonzero(np.isin(pose, REST_POSES) & (truth == 0))
     if len(unwarped):
         mild = np.asarray([judged.readings[row].index <= 1 for row in unwarped])
         result["unwarped"] = {
@@ -216,7 +216,7 @@ def draw_report(
             expected = np.asarray([r.expected for r in source.judged(calibration).readings])
             level = np.rint(severity(source.frame)).astype(int)
             poses = source.frame["pose"].to_numpy()
-            for pose in [p for p in sorted(set(poses)) if p not in (*REST_POSES, UNWARPED_POSE)]:
+            for pose in [p for p in sorted(set(poses)) if p not in REST_POSES]:
                 means = [
                     (s, expected[(poses == pose) & (level == s)].mean()) for s in sorted(set(level[poses == pose]))
                 ]

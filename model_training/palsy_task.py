@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from model_training.augmentation import augment_palsy
+from model_training.augmentation import asymmetric_part, augment_palsy
 from model_training.cache import Cache
 from model_training.calibration import fit_palsy_calibration
 from model_training.config import TrainConfig, build
@@ -22,7 +22,7 @@ from model_training.htnet_enhanced import HTNetEnhanced
 from model_training.htnet_grader import HTNetGrader
 from model_training.palsy_losses import PalsyLossConfig, palsy_loss
 from model_training.sample_table import SEVERITY_COLUMNS
-from model_training.task import Arrays, Outputs
+from model_training.task import Arrays, Augment, Outputs
 from service.preprocessing.palsy_decoding import SIDES, PalsyCalibration, decode
 
 NETWORKS: Mapping[str, type[nn.Module]] = {"HTNetEnhanced": HTNetEnhanced, "HTNet": HTNetGrader}
@@ -113,8 +113,20 @@ class PalsyTask:
             **{key: list(value) if isinstance(value, tuple) else value for key, value in arguments.items()},
         }
 
-    def augment(self, sample: Mapping[str, Any], rng: np.random.Generator) -> Arrays:
-        return augment_palsy(sample, config=self.config.augmentation, rng=rng)
+    def augmenter(self, arrays: Arrays) -> Augment:
+        config, healthy = self.config.augmentation, None
+        if config.natural_asymmetry > 0:
+            healthy = asymmetric_part(arrays["landmarks"][arrays["label"] == 0])
+            if not len(healthy):
+                raise TrainingError(
+                    "augmentation.natural_asymmetry takes the asymmetry of healthy faces, but no training row has "
+                    "label 1"
+                )
+
+        def augment(sample: Mapping[str, Any], rng: np.random.Generator) -> Arrays:
+            return augment_palsy(sample, config=config, rng=rng, healthy_asymmetry=healthy)
+
+        return augment
 
     def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         geometry = bool(self.config.model.get("use_geometry"))

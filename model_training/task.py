@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from model_training.errors import TrainingError
 
 Arrays = dict[str, npt.NDArray[Any]]
 Outputs = dict[str, npt.NDArray[np.floating[Any]]]
+Augment = Callable[[Mapping[str, Any], np.random.Generator], Arrays]
 
 
 class Task(Protocol):
@@ -34,7 +35,8 @@ class Task(Protocol):
     def model_config(self, model: nn.Module) -> dict[str, Any]:
         """{"name": class, **constructor arguments}: enough to build the network again."""
 
-    def augment(self, sample: Mapping[str, Any], rng: np.random.Generator) -> Arrays: ...
+    def augmenter(self, arrays: Arrays) -> Augment:
+        """What changes one of these training samples, given a random generator of its own."""
 
     def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]: ...
 

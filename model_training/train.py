@@ -104,7 +104,11 @@ class Trainer:
         )
         on_gpu = world.device.startswith("cuda")
         self.source = BatchSource(
-            self.arrays, plan=self.plan, augment=self.task.augment, workers=4 if on_gpu else 1, pin=on_gpu
+            self.arrays,
+            plan=self.plan,
+            augment=self.task.augmenter(self.arrays),
+            workers=4 if on_gpu else 1,
+            pin=on_gpu,
         )
         self.log = TrainingLog(
             self.out,

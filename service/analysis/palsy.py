@@ -23,7 +23,7 @@ from service.preprocessing.palsy_decoding import (
     decode,
 )
 from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
-from service.preprocessing.palsy_warnings import check_agreement, check_likeness
+from service.preprocessing.palsy_warnings import check_agreement, check_likeness, check_looks
 from service.preprocessing.quality import Quality, QualityLimits, check_quality, measure_quality
 from service.preprocessing.regions import region_polygons, regional_asymmetry
 
@@ -85,11 +85,13 @@ class PalsyAnalyzer:
     ) -> PalsyAnalysis:
         """Raises the PreprocessingErrors of every stage, OutOfDistribution, and NonFiniteOutput."""
         watch = Stopwatch()
-        photograph = self._reader.read(data, policy=face, watch=watch)
+        photograph = self._reader.read(data, policy=face, watch=watch, both_ways=True)
         with watch.stage("preprocessing"):
             model_input = palsy_input(photograph.rgb, photograph.face, self._spec)
             quality = measure_quality(photograph.rgb, photograph.face, aligned=model_input.aligned)
             warnings = check_quality(quality, self._limits)
+            if photograph.looks is not None:
+                warnings += check_looks(photograph.looks)
         with watch.stage("inference"):
             outputs = self._session.run({name: tensor[None] for name, tensor in model_input.tensors.items()})
             reading = decode(outputs["grade_logits"], outputs["side_logits"], calibration=self._calibration)[0]

@@ -13,16 +13,19 @@ import numpy.typing as npt
 from service.analysis.stages import Stopwatch
 from service.preprocessing.decode import ImageLimits, decode_image
 from service.preprocessing.landmarks import Face, FaceLandmarker, choose_face
+from service.preprocessing.mirror_look import BothLooks, look_both_ways
 
 FacePolicy = Literal["single", "largest"]
 
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """rgb: (H, W, 3) uint8, upright. face: the one to judge, in its pixels."""
+    """rgb: (H, W, 3) uint8, upright. face: the one to judge, in its pixels. looks: where it was looked at both ways,
+    what that gave; `face` is then the mean of both looks."""
 
     rgb: npt.NDArray[np.uint8]
     face: Face
+    looks: BothLooks | None = None
 
     @property
     def width(self) -> int:
@@ -53,17 +56,19 @@ class PhotographReader:
             landmarker.detect(np.zeros((64, 64, 3), dtype=np.uint8))
             self._free.put(landmarker)
 
-    def read(self, data: bytes, *, policy: FacePolicy, watch: Stopwatch) -> Photograph:
-        """Stages `decode` and `landmarks`. Raises the PreprocessingErrors of decode_image and choose_face."""
+    def read(self, data: bytes, *, policy: FacePolicy, watch: Stopwatch, both_ways: bool = False) -> Photograph:
+        """Stages `decode` and `landmarks`; both_ways: a second look, at the mirrored photograph, evens the landmarks
+        out. Raises the PreprocessingErrors of decode_image and choose_face."""
         with watch.stage("decode"):
             rgb = decode_image(data, limits=self._limits).rgb
         with watch.stage("landmarks"):
             landmarker = self._free.get()
             try:
-                faces = landmarker.detect(rgb)
+                face = choose_face(landmarker.detect(rgb), policy=policy)
+                looks = look_both_ways(rgb, face, landmarker) if both_ways else None
             finally:
                 self._free.put(landmarker)
-            return Photograph(rgb=rgb, face=choose_face(faces, policy=policy))
+            return Photograph(rgb=rgb, face=looks.face if looks else face, looks=looks)
 
     def close(self) -> None:
         for landmarker in self._landmarkers:

@@ -56,7 +56,7 @@ class PalsyInputSpec:
     region_boxes: tuple[tuple[int, int, int, int], ...] = tuple(
         (box.x, box.y, box.width, box.height) for box in REGION_BOXES.values()
     )
-    landmarks: str = "pose-corrected-3d"
+    landmarks: str = "pose-corrected-3d-of-both-looks"
     landmark_template_sha256: str = _template_digest()
     landmark_model_sha256: str = LANDMARK_MODEL_SHA256
 
@@ -120,7 +120,10 @@ class PalsyInput:
 
 
 def palsy_input(rgb: npt.NDArray[np.uint8], face: Face, spec: PalsyInputSpec) -> PalsyInput:
-    """`rgb` (H, W, 3) uint8 and the face found in it -> the model's input. ValueError as `align_face`."""
+    """`rgb` (H, W, 3) uint8 and the face found in it -> the model's input. ValueError as `align_face`.
+
+    The face is that of both looks (`mirror_look.look_both_ways`).
+    """
     aligned = align_face(rgb, face)
     grey = np.asarray(cv2.cvtColor(aligned.image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     normalised = local_contrast(grey, spec=spec)

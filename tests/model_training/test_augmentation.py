@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_training.augmentation import augment_flow, augment_palsy, mirror_palsy
+from model_training.augmentation import asymmetric_part, augment_flow, augment_palsy, mirror_palsy
 from model_training.config import AugmentationConfig
 from service.preprocessing.landmarks import MIRROR_INDEX
 from service.preprocessing.palsy_decoding import SIDES
@@ -59,6 +59,23 @@ def test_the_flip_carries_the_side_with_it_and_one_seed_gives_one_sample() -> No
     assert 10 <= flipped <= 30
     one, other = (augment_palsy(given, config=AugmentationConfig(), rng=np.random.default_rng(3)) for _ in range(2))
     assert all(np.array_equal(one[name], other[name]) for name in given)
+
+
+def test_natural_asymmetry_is_that_of_healthy_faces_and_leaves_the_symmetric_part() -> None:
+    rng = np.random.default_rng(7)
+    healthy = asymmetric_part(rng.normal(0, 0.01, (5, 478, 3)).astype(np.float32))
+    given = {"landmarks": rng.normal(0, 1, (478, 3)).astype(np.float32), "side": NONE}
+    config = AugmentationConfig(flip=False, landmark_noise=0.0, natural_asymmetry=2.0)
+    factors = []
+    for seed in range(30):
+        out = augment_palsy(given, config=config, rng=np.random.default_rng(seed), healthy_asymmetry=healthy)
+        added = out["landmarks"] - given["landmarks"]
+        np.testing.assert_allclose(asymmetric_part(added[None])[0], added, atol=1e-6)
+        factors.append(max(np.vdot(added, one) / np.vdot(one, one) for one in healthy))
+        assert min(np.abs(added - np.vdot(added, one) / np.vdot(one, one) * one).max() for one in healthy) < 1e-6
+    assert 1.0 < max(factors) <= 2.0 + 1e-4
+    with pytest.raises(ValueError, match="healthy faces"):
+        augment_palsy(given, config=config, rng=np.random.default_rng(0))
 
 
 def test_the_flip_of_a_flow_image_turns_the_horizontal_motion() -> None:

@@ -20,6 +20,7 @@ from model_training.cache_producers import FlowProducer, PalsyProducer
 from model_training.errors import Interrupted, TrainingError
 from model_training.sample_table import SampleTable, validate
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
+from service.preprocessing.mirror_look import look_both_ways
 from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
 from tests.model_training.producers import BytesProducer
 
@@ -168,8 +169,8 @@ def test_photographs_go_through_the_services_preprocessing(tmp_path: Path) -> No
     assert sum(report.not_found.values()) == 5
     made = open_cache(tmp_path / "out", kind="palsy", fingerprint=PalsyInputSpec().fingerprint())
     with FaceLandmarker() as landmarker:
-        face = choose_face(landmarker.detect(astronaut), policy="single")
-    expected = palsy_input(astronaut, face, PalsyInputSpec())
+        looks = look_both_ways(astronaut, choose_face(landmarker.detect(astronaut), policy="single"), landmarker)
+    expected = palsy_input(astronaut, looks.face, PalsyInputSpec())
     for name in ("images", "landmarks"):
         np.testing.assert_array_equal(made.arrays[name][0], expected.tensors[name])
     assert np.isnan(made.arrays["asymmetry_map"][0]).all()

@@ -13,13 +13,19 @@ from service.inference.bundle import load_bundle
 from service.inference.manifest import PalsyManifest
 from service.inference.session import open_session
 from service.preprocessing.landmarks import Face, FaceLandmarker, choose_face
+from service.preprocessing.mirror_look import look_both_ways
 from service.preprocessing.palsy_decoding import PalsyCalibration, PalsyReading, decode
-from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
+from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
 from service.preprocessing.regions import regional_asymmetry
 
 BUNDLE = Path(__file__).resolve().parents[2] / "models" / "palsy"
 
 pytestmark = pytest.mark.skipif(not (BUNDLE / "manifest.json").exists(), reason="this checkout ships no palsy bundle")
+
+
+def input_of(rgb: np.ndarray, landmarker: FaceLandmarker, spec: PalsyInputSpec) -> PalsyInput:
+    face = choose_face(landmarker.detect(rgb), policy="single")
+    return palsy_input(rgb, look_both_ways(rgb, face, landmarker).face, spec)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +45,7 @@ def readings(
                 warped = warp_photograph(
                     astronaut_rgb, astronaut_face, pose=pose, side=side, severity=RegionalSeverity.even(float(severity))
                 )
-                face = choose_face(face_landmarker.detect(warped), policy="single")
-                tensors = palsy_input(warped, face, spec).tensors
+                tensors = input_of(warped, face_landmarker, spec).tensors
                 outputs = session.run({name: tensor[None] for name, tensor in tensors.items()})
                 (found[pose, side, severity],) = decode(
                     outputs["grade_logits"], outputs["side_logits"], calibration=calibration
@@ -69,7 +74,7 @@ def test_the_region_that_does_not_move_has_the_highest_score(
 ) -> None:
     session = open_session(load_bundle(BUNDLE), provider="cpu", threads=1)
     warped = warp_photograph(astronaut_rgb, astronaut_face, pose=pose, side="left", severity=RegionalSeverity.even(5.0))
-    made = palsy_input(warped, choose_face(face_landmarker.detect(warped), policy="single"), PalsyInputSpec())
+    made = input_of(warped, face_landmarker, PalsyInputSpec())
     outputs = session.run({name: tensor[None] for name, tensor in made.tensors.items()})
     scores = regional_asymmetry(outputs["asymmetry_map"][0], made.aligned)
     assert max(scores, key=lambda name: scores[name]) == region

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from service.preprocessing.errors import OutOfDistribution
+from service.preprocessing.landmarks import Face
+from service.preprocessing.mirror_look import BothLooks
+from service.preprocessing.palsy_warnings import USUAL_DISAGREEMENT, check_likeness, check_looks
+
+
+@pytest.mark.parametrize(
+    ("disagreement", "warning"),
+    [(USUAL_DISAGREEMENT / 2, None), (2 * USUAL_DISAGREEMENT, "mirror image"), (None, "not found")],
+)
+def test_looks_that_contradict_each_other_are_said(
+    astronaut_face: Face, disagreement: float | None, warning: str | None
+) -> None:
+    said = check_looks(BothLooks(face=astronaut_face, disagreement=disagreement))
+    assert (said == []) if warning is None else (warning in said[0])
+
+
+def test_unlike_faces_are_warned_of_and_refused() -> None:
+    assert check_likeness(1.0, warn_above=2.0, refuse_above=3.0) == []
+    assert "2.50" in check_likeness(2.5, warn_above=2.0, refuse_above=3.0)[0]
+    with pytest.raises(OutOfDistribution, match=r"3\.50"):
+        check_likeness(3.5, warn_above=2.0, refuse_above=3.0)
+    assert check_likeness(float(np.float32(9)), warn_above=None, refuse_above=None) == []

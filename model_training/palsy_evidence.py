@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -103,6 +104,9 @@ def _map_evidence(answers: Answers, cache: Cache) -> dict[str, Any]:
     if maps is None:
         return {}
     true = np.asarray(cache.arrays["asymmetry_map"], dtype=np.float32)
+    # As the service draws it: smoothly between the model's cells.
+    size = true.shape[:0:-1]
+    maps = np.stack([cv2.resize(values, size, interpolation=cv2.INTER_LINEAR) for values in maps])
     # The true map is 0 outside the person.
     face = np.nan_to_num(true) > 0
     moving = ~cache.frame["pose"].isin(REST_POSES).to_numpy()

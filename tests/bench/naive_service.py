@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import sys
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -51,7 +52,13 @@ def find_face(rgb: Photo) -> Face:
         output_facial_transformation_matrixes=True,
     )
     with vision.FaceLandmarker.create_from_options(options) as landmarker:
-        found = landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb))
+        first = detect(landmarker, rgb)
+        second = detect(landmarker, np.ascontiguousarray(rgb[:, ::-1])).mirrored()
+    return replace(first, points=(first.points + second.points) / 2)
+
+
+def detect(landmarker: vision.FaceLandmarker, rgb: Photo) -> Face:
+    found = landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb))
     if not found.face_landmarks:
         raise HTTPException(422, "no face")
     height, width = rgb.shape[:2]

@@ -20,6 +20,7 @@ from service.config import Settings
 from service.heatmaps.overlay import mosaic_overlay
 from service.preprocessing.decode import decode_image
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
+from service.preprocessing.mirror_look import look_both_ways
 from service.preprocessing.palsy_decoding import PalsyCalibration, decode
 from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
 from service.preprocessing.quality import QualityLimits, check_quality, measure_quality
@@ -50,6 +51,7 @@ def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str,
     ):
         rgb = decode_image(photo).rgb
         face = choose_face(landmarker.detect(rgb), policy="single")
+        face = look_both_ways(rgb, face, landmarker).face
         made = palsy_input(rgb, face, spec)
         inputs = {name: tensor[None] for name, tensor in made.tensors.items()}
         outputs = loaded.session.run(inputs)
@@ -92,7 +94,7 @@ def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str,
         stages = interleaved(
             {
                 "decode": lambda: decode_image(photo),
-                "landmarks": lambda: landmarker.detect(rgb),
+                "landmarks": lambda: look_both_ways(rgb, landmarker.detect(rgb)[0], landmarker),
                 "crops": lambda: palsy_input(rgb, face, spec),
                 "quality": quality,
                 "model": model,

@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command("predict")(predict_command)
     app.command("visualize")(visualize_command)
     app.command("palsy-evidence")(palsy_evidence_command)
+    app.command("palsy-ablation")(palsy_ablation_command)
     app.command("throughput")(throughput_command)
     app.command("demo")(demo_command)
 
@@ -231,8 +232,8 @@ def palsy_evidence_command(
 ) -> None:
     """Every figure of a palsy model, as its model card and documentation show them.
 
-    Example: python -m model_training palsy-evidence --checkpoint runs/palsy-reference/best.pt --test runs/palsy-test
-    --photographs photographs_test=runs/photographs --out runs/palsy-evidence
+    Example: `python -m model_training palsy-evidence --checkpoint runs/palsy-reference/best.pt --test runs/palsy-test
+    --photographs photographs_test=runs/photographs --out runs/palsy-evidence`
     """
     from model_training.errors import TrainingError
     from model_training.palsy_evidence import write_evidence
@@ -242,6 +243,26 @@ def palsy_evidence_command(
         raise TrainingError(f"--photographs must be NAME=CACHE, got {photographs}")
     folders = {name: Path(folder) for name, folder in named.items()}
     typer.echo(f"wrote {write_evidence(checkpoint, test=test, photographs=folders, out=out, card=card)}")
+
+
+def palsy_ablation_command(
+    config: Annotated[
+        Path, typer.Option("--config", help="TOML of the whole model; its parts are left out in turn.")
+    ],
+    test: Annotated[Path, typer.Option(help="Cache of simulated people that training never saw.")],
+    photographs: Annotated[Path, typer.Option(help="Cache of warped photographs.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs, ablation.csv and ablation.md.")],
+    seeds: Annotated[int, typer.Option(help="Runs of each variant.")] = 3,
+) -> None:
+    """What each part of the palsy model contributes; finished runs are kept.
+
+    Example: `python -m model_training palsy-ablation --config configs/palsy_ablation.toml --test runs/palsy-test
+    --photographs runs/photographs --out runs/palsy-ablation`
+    """
+    from model_training.palsy_ablation import run_ablation
+
+    table = run_ablation(config, seeds=seeds, test=test, photographs=photographs, out=out, say=typer.echo)
+    typer.echo(f"wrote {table}")
 
 
 def throughput_command(

@@ -43,9 +43,7 @@ def answers_of(network: torch.nn.Module, cache: Cache) -> tuple[Answers, np.ndar
     geometry = uses_landmarks(network)
     for start in range(0, len(cache), BATCH_SIZE):
         rows = slice(start, start + BATCH_SIZE)
-        batch = {
-            name: torch.from_numpy(np.ascontiguousarray(cache.arrays[name][rows])) for name in ("images", "landmarks")
-        }
+        batch = {name: torch.from_numpy(np.array(cache.arrays[name][rows])) for name in ("images", "landmarks")}
         for name, values in forward(network, batch, uses_geometry=geometry, maps=False).items():
             parts.setdefault(name, []).append(values.float().numpy())
     made = {name: np.concatenate(values) for name, values in parts.items()}

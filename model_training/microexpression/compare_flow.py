@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,39 @@ def compare(pairs: Path, tvl1: Path, checkpoint: Path, settings: tuple[DisParame
     return report
 
 
+def cost(repeats: int = 30) -> dict[str, float]:
+    """CPU milliseconds of one pair on one thread: landmarks of both frames, the input stage after them, and the flow in
+    it."""
+    from model_training.microexpression.face_motion import MotionStudio
+    from model_training.microexpression.rendered_pairs import rendered_pairs
+    from service.preprocessing.flow import luminance
+    from service.preprocessing.landmarks import FaceLandmarker
+    from service.preprocessing.microexpression_input import MicroExpressionSpec, microexpression_input, onset_crop
+
+    spec = MicroExpressionSpec()
+    studio = MotionStudio(spec)
+    pair = next(iter(rendered_pairs(studio, people=1, seed=1, percents=(4.0,))))
+    studio.close()
+
+    def spent(work: Callable[[], Any]) -> float:
+        work()
+        started = time.process_time()
+        for _ in range(repeats):
+            work()
+        return round(1e3 * (time.process_time() - started) / repeats, 1)
+
+    with FaceLandmarker() as landmarker:
+        faces = [landmarker.detect(frame)[0] for frame in (pair.onset, pair.apex)]
+        landmarks = spent(lambda: [landmarker.detect(frame) for frame in (pair.onset, pair.apex)])
+    crop = onset_crop(faces[0], spec)
+    grey = [luminance(crop.warp(frame, size=(spec.crop_width, spec.crop_height))) for frame in (pair.onset, pair.apex)]
+    return {
+        "landmarks_of_two_frames_ms": landmarks,
+        "input_stage_ms": spent(lambda: microexpression_input(pair.onset, faces[0], pair.apex, faces[1], spec)),
+        "flow_alone_ms": spent(lambda: dis_flow(grey[0], grey[1], spec.dis)),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     steps = parser.add_subparsers(dest="step", required=True)
@@ -155,11 +189,19 @@ def main() -> None:
     same.add_argument("--checkpoint", type=Path, required=True)
     same.add_argument("--grid", action="store_true", help="several settings of DIS in place of the service's")
     same.add_argument("--out", type=Path, help="JSON file for the figures")
+    spending = steps.add_parser("cost", help="CPU time of the service's input stage, one thread")
+    spending.add_argument("--out", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     if arguments.step == "pairs":
         make_pairs(arguments.out, arguments.people, arguments.seed)
     elif arguments.step == "tvl1":
         tvl1_images(arguments.pairs, arguments.out)
+    elif arguments.step == "cost":
+        cv2.setNumThreads(1)
+        figures = cost()
+        print(figures)
+        if arguments.out:
+            arguments.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     else:
         cv2.setNumThreads(1)
         settings = GRID if arguments.grid else (DisParameters(),)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,7 +58,10 @@ class MicroExpressionTask:
         }
 
     def augmenter(self, arrays: Arrays) -> Augment:  # noqa: ARG002 - depends on no other sample
-        return partial(augment_flow, config=self.config.augmentation)
+        def augment(sample: Mapping[str, Any], rng: np.random.Generator) -> Arrays:
+            return augment_flow(sample, config=self.config.augmentation, rng=rng)
+
+        return augment
 
     def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"emotion_logits": model(batch["flow"])}

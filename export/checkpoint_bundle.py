@@ -30,7 +30,7 @@ def export_checkpoint(
     default_variant: Literal["float32", "int8"] | None = None,
 ) -> BundleReport:
     """One checkpoint -> one bundle; several micro-expression checkpoints become one ensemble. Raises ExportError."""
-    card = card_file.read_text(encoding="utf-8") if card_file is not None else None
+    card = _read_text(card_file) if card_file is not None else None
     if len(checkpoints) == 1 and is_reference(checkpoints[0]):
         figures = _read_json(metrics_file) if metrics_file is not None else {}
         return export_reference(checkpoints[0], directory, metrics=figures, card=card, metadata=metadata)
@@ -50,7 +50,7 @@ def export_checkpoint(
         preprocessing=first.preprocessing,
         metrics=metrics,
         thresholds=dict(first.calibration.get("thresholds", {})),
-        card=_read_text(card_file) if card_file is not None else None,
+        card=card,
     )
     return write_bundle(
         network, content, directory, outputs=outputs, int8=int8, float16=float16, default_variant=default_variant

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from model_training.checkpoint import load_payload
 from model_training.errors import TrainingError
 from model_training.microexpression.folded_htnet import one_fold
 from model_training.microexpression.folded_training import TrainingConfig, Weights, predict, train_folded
@@ -186,10 +187,7 @@ def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, 
 
 def load_reference(path: Path) -> dict[str, Any]:
     """A checkpoint of `train-microexpression`. TrainingError if it is none."""
-    try:
-        stored: dict[str, Any] = torch.load(path, weights_only=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise TrainingError(f"{path}: cannot be read as a checkpoint ({error})") from error
+    stored = load_payload(path)
     missing = {"config", "preprocessing", "state_dict", "calibration", "training_data"} - set(stored)
     if missing:
         raise TrainingError(f"{path}: the checkpoint lacks {', '.join(sorted(missing))}")

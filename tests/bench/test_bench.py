@@ -24,7 +24,7 @@ from tests.bench.training_speed import measure_loso, measure_step
 SHIPPED = Path(__file__).parents[2] / "models"
 MODES: dict[str, dict[str, int]] = {
     "quick": {"rounds": 15, "requests": 24, "turns": 3, "growth": 0, "loso_epochs": 1, "loop_folds": 2, "steps": 2},
-    "full": {"rounds": 50, "requests": 150, "turns": 5, "growth": 3000, "loso_epochs": 2, "loop_folds": 4, "steps": 5},
+    "full": {"rounds": 40, "requests": 120, "turns": 5, "growth": 2000, "loso_epochs": 2, "loop_folds": 4, "steps": 5},
 }
 CONCURRENCY = (1, 2, 8, 32)
 # What saturates one worker that analyses one photograph at a time, and two of them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -203,11 +204,11 @@ def plot(report: dict[str, Any], path: Path) -> None:
         if interval is not None:
             bars.plot(interval, [place, place], color="black", linewidth=1.5)
         bars.text(0.02, place, f"{score:.3f}", va="center", fontsize=8)
-    bars.set_yticks(range(len(rows)), [row[0].replace(" (the", "\n(the") for row in rows], fontsize=7)
+    bars.set_yticks(range(len(rows)), ["\n".join(textwrap.wrap(row[0], 34)) for row in rows], fontsize=7)
     bars.set_xlim(0, 1)
     bars.set_xlabel("UF1, single model, mean over seeds; line: 95 % interval by subject")
     draw_confusion(matrix, report["protocols"]["b"]["confusion_of_ensemble"]["full"], report["classes"])
-    matrix.set_xlabel("predicted, ensemble, protocol (b)")
+    matrix.set_xlabel("predicted, (b), ensemble")
     figure.savefig(path, dpi=90)
     pyplot.close(figure)
 

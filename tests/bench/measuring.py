@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import psutil
 
+MEDIAPIPE = "MediaPipe's own threads"  # which it names drishti
+
 
 def machine() -> dict[str, Any]:
     """What the figures were taken on. No host name, no path."""
@@ -76,7 +78,7 @@ def cpu_by_kind_of_thread(process: psutil.Process) -> dict[str, float]:
     spent: dict[str, float] = {}
     for thread in process.threads():
         name = Path(f"/proc/{process.pid}/task/{thread.id}/comm").read_text(encoding="utf-8").strip()
-        kind = "MediaPipe's own threads" if name == "drishti" else "analysis threads"
+        kind = MEDIAPIPE if name == "drishti" else "analysis threads"
         kind = "event loop" if thread.id == process.pid else kind
         spent[kind] = spent.get(kind, 0.0) + thread.user_time + thread.system_time
     return spent

@@ -50,7 +50,7 @@ def measure_model(networks: dict[str, tuple[HTNetEnhanced, Path]], *, rounds: in
                         work()
                     works[name] = work
                 except Exception as error:  # a machine without a C++ compiler has no torch.compile
-                    result["skipped"][name] = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
+                    result["skipped"][name] = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
             works |= {name: (lambda s=session, a=arrays: s.run(a)) for name, session in sessions.items()}
             result[f"batch {batch}"] = interleaved(works, rounds=rounds)
         figures[size] = result

@@ -246,9 +246,7 @@ def palsy_evidence_command(
 
 
 def palsy_ablation_command(
-    config: Annotated[
-        Path, typer.Option("--config", help="TOML of the whole model; its parts are left out in turn.")
-    ],
+    config: Annotated[Path, typer.Option("--config", help="TOML of the whole model; its parts are left out in turn.")],
     test: Annotated[Path, typer.Option(help="Cache of simulated people that training never saw.")],
     photographs: Annotated[Path, typer.Option(help="Cache of warped photographs.")],
     out: Annotated[Path, typer.Option(help="Folder for the runs, ablation.csv and ablation.md.")],

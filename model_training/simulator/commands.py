@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model_training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def register(app: typer.Typer) -> None:
@@ -58,13 +61,17 @@ def simulate_command(
         )
 
 
-def _warp(photo: Path, out: Path, *, per_photo: int, seed: int) -> None:
+def _counted(what: str) -> Progress:
+    """A bar with the count of what is done and the time that is left."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    return Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+
+def _warp(photo: Path, out: Path, *, per_photo: int, seed: int) -> None:
     from model_training.simulator.photograph_set import warp_photograph_set
 
-    columns = (TextColumn("faces"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
+    with _counted("faces") as progress:
         task = progress.add_task("warp", total=None)
         table = warp_photograph_set(
             photo,
@@ -77,8 +84,6 @@ def _warp(photo: Path, out: Path, *, per_photo: int, seed: int) -> None:
 
 
 def _simulate(out: Path, *, processes: int, **settings: int | str) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from model_training.simulator.dataset import SimulationConfig, simulate
 
     try:
@@ -87,8 +92,7 @@ def _simulate(out: Path, *, processes: int, **settings: int | str) -> None:
             raise ValueError(f"processes must be at least 1, got {processes}")
     except ValueError as error:
         raise TrainingError(str(error)) from error
-    columns = (TextColumn("photographs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
+    with _counted("photographs") as progress:
         task = progress.add_task("simulate", total=config.identities * config.images_per_identity)
         table = simulate(out, config, processes=processes, on_progress=lambda images: progress.advance(task, images))
     typer.echo(f"wrote {table}")

@@ -1,10 +1,10 @@
 """HTNetEnhanced: HTNet with diagonal micro-attention, ROI attention and a geometry branch, for facial palsy.
 
-Data flow: mosaic -> two halves, the left one mirrored -> shared hierarchical encoder, with mirror attention after its
-levels -> fused map at the finest level -> ROI attention -> one vector per half (+ geometry vector) -> heads on even
-and odd parts. Only the heads and the mirror attention let the halves meet, and both treat them alike: the mirrored
-photograph swaps the halves and so gets the same grade, the other side and mirrored maps, from the same weights and at
-the cost of one pass.
+Data flow: mosaic -> two halves, the left one mirrored, each beside its difference from the other -> standardised
+tokens -> shared hierarchical encoder, with mirror attention after its levels -> fused map at the finest level -> ROI
+attention -> one vector per half (+ geometry vector) -> heads on even and odd parts. The halves meet in the difference,
+the mirror attention and the heads, and each treats them alike: the mirrored photograph swaps the halves and so gets
+the same grade, the other side and mirrored maps, from the same weights and at the cost of one pass.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from model_training.batch_standardised import BatchStandardised
 from model_training.geometry_branch import DisplacementField, GeometryBranch
 from model_training.hierarchy import HierarchicalEncoder, to_unit_range
 from model_training.htnet import named_size
-from model_training.mirror_attention import AsymmetryMap, MirrorAttention, split_halves
+from model_training.mirror_attention import AsymmetryMap, MirrorAttention, split_halves, with_difference
 from model_training.palsy_heads import PalsyHead, PalsyLogits
 from model_training.roi_attention import RoiAttention, face_maps
 
@@ -277,9 +278,10 @@ class ImageBranch(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = HierarchicalEncoder(
-            image_rows=image_size, image_columns=image_size // 2, patch_size=patch_size, in_channels=in_channels,
+            image_rows=image_size, image_columns=image_size // 2, patch_size=patch_size, in_channels=2 * in_channels,
             dim=dim, heads=heads, block_repeats=block_repeats, dropout=dropout,
         )  # fmt: skip
+        self.standardised_tokens = BatchStandardised(dim)
         levels = list(self.encoder.levels)
         self.mirror_attention = nn.ModuleList(
             MirrorAttention(
@@ -299,7 +301,7 @@ class ImageBranch(nn.Module):
         top = levels[-1].dim
         pooled = (5 if use_roi else 1) * dim
         self.vector = nn.Sequential(
-            nn.LayerNorm(pooled + top),
+            BatchStandardised(pooled + top),
             nn.Linear(pooled + top, out_dim),
             nn.GELU(),
             nn.Dropout(dropout),
@@ -308,7 +310,7 @@ class ImageBranch(nn.Module):
 
     def forward(self, halves: Tensor) -> dict[str, Tensor]:
         """(N, 2, channels, rows px, columns px) -> fused_map, image_vector and, with ROI attention, roi_maps."""
-        x = self.encoder.patch_embedding(halves.flatten(0, 1))
+        x = self.standardised_tokens(self.encoder.patch_embedding(with_difference(halves).flatten(0, 1)))
         maps = []
         for index, level in enumerate(self.encoder.levels):
             x = level(x)

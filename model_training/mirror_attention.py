@@ -32,6 +32,12 @@ def swap_halves(halves: Tensor) -> Tensor:
     return halves.flip(1)
 
 
+def with_difference(halves: Tensor) -> Tensor:
+    """(N, 2, channels, rows, columns) -> (N, 2, 2 * channels, rows, columns): each half, then what it has that its
+    mirror partner has not. A palsy is that difference; left to find it, a network takes many times as long."""
+    return torch.cat((halves, halves - swap_halves(halves)), dim=2)
+
+
 class MirrorAttention(nn.Module):
     """Pre-norm residual attention over the ``window`` x ``window`` neighbourhoods of a position and of its mirror
     partner.

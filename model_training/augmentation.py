@@ -27,6 +27,11 @@ ROI_PARTNERS = np.asarray([FACE_ROI.index(_SIDES_EXCHANGED.get(name, name)) for 
 SIDE_PARTNERS = np.asarray([SIDES.index(_SIDES_EXCHANGED.get(side, side)) for side in SIDES])
 
 
+def mirror_landmarks(landmarks: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(..., 478, 3) pose-corrected landmarks -> those of the mirrored face: x negated, partners exchanged."""
+    return np.asarray(landmarks[..., MIRROR_INDEX, :] * np.asarray([-1, 1, 1], landmarks.dtype))
+
+
 def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
     """The sample of the mirrored photograph: the affected side changes, grade and severities stay.
 
@@ -38,7 +43,7 @@ def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
         if name in sample:
             mirrored[name] = sample[name][..., ::-1]
     if "landmarks" in sample:
-        mirrored["landmarks"] = sample["landmarks"][MIRROR_INDEX] * np.asarray([-1, 1, 1], sample["landmarks"].dtype)
+        mirrored["landmarks"] = mirror_landmarks(sample["landmarks"])
     if "blendshapes" in sample:
         mirrored["blendshapes"] = sample["blendshapes"][BLENDSHAPE_MIRROR_INDEX]
     if "roi_masks" in sample:
@@ -95,8 +100,7 @@ def erase_pair(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
 
 def asymmetric_part(landmarks: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(N, 478, 3) pose-corrected landmarks -> half of what they differ from their mirror image by, (N, 478, 3)."""
-    mirrored = landmarks[:, MIRROR_INDEX] * np.asarray([-1, 1, 1], landmarks.dtype)
-    return np.asarray((landmarks - mirrored) / 2)
+    return np.asarray((landmarks - mirror_landmarks(landmarks)) / 2)
 
 
 def augment_palsy(

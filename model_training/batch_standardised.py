@@ -29,14 +29,14 @@ class BatchStandardised(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., dim) -> the same shape."""
-        if not self.training:
-            return (x - self.mean) * (self.variance + _EPSILON).rsqrt() * self.weight + self.bias
-        x = x.float()
-        mean = _mean_over_processes(x)
-        variance = _mean_over_processes((x - mean).square())
-        with torch.no_grad():
-            self.mean.lerp_(mean, _MOMENTUM)
-            self.variance.lerp_(variance, _MOMENTUM)
+        mean, variance = self.mean, self.variance
+        if self.training:
+            x = x.float()
+            mean = _mean_over_processes(x)
+            variance = _mean_over_processes((x - mean).square())
+            with torch.no_grad():
+                self.mean.lerp_(mean, _MOMENTUM)
+                self.variance.lerp_(variance, _MOMENTUM)
         return (x - mean) * (variance + _EPSILON).rsqrt() * self.weight + self.bias
 
 

@@ -152,13 +152,24 @@ def _pool(x: Tensor, side: int) -> Tensor:
     return both.view(folds, batch, 4, width)
 
 
+def _dropout(h: Tensor, rate: float) -> Tensor:
+    """Dropout at `rate`, to the nearest 1/256: one random byte decides on a value.
+
+    On the CPU `F.dropout` draws one random number a value and takes twenty times as long, a quarter of a training.
+    """
+    dropped = min(round(rate * 256), 255)
+    words = torch.empty((h.numel() + 7) // 8, dtype=torch.int64, device=h.device)
+    words.random_(torch.iinfo(torch.int64).min, None)
+    kept = words.view(torch.uint8)[: h.numel()].view(h.shape) >= dropped
+    return h * (kept * (256 / (256 - dropped)))
+
+
 def forward(config: FoldedConfig, weights: dict[str, Tensor], x: Tensor, *, training: bool = False) -> Tensor:
     """Patches (B, 16, 147), the same for all folds, or (f, B, 16, 147) -> logits (f, B, classes)."""
     folds, batch = weights["embed.w"].shape[0], x.shape[-3]
-    rate = config.dropout
 
     def drop(h: Tensor) -> Tensor:
-        return F.dropout(h, rate, True) if training and rate > 0 else h
+        return _dropout(h, config.dropout) if training and config.dropout > 0 else h
 
     tokens = (
         x.reshape(1, batch * 16, PATCH_VALUES).expand(folds, -1, -1)

@@ -176,7 +176,6 @@ def _limits(results: Mapping[str, Any]) -> list[str]:
     cpu = results["http"]["workers 1"]["concurrency 1"]["cpu_ms_per_request"]
     kinds = results["http"]["cpu_ms_by_thread"]
     theirs = results["naive"]["cpu_ms_per_request"]
-    loso = results["training"]["loso"]
     scaling = results["http"]["scaling"]
     rate = scaling["requests_per_s"]["2"]
     landmarks = stages["landmarks"]["cpu_ms"]["p50"]
@@ -198,9 +197,7 @@ def _limits(results: Mapping[str, Any]) -> list[str]:
         f"of CPU with the client's, {rate * (cpu + scaling['client_cpu_ms_per_request']) / 1e3:.2f} of "
         f"{results['machine']['cores']} cores; what is left went to other work (see the load above) and to waiting for "
         "the audit's disk.",
-        "LOSO": f"drawing the dropout masks takes {loso['random_share']:.0%} of the time with all folds together, as "
-        "much per fold as in the loop. Masks shared by the folds would save it, at the price of other results for the "
-        "same seed. The rest is arithmetic on one core, where joining the folds saves only what starting operations "
+        "LOSO": "what is left is arithmetic on one core, where joining the folds saves only what starting operations "
         "costs.",
     }
     return [

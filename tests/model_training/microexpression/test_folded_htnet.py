@@ -6,6 +6,7 @@ import torch
 from model_training.htnet import HTNet
 from model_training.microexpression.folded_htnet import (
     FoldedConfig,
+    _dropout,
     fold_state_dict,
     forward,
     htnet_arguments,
@@ -48,6 +49,19 @@ def test_shared_and_own_images_give_the_same_answer():
     both = forward(config, weights, cut)
     torch.testing.assert_close(both, forward(config, weights, torch.stack([cut, cut])))
     torch.testing.assert_close(both[1:], forward(config, one_fold(weights, 1), cut), rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_keeps_the_mean_and_draws_for_every_fold_anew():
+    torch.manual_seed(0)
+    ones = torch.ones(2, 500, 64, requires_grad=True)
+    dropped = _dropout(ones, 0.3)
+    assert (dropped == 0).float().mean().item() == pytest.approx(77 / 256, abs=0.01)
+    assert dropped[dropped > 0].unique().tolist() == pytest.approx([256 / 179])
+    assert ((dropped[0] == 0) == (dropped[1] == 0)).float().mean() < 0.7
+    dropped.sum().backward()
+    torch.testing.assert_close(ones.grad, dropped.detach())
+    torch.manual_seed(0)
+    torch.testing.assert_close(_dropout(ones, 0.3), dropped)
 
 
 def test_wrong_settings_are_named():

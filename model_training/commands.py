@@ -251,6 +251,7 @@ def palsy_ablation_command(
     photographs: Annotated[Path, typer.Option(help="Cache of warped photographs.")],
     out: Annotated[Path, typer.Option(help="Folder for the runs, ablation.csv and ablation.md.")],
     seeds: Annotated[int, typer.Option(help="Runs of each variant.")] = 3,
+    processes: Annotated[int, typer.Option(help="Processes that share the runs.", min=1)] = 1,
 ) -> None:
     """What each part of the palsy model contributes; finished runs are kept.
 
@@ -259,7 +260,9 @@ def palsy_ablation_command(
     """
     from model_training.palsy_ablation import run_ablation
 
-    table = run_ablation(config, seeds=seeds, test=test, photographs=photographs, out=out, say=typer.echo)
+    table = run_ablation(
+        config, seeds=seeds, test=test, photographs=photographs, out=out, processes=processes, say=typer.echo
+    )
     typer.echo(f"wrote {table}")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -22,8 +24,7 @@ from service.preprocessing.palsy_decoding import PalsyCalibration
 _NO_GEOMETRY = ("model.use_geometry=false",)
 _NO_ROI = ("model.use_roi=false", "loss.roi=0.0")
 VARIANTS: dict[str, tuple[str, ...]] = {
-    # Alone, the geometry branch costs next to nothing and needs many passes.
-    "geometry alone": ("model.use_images=false", "loss.roi=0.0", "optimisation.epochs=14"),
+    "geometry alone": ("model.use_images=false", "loss.roi=0.0"),
     "HTNet": (*_NO_GEOMETRY, *_NO_ROI, "model.use_diagonal_attn=false"),
     "+ diagonal micro-attention": (*_NO_GEOMETRY, *_NO_ROI),
     "+ ROI attention": _NO_GEOMETRY,
@@ -33,6 +34,20 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 REPEATS = 2
 
 
+@dataclass(frozen=True)
+class AblationRun:
+    """One variant with one seed, in a folder of its own."""
+
+    variant: str
+    changes: tuple[str, ...]
+    seed: int
+    folder: Path
+
+    @property
+    def figures(self) -> Path:
+        return self.folder / "figures.json"
+
+
 def run_ablation(
     config: Path,
     *,
@@ -40,30 +55,41 @@ def run_ablation(
     test: Path,
     photographs: Path,
     out: Path,
+    processes: int = 1,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Train and judge VARIANTS x seeds 1 .. `seeds` -> path of OUT/ablation.md; ablation.csv has a row for each run.
 
-    Finished runs are kept, an interrupted one goes on. Raises TrainingError as `train` does.
+    `processes` share the runs. Finished runs are kept, an interrupted one goes on. Raises TrainingError as `train`
+    does.
     """
     if seeds < 1:
         raise TrainingError(f"--seeds must be at least 1, got {seeds}")
-    rows = []
-    for seed in range(1, seeds + 1):
-        for name, changes in VARIANTS.items():
-            folder = out / f"{''.join(c for c in name if c.isalnum())}-{seed}"
-            figures = folder / "figures.json"
-            if not figures.exists():
-                settings = load_config(config, overrides=(*changes, f'run.out="{folder}"', f"run.seed={seed}"))
-                train(settings, resume=(folder / "state.pt").exists(), say=_say_nothing)
-                figures.write_text(json.dumps(_judge(folder / BEST, test, photographs)), encoding="utf-8")
-            rows.append({"variant": name, "seed": seed, **json.loads(figures.read_text(encoding="utf-8"))})
-            say(f"{name}, seed {seed}: kappa {rows[-1]['kappa']:.3f}, photographs {rows[-1]['photo_spearman']:.3f}")
-    table = pd.DataFrame(rows)
+    runs = [
+        AblationRun(name, changes, seed, out / f"{''.join(c for c in name if c.isalnum())}-{seed}")
+        for seed in range(1, seeds + 1)
+        for name, changes in VARIANTS.items()
+    ]
+    missing = [run for run in runs if not run.figures.exists()]
+    with ProcessPoolExecutor(processes) as pool:
+        futures = {pool.submit(_train_and_judge, run, config, test, photographs): run for run in missing}
+        for number, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            say(f"{futures[future].variant}, seed {futures[future].seed}: run {number} of {len(missing)} is done")
+    table = pd.DataFrame(
+        {"variant": run.variant, "seed": run.seed, **json.loads(run.figures.read_text(encoding="utf-8"))}
+        for run in runs
+    )
     table.to_csv(out / "ablation.csv", index=False, float_format="%.4f")
     path = out / "ablation.md"
     path.write_text(_as_markdown(table), encoding="utf-8")
     return path
+
+
+def _train_and_judge(run: AblationRun, config: Path, test: Path, photographs: Path) -> None:
+    settings = load_config(config, overrides=(*run.changes, f'run.out="{run.folder}"', f"run.seed={run.seed}"))
+    train(settings, resume=(run.folder / "state.pt").exists(), say=_say_nothing)
+    run.figures.write_text(json.dumps(_judge(run.folder / BEST, test, photographs)), encoding="utf-8")
 
 
 def _judge(checkpoint: Path, test: Path, photographs: Path) -> dict[str, float]:
@@ -86,7 +112,7 @@ def _judge(checkpoint: Path, test: Path, photographs: Path) -> dict[str, float]:
 def _as_markdown(table: pd.DataFrame) -> str:
     figures = [name for name in table.columns if name not in ("variant", "seed")]
     lines = [f"| variant | {' | '.join(figures)} |", f"|{'---|' * (len(figures) + 1)}"]
-    for name in VARIANTS:
+    for name in table["variant"].unique():
         part = table[table["variant"] == name]
         cells = (
             f"{part[figure].mean():.3f} ± {part[figure].std():.3f}" if len(part) > 1 else f"{part[figure].mean():.3f}"

@@ -1,5 +1,6 @@
-"""What training changes in a sample. Nothing here invents or removes asymmetry, and every change is a function of one
-random generator.
+"""What training changes in a sample. What is changed is changed on both sides alike, but for two things of which a
+palsy is to be told: an uneven picture and a healthy face's own asymmetry. Every change is a function of one random
+generator.
 
 All in numpy and OpenCV on uint8, a fraction of a millisecond an image, so that it runs beside the model and never ahead
 of it. Images are mosaics of local-contrast-normalised grey: grey 128 is "nothing here".
@@ -98,6 +99,23 @@ def erase_pair(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     image[top : top + h, width - left - w : width - left] = 128
 
 
+def uneven_half(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """Change one half of a mosaic (H, W), in place, as light, focus, hair and the fit of the landmarks do: its contrast
+    and brightness, its sharpness, the place of each region by up to two pixels, and one rectangle of it.
+    """
+    height, width = image.shape
+    start = int(rng.integers(2)) * (width // 2)
+    half = image[:, start : start + width // 2]
+    half[:REGION_SIZE] = np.roll(half[:REGION_SIZE], rng.integers(-2, 3, 2), axis=(0, 1))
+    half[REGION_SIZE:] = np.roll(half[REGION_SIZE:], rng.integers(-2, 3, 2), axis=(0, 1))
+    gain, offset = np.exp(rng.uniform(-0.4, 0.4)), rng.uniform(-20, 20)
+    changed = cv2.GaussianBlur(half, (0, 0), float(rng.uniform(0.2, 1.2)), borderType=cv2.BORDER_REPLICATE)
+    half[:] = np.clip((changed - 128.0) * gain + 128 + offset, 0, 255)
+    h, w = rng.integers(height // 16, height // 5), rng.integers(width // 16, width // 5)
+    top, left = rng.integers(0, height - h), rng.integers(0, width // 2 - w)
+    half[top : top + h, left : left + w] = rng.integers(0, 256)
+
+
 def asymmetric_part(landmarks: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(N, 478, 3) pose-corrected landmarks -> half of what they differ from their mirror image by, (N, 478, 3)."""
     return np.asarray((landmarks - mirror_landmarks(landmarks)) / 2)
@@ -132,6 +150,8 @@ def augment_palsy(
             image = image.copy()
         if draws[2] < config.erase:
             erase_pair(image, rng)
+        if draws[3] < config.uneven:
+            uneven_half(image, rng)
         out["images"] = image[None]
     if "landmarks" in out and config.landmark_noise > 0:
         scale = np.float32(rng.uniform(0, config.landmark_noise))

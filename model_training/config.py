@@ -35,7 +35,7 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig:
-    """What training changes in a sample; nothing here may invent or remove asymmetry. Amplitudes are upper bounds."""
+    """What training changes in a sample; amplitudes are upper bounds."""
 
     flip: bool = True
     photometric: float = 0.5
@@ -43,6 +43,9 @@ class AugmentationConfig:
     blur: float = 0.3
     shift_px: int = 3
     erase: float = 0.2
+    # Share of the samples one half of which is lit, sharp, cut out or covered unlike the other: photographs are, and a
+    # grade must not follow from it.
+    uneven: float = 0.0
     # Standard deviation of landmark noise, in inter-ocular distances.
     landmark_noise: float = 0.004
     # The asymmetry of a healthy training face, times a random factor up to this in size, is added to every face: people

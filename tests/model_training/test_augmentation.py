@@ -1,4 +1,4 @@
-"""What training changes in a sample adds no asymmetry and hides none; a flip changes the side."""
+"""What training changes in a sample: what adds asymmetry, what does not; a flip changes the side."""
 
 from __future__ import annotations
 
@@ -45,6 +45,23 @@ def test_augmentation_keeps_a_symmetric_face_symmetric() -> None:
         assert difference.max() <= 1  # the blur rounds
         changed += not np.array_equal(out, image)
     assert changed == 20
+
+
+def test_an_uneven_picture_is_changed_on_one_side_only() -> None:
+    config = AugmentationConfig(
+        flip=False, photometric=0.0, noise=0.0, blur=0.0, shift_px=0, erase=0.0, landmark_noise=0.0, uneven=1.0
+    )
+    image = np.random.default_rng(1).integers(0, 256, (1, 224, 224), dtype=np.uint8)
+    given = {"images": image.copy(), "side": NONE}
+    changed_sides = set()
+    for seed in range(20):
+        out = augment_palsy(given, config=config, rng=np.random.default_rng(seed))["images"]
+        changed = (out != image).mean(axis=(0, 1))
+        first, second = changed[:112].mean(), changed[112:].mean()
+        assert min(first, second) == 0 < 0.5 < max(first, second)
+        changed_sides.add(bool(first))
+    assert changed_sides == {False, True}
+    np.testing.assert_array_equal(given["images"], image)
 
 
 def test_the_flip_carries_the_side_with_it_and_one_seed_gives_one_sample() -> None:

@@ -144,18 +144,17 @@ def name_side(side_probabilities: FloatArray, *, grade_index: int) -> tuple[int,
 
     A healthy face has no affected side and an obvious palsy has one, whatever the side head would prefer:
     the mildest grade gets `none`, with P(none); from grade SIDE_NAMED_FROM on it is the more probable of left and
-    right, with its probability given that it is one of the two; in between (slight weakness) the most probable of the
-    three.
+    right, with its probability given that it is one of the two; in between (slight weakness) left or right only where
+    it is more likely than not.
     """
     left, right, none = (float(p) for p in side_probabilities)
-    if grade_index == 0:
-        return SIDES.index("none"), none
+    side, likelier = SIDES.index("left" if left >= right else "right"), max(left, right)
     if grade_index >= SIDE_NAMED_FROM:
-        side = SIDES.index("left" if left >= right else "right")
         either = left + right
-        return side, (max(left, right) / either if either > 0 else 0.5)
-    side = int(np.asarray(side_probabilities).argmax())
-    return side, float(side_probabilities[side])
+        return side, (likelier / either if either > 0 else 0.5)
+    if grade_index == 0 or likelier <= 0.5:
+        return SIDES.index("none"), none
+    return side, likelier
 
 
 def decode(grade_logits: FloatArray, side_logits: FloatArray, *, calibration: PalsyCalibration) -> list[PalsyReading]:

@@ -1,6 +1,5 @@
-"""What training changes in a sample. What is changed is changed on both sides alike, but for two things of which a
-palsy is to be told: an uneven picture and a healthy face's own asymmetry. Every change is a function of one random
-generator.
+"""What training changes in a sample. Both sides are changed alike, but for what a grade must not follow from: an uneven
+picture, and the asymmetry of healthy faces. Every change is a function of one random generator.
 
 All in numpy and OpenCV on uint8, a fraction of a millisecond an image, so that it runs beside the model and never ahead
 of it. Images are mosaics of local-contrast-normalised grey: grey 128 is "nothing here".
@@ -90,20 +89,26 @@ def shift_regions(image: npt.NDArray[np.uint8], *, dx: int, dy: int) -> npt.NDAr
     return out
 
 
+def random_rectangle(height: int, width: int, rng: np.random.Generator, *, widest: int) -> tuple[slice, slice]:
+    """Rows and columns of a rectangle inside (height, width), at most a fifth as high and `widest` pixels wide."""
+    h, w = rng.integers(height // 16, height // 5), rng.integers(width // 8, widest)
+    top, left = rng.integers(0, height - h), rng.integers(0, width - w)
+    return slice(top, top + h), slice(left, left + w)
+
+
 def erase_pair(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     """Grey out one rectangle and its mirror image, in place: a hidden brow is hidden on both sides."""
     height, width = image.shape
-    h, w = rng.integers(height // 16, height // 5), rng.integers(width // 16, width // 6)
-    top, left = rng.integers(0, height - h), rng.integers(0, width // 2 - w)
-    image[top : top + h, left : left + w] = 128
-    image[top : top + h, width - left - w : width - left] = 128
+    rectangle = random_rectangle(height, width // 2, rng, widest=width // 6)
+    image[rectangle] = 128
+    image[:, ::-1][rectangle] = 128
 
 
 def uneven_half(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     """Change one half of a mosaic (H, W), in place, as light, focus, hair and the fit of the landmarks do: its contrast
     and brightness, its sharpness, the place of each region by up to two pixels, and one rectangle of it.
     """
-    height, width = image.shape
+    width = image.shape[1]
     start = int(rng.integers(2)) * (width // 2)
     half = image[:, start : start + width // 2]
     half[:REGION_SIZE] = np.roll(half[:REGION_SIZE], rng.integers(-2, 3, 2), axis=(0, 1))
@@ -111,9 +116,8 @@ def uneven_half(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     gain, offset = np.exp(rng.uniform(-0.4, 0.4)), rng.uniform(-20, 20)
     changed = cv2.GaussianBlur(half, (0, 0), float(rng.uniform(0.2, 1.2)), borderType=cv2.BORDER_REPLICATE)
     half[:] = np.clip((changed - 128.0) * gain + 128 + offset, 0, 255)
-    h, w = rng.integers(height // 16, height // 5), rng.integers(width // 16, width // 5)
-    top, left = rng.integers(0, height - h), rng.integers(0, width // 2 - w)
-    half[top : top + h, left : left + w] = rng.integers(0, 256)
+    rectangle = random_rectangle(*half.shape, rng, widest=width // 5)
+    half[rectangle] = rng.integers(0, 256)
 
 
 def asymmetric_part(landmarks: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -74,8 +74,11 @@ def run_ablation(
     with ProcessPoolExecutor(processes) as pool:
         futures = {pool.submit(_train_and_judge, run, config, test, photographs): run for run in missing}
         for number, future in enumerate(as_completed(futures), start=1):
-            future.result()
-            say(f"{futures[future].variant}, seed {futures[future].seed}: run {number} of {len(missing)} is done")
+            run, figures = futures[future], future.result()
+            say(
+                f"{run.variant}, seed {run.seed}: kappa {figures['kappa']:.3f}, photographs "
+                f"{figures['photo_spearman']:.3f} (run {number} of {len(missing)})"
+            )
     table = pd.DataFrame(
         {"variant": run.variant, "seed": run.seed, **json.loads(run.figures.read_text(encoding="utf-8"))}
         for run in runs
@@ -86,10 +89,12 @@ def run_ablation(
     return path
 
 
-def _train_and_judge(run: AblationRun, config: Path, test: Path, photographs: Path) -> None:
+def _train_and_judge(run: AblationRun, config: Path, test: Path, photographs: Path) -> dict[str, float]:
     settings = load_config(config, overrides=(*run.changes, f'run.out="{run.folder}"', f"run.seed={run.seed}"))
     train(settings, resume=(run.folder / "state.pt").exists(), say=_say_nothing)
-    run.figures.write_text(json.dumps(_judge(run.folder / BEST, test, photographs)), encoding="utf-8")
+    figures = _judge(run.folder / BEST, test, photographs)
+    run.figures.write_text(json.dumps(figures), encoding="utf-8")
+    return figures
 
 
 def _judge(checkpoint: Path, test: Path, photographs: Path) -> dict[str, float]:

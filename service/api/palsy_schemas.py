@@ -17,7 +17,7 @@ Region = Literal["left_eye", "right_eye", "left_lip", "right_lip"]
 
 
 class Grade(Schema):
-    """house_brackmann: the most probable grade; null for a model with grades of its own, whose name is then in `label`.
+    """house_brackmann: the median grade; null for a model with grades of its own, whose name is then in `label`.
 
     index: counted from 1 = the mildest. expected: mean of the index under the probabilities. prediction_set: a run of
     neighbouring grades that holds the true one in the share `coverage` of photographs like those of the calibration.

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from model_training import palsy_commands
+from model_training.command_options import CheckpointFile, Device
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-CheckpointFile = Annotated[Path, typer.Option("--checkpoint", help="best.pt of a run.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N. A GPU that is not there is an error.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one key of the configuration, e.g. --set run.seed=3. Repeatable."),
@@ -36,8 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate_command)
     app.command("predict")(predict_command)
     app.command("visualize")(visualize_command)
-    app.command("palsy-evidence")(palsy_evidence_command)
-    app.command("palsy-ablation")(palsy_ablation_command)
+    palsy_commands.register(app)
     app.command("throughput")(throughput_command)
     app.command("demo")(demo_command)
 
@@ -216,54 +216,6 @@ def visualize_command(
 
     written = visualize_files(images, checkpoint, out, device=device, say=typer.echo)
     typer.echo(f"images drawn: {len(written)}, in {out}")
-
-
-def palsy_evidence_command(
-    checkpoint: CheckpointFile,
-    test: Annotated[Path, typer.Option(help="Cache of simulated people that training never saw.")],
-    out: Annotated[Path, typer.Option(help="Folder for metrics.json, figures.md, plots and MODEL_CARD.md.")],
-    photographs: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="NAME=CACHE of warped photographs (simulate --photo). Repeatable; the first is the headline."
-        ),
-    ] = None,
-    card: Annotated[Path | None, typer.Option(help="Draft of the model card, with a line <!-- figures -->.")] = None,
-) -> None:
-    """Every figure of a palsy model, as its model card and documentation show them.
-
-    Example: `python -m model_training palsy-evidence --checkpoint runs/palsy-reference/best.pt --test runs/palsy-test
-    --photographs photographs_test=runs/photographs --out runs/palsy-evidence`
-    """
-    from model_training.errors import TrainingError
-    from model_training.palsy_evidence import write_evidence
-
-    named = dict(item.partition("=")[::2] for item in photographs or [])
-    if not all(named.values()):
-        raise TrainingError(f"--photographs must be NAME=CACHE, got {photographs}")
-    folders = {name: Path(folder) for name, folder in named.items()}
-    typer.echo(f"wrote {write_evidence(checkpoint, test=test, photographs=folders, out=out, card=card)}")
-
-
-def palsy_ablation_command(
-    config: Annotated[Path, typer.Option("--config", help="TOML of the whole model; its parts are left out in turn.")],
-    test: Annotated[Path, typer.Option(help="Cache of simulated people that training never saw.")],
-    photographs: Annotated[Path, typer.Option(help="Cache of warped photographs.")],
-    out: Annotated[Path, typer.Option(help="Folder for the runs, ablation.csv and ablation.md.")],
-    seeds: Annotated[int, typer.Option(help="Runs of each variant.")] = 3,
-    processes: Annotated[int, typer.Option(help="Processes that share the runs.", min=1)] = 1,
-) -> None:
-    """What each part of the palsy model contributes; finished runs are kept.
-
-    Example: `python -m model_training palsy-ablation --config configs/palsy_ablation.toml --test runs/palsy-test
-    --photographs runs/photographs --out runs/palsy-ablation`
-    """
-    from model_training.palsy_ablation import run_ablation
-
-    table = run_ablation(
-        config, seeds=seeds, test=test, photographs=photographs, out=out, processes=processes, say=typer.echo
-    )
-    typer.echo(f"wrote {table}")
 
 
 def throughput_command(

@@ -85,6 +85,58 @@ def judge(
     return Judgement(frame, labels, frame["label"].to_numpy(np.int64) - 1, side_index(frame), readings)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Selected:
+    """The rows of a cache that a checkpoint shall answer for."""
+
+    checkpoint: Checkpoint
+    cache: Cache
+    rows: npt.NDArray[np.int64]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        return self.cache.frame.iloc[self.rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A checkpoint's raw outputs for the rows of `frame`."""
+
+    checkpoint: Checkpoint
+    task: PalsyTask
+    frame: pd.DataFrame
+    outputs: Outputs
+
+    def judged(self, calibration: Mapping[str, Any]) -> Judgement:
+        return judge(
+            self.frame,
+            self.outputs,
+            labels=self.checkpoint.labels,
+            calibration=PalsyCalibration.from_dict(calibration),
+        )
+
+
+def select(checkpoint: Path, cache_folder: Path, *, split: str) -> Selected:
+    """Raises TrainingError where the cache was made by another preprocessing than the checkpoint's, knows other labels,
+    or has no row of the split."""
+    loaded, cache = _matching(checkpoint, cache_folder)
+    rows = _rows_of(cache, split)
+    over = int(cache.frame["label"].iloc[rows].max())
+    if over > len(loaded.labels):
+        raise TrainingError(
+            f"{cache_folder}: has label {over}, the checkpoint knows {len(loaded.labels)} ({', '.join(loaded.labels)})"
+        )
+    return Selected(checkpoint=loaded, cache=cache, rows=rows)
+
+
+def answer(selected: Selected, *, device: str = "cpu") -> Answered:
+    loaded = selected.checkpoint
+    task = PalsyTask(_config_of(loaded))
+    network = restore(loaded.config["model"], loaded.state_dict, source=str(loaded.path)).to(device)
+    outputs = run_model(task, network, selected.cache, selected.rows, device=device)
+    return Answered(checkpoint=loaded, task=task, frame=selected.frame, outputs=outputs)
+
+
 def evaluate(
     checkpoint: Path,
     cache_folder: Path,
@@ -96,22 +148,13 @@ def evaluate(
 ) -> dict[str, str]:
     """Write metrics.json, metrics.csv, predictions.csv and report.html; returns the main figures as text.
 
-    Raises TrainingError where the cache was made by another preprocessing than the checkpoint's, or the split is empty.
+    Raises TrainingError as `select`.
     """
     check_device(device)
-    loaded, cache = _matching(checkpoint, cache_folder)
-    rows = _rows_of(cache, split)
-    frame = cache.frame.iloc[rows]
-    over = int(frame["label"].max())
-    if over > len(loaded.labels):
-        raise TrainingError(
-            f"{cache_folder}: has label {over}, the checkpoint knows {len(loaded.labels)} ({', '.join(loaded.labels)})"
-        )
+    selected = select(checkpoint, cache_folder, split=split)
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before the work
-    task = PalsyTask(_config_of(loaded))
-    network = restore(loaded.config["model"], loaded.state_dict, source=str(checkpoint)).to(device)
-    outputs = run_model(task, network, cache, rows, device=device)
-    judged = judge(frame, outputs, labels=loaded.labels, calibration=PalsyCalibration.from_dict(loaded.calibration))
+    answered = answer(selected, device=device)
+    judged = answered.judged(answered.checkpoint.calibration)
     metrics = summarise(judged, by=by)
     return write_evaluation(judged, metrics, out, title=f"{checkpoint.name} on {split} of {cache_folder.name}")
 
@@ -190,8 +233,8 @@ def _matching(checkpoint: Path, cache_folder: Path) -> tuple[Checkpoint, Cache]:
     loaded = load_checkpoint(checkpoint)
     if loaded.task != "palsy":
         raise TrainingError(
-            f"{checkpoint}: a checkpoint for {loaded.task!r}. Micro-expression models are judged by `loso`, "
-            "`evaluate` is for grades."
+            f"{checkpoint}: a checkpoint for {loaded.task!r}, this command is for grades. Micro-expression models have "
+            "`loso` and `calibrate-microexpression`."
         )
     return loaded, open_cache(cache_folder, kind="palsy", fingerprint=loaded.preprocessing["fingerprint"])
 

@@ -15,21 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from model_training.config import AugmentationConfig
-from service.preprocessing.landmarks import BLENDSHAPE_MIRROR_INDEX, MIRROR_INDEX
+from model_training.natural_asymmetry import NaturalAsymmetry, mirror_landmarks
+from service.preprocessing.landmarks import BLENDSHAPE_MIRROR_INDEX
 from service.preprocessing.palsy_decoding import SIDES
 from service.preprocessing.regions import FACE_ROI, REGION_SIZE
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+# The upper and the lower regions of a mosaic.
+_REGION_ROWS = (slice(0, REGION_SIZE), slice(REGION_SIZE, None))
 
 _SIDES_EXCHANGED = {"left_eye": "right_eye", "right_eye": "left_eye", "left": "right", "right": "left"}
 ROI_PARTNERS = np.asarray([FACE_ROI.index(_SIDES_EXCHANGED.get(name, name)) for name in FACE_ROI])
 SIDE_PARTNERS = np.asarray([SIDES.index(_SIDES_EXCHANGED.get(side, side)) for side in SIDES])
-
-
-def mirror_landmarks(landmarks: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(..., 478, 3) pose-corrected landmarks -> those of the mirrored face: x negated, partners exchanged."""
-    return np.asarray(landmarks[..., MIRROR_INDEX, :] * np.asarray([-1, 1, 1], landmarks.dtype))
 
 
 def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
@@ -70,6 +68,13 @@ def photometric_table(config: AugmentationConfig, rng: np.random.Generator) -> n
     return np.clip(np.rint(y * 128 + 128), 0, 255).astype(np.uint8)
 
 
+def shifted(region: npt.NDArray[np.uint8], *, dx: int, dy: int) -> npt.NDArray[np.uint8]:
+    """(H, W) moved right by dx and down by dy, edges repeated."""
+    height, width = region.shape
+    rows, columns = np.arange(height) - dy, np.arange(width) - dx
+    return region[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
+
+
 def shift_regions(image: npt.NDArray[np.uint8], *, dx: int, dy: int) -> npt.NDArray[np.uint8]:
     """Shift the four regions of a mosaic (H, W), edges repeated: left-half regions by (dx, dy), their mirrored partners
     by (-dx, dy).
@@ -80,12 +85,9 @@ def shift_regions(image: npt.NDArray[np.uint8], *, dx: int, dy: int) -> npt.NDAr
     if dx == 0 and dy == 0:
         return image
     out = np.empty_like(image)
-    size = REGION_SIZE
-    rows = np.clip(np.arange(size) - dy, 0, size - 1)
-    for top in (0, size):
-        for left, shift in ((0, dx), (size, -dx)):
-            columns = np.clip(np.arange(size) - shift, 0, size - 1)
-            out[top : top + size, left : left + size] = image[top : top + size, left : left + size][rows][:, columns]
+    for rows in _REGION_ROWS:
+        for columns, sign in ((slice(0, REGION_SIZE), 1), (slice(REGION_SIZE, None), -1)):
+            out[rows, columns] = shifted(image[rows, columns], dx=sign * dx, dy=dy)
     return out
 
 
@@ -111,8 +113,9 @@ def uneven_half(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     width = image.shape[1]
     start = int(rng.integers(2)) * (width // 2)
     half = image[:, start : start + width // 2]
-    half[:REGION_SIZE] = np.roll(half[:REGION_SIZE], rng.integers(-2, 3, 2), axis=(0, 1))
-    half[REGION_SIZE:] = np.roll(half[REGION_SIZE:], rng.integers(-2, 3, 2), axis=(0, 1))
+    for rows in _REGION_ROWS:
+        dx, dy = (int(v) for v in rng.integers(-2, 3, 2))
+        half[rows] = shifted(half[rows], dx=dx, dy=dy)
     gain, offset = np.exp(rng.uniform(-0.4, 0.4)), rng.uniform(-20, 20)
     changed = cv2.GaussianBlur(half, (0, 0), float(rng.uniform(0.2, 1.2)), borderType=cv2.BORDER_REPLICATE)
     half[:] = np.clip((changed - 128.0) * gain + 128 + offset, 0, 255)
@@ -120,24 +123,24 @@ def uneven_half(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     half[rectangle] = rng.integers(0, 256)
 
 
-def asymmetric_part(landmarks: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(N, 478, 3) pose-corrected landmarks -> half of what they differ from their mirror image by, (N, 478, 3)."""
-    return np.asarray((landmarks - mirror_landmarks(landmarks)) / 2)
-
-
 def augment_palsy(
     sample: Mapping[str, Any],
     *,
     config: AugmentationConfig,
     rng: np.random.Generator,
-    healthy_asymmetry: npt.NDArray[Any] | None = None,
+    natural: NaturalAsymmetry | None = None,
 ) -> Arrays:
     """One training sample, changed. The draw order is fixed, so one seed gives one result.
 
-    healthy_asymmetry: (N, 478, 3) asymmetric parts of healthy faces, needed where `config.natural_asymmetry` is not 0.
+    natural: the asymmetry of healthy faces, needed where `config.natural_asymmetry` is not 0.
     """
-    draws = rng.random(4)
+    draws = rng.random(5)
     out = mirror_palsy(sample) if config.flip and draws[0] < 0.5 else dict(sample)
+    if config.natural_asymmetry > 0 and draws[4] < config.natural_asymmetry_share:
+        if natural is None:
+            raise ValueError("augmentation.natural_asymmetry needs healthy faces to take it from")
+        factor = float(rng.uniform(-config.natural_asymmetry, config.natural_asymmetry))
+        out = natural.add_to(out, factor=factor, which=int(rng.integers(len(natural.parts))))
     if "images" in out:
         image = np.ascontiguousarray(out["images"][0])
         dx, dy = (int(v) for v in rng.integers(-config.shift_px, config.shift_px + 1, 2))
@@ -160,11 +163,6 @@ def augment_palsy(
     if "landmarks" in out and config.landmark_noise > 0:
         scale = np.float32(rng.uniform(0, config.landmark_noise))
         out["landmarks"] = out["landmarks"] + rng.standard_normal(out["landmarks"].shape, dtype=np.float32) * scale
-    if "landmarks" in out and config.natural_asymmetry > 0:
-        if healthy_asymmetry is None or not len(healthy_asymmetry):
-            raise ValueError("augmentation.natural_asymmetry needs healthy faces to take it from")
-        factor = np.float32(rng.uniform(-config.natural_asymmetry, config.natural_asymmetry))
-        out["landmarks"] = out["landmarks"] + factor * healthy_asymmetry[rng.integers(len(healthy_asymmetry))]
     return out
 
 

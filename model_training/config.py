@@ -48,9 +48,11 @@ class AugmentationConfig:
     uneven: float = 0.0
     # Standard deviation of landmark noise, in inter-ocular distances.
     landmark_noise: float = 0.004
-    # The asymmetry of a healthy training face, times a random factor up to this in size, is added to every face: people
-    # differ in it more than simulated ones do, and a grade must not follow from it.
+    # The asymmetry of a healthy training face, times a random factor up to this in size, is added to this share of the
+    # faces, landmarks and picture: people differ in it more than simulated ones do, and a grade must not follow from
+    # it. The asymmetry map learns from the others.
     natural_asymmetry: float = 0.0
+    natural_asymmetry_share: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,7 @@ class TrainConfig:
             ("augmentation.erase", a.erase, 0.0, 1.0),
             ("augmentation.shift_px", a.shift_px, 0, 16),
             ("augmentation.natural_asymmetry", a.natural_asymmetry, 0.0, 5.0),
+            ("augmentation.natural_asymmetry_share", a.natural_asymmetry_share, 0.0, 1.0),
         ):
             if not low <= value <= high:
                 raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")

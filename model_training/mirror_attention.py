@@ -148,8 +148,8 @@ class AsymmetryMap(nn.Module):
 
     The map is the length of a learned linear image of that difference, scaled by a positive gate of the position
     itself. Where the halves agree it is exactly zero, so that heat always has a difference behind it. A displacement
-    field that is linear in the antisymmetric geometry may add to the difference, as the true map is the length of such
-    a field.
+    field that is linear in the antisymmetric geometry is added to the first components of that image, before the
+    length is taken, as the true map is the length of such a field: what the picture shows can correct it.
     """
 
     def __init__(self, *, dim: int, components: int = 8) -> None:
@@ -161,10 +161,9 @@ class AsymmetryMap(nn.Module):
     def forward(self, x: Tensor, field: Tensor | None = None) -> Tensor:
         """x (N, 2, rows, columns, dim), field (N, rows, columns, 3) or None -> (N, rows, 2 * columns), >= 0."""
         difference = self.metric(x[:, PATIENT_LEFT] - x[:, PATIENT_RIGHT])
-        squares = difference.square().sum(-1)
         if field is not None:
-            squares = squares + field.square().sum(-1)
-        length = smooth_length(squares).unsqueeze(1)  # (N, 1, rows, columns)
+            difference = difference + F.pad(field, (0, difference.shape[-1] - field.shape[-1]))
+        length = smooth_length(difference.square().sum(-1)).unsqueeze(1)  # (N, 1, rows, columns)
         gated = length * F.softplus(self.gate(x).squeeze(-1))
         return join_halves(gated[:, PATIENT_RIGHT], gated[:, PATIENT_LEFT])
 

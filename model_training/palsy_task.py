@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from model_training.augmentation import asymmetric_part, augment_palsy
+from model_training.augmentation import augment_palsy
 from model_training.cache import Cache
 from model_training.calibration import fit_palsy_calibration
 from model_training.config import TrainConfig, build
@@ -20,6 +20,7 @@ from model_training.errors import TrainingError
 from model_training.htnet import named_size
 from model_training.htnet_enhanced import HTNetEnhanced
 from model_training.htnet_grader import HTNetGrader
+from model_training.natural_asymmetry import NaturalAsymmetry
 from model_training.palsy_losses import PalsyLossConfig, palsy_loss
 from model_training.sample_table import SEVERITY_COLUMNS
 from model_training.task import Arrays, Augment, Outputs
@@ -114,17 +115,18 @@ class PalsyTask:
         }
 
     def augmenter(self, arrays: Arrays) -> Augment:
-        config, healthy = self.config.augmentation, None
+        config, natural = self.config.augmentation, None
         if config.natural_asymmetry > 0:
-            healthy = asymmetric_part(arrays["landmarks"][arrays["label"] == 0])
+            healthy = arrays["landmarks"][arrays["label"] == 0]
             if not len(healthy):
                 raise TrainingError(
                     "augmentation.natural_asymmetry takes the asymmetry of healthy faces, but no training row has "
                     "label 1"
                 )
+            natural = NaturalAsymmetry(healthy)
 
         def augment(sample: Mapping[str, Any], rng: np.random.Generator) -> Arrays:
-            return augment_palsy(sample, config=config, rng=rng, healthy_asymmetry=healthy)
+            return augment_palsy(sample, config=config, rng=rng, natural=natural)
 
         return augment
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from model_training.augmentation import asymmetric_part, augment_flow, augment_palsy, mirror_palsy
+from model_training.augmentation import augment_flow, augment_palsy, mirror_palsy
 from model_training.config import AugmentationConfig
-from service.preprocessing.landmarks import MIRROR_INDEX
+from model_training.natural_asymmetry import NaturalAsymmetry, asymmetric_part, mirror_landmarks
+from service.preprocessing.canonical_landmarks import pose_corrected
+from service.preprocessing.landmarks import MIRROR_INDEX, Face
 from service.preprocessing.palsy_decoding import SIDES
 
 LEFT, RIGHT, NONE = (SIDES.index(side) for side in ("left", "right", "none"))
+MOUTH_AND_EYE = {"right corner": 61, "left corner": 291, "right eye": 33}
 
 
 def sample(rng: np.random.Generator, *, side: int = LEFT) -> dict:
@@ -80,19 +84,60 @@ def test_the_flip_carries_the_side_with_it_and_one_seed_gives_one_sample() -> No
 
 def test_natural_asymmetry_is_that_of_healthy_faces_and_leaves_the_symmetric_part() -> None:
     rng = np.random.default_rng(7)
-    healthy = asymmetric_part(rng.normal(0, 0.01, (5, 478, 3)).astype(np.float32))
+    natural = NaturalAsymmetry(rng.normal(0, 0.01, (5, 478, 3)).astype(np.float32))
     given = {"landmarks": rng.normal(0, 1, (478, 3)).astype(np.float32), "side": NONE}
     config = AugmentationConfig(flip=False, landmark_noise=0.0, natural_asymmetry=2.0)
     factors = []
     for seed in range(30):
-        out = augment_palsy(given, config=config, rng=np.random.default_rng(seed), healthy_asymmetry=healthy)
+        out = augment_palsy(given, config=config, rng=np.random.default_rng(seed), natural=natural)
         added = out["landmarks"] - given["landmarks"]
         np.testing.assert_allclose(asymmetric_part(added[None])[0], added, atol=1e-6)
-        factors.append(max(np.vdot(added, one) / np.vdot(one, one) for one in healthy))
-        assert min(np.abs(added - np.vdot(added, one) / np.vdot(one, one) * one).max() for one in healthy) < 1e-6
+        factors.append(max(np.vdot(added, one) / np.vdot(one, one) for one in natural.parts))
+        assert min(np.abs(added - np.vdot(added, one) / np.vdot(one, one) * one).max() for one in natural.parts) < 1e-6
     assert 1.0 < max(factors) <= 2.0 + 1e-4
     with pytest.raises(ValueError, match="healthy faces"):
         augment_palsy(given, config=config, rng=np.random.default_rng(0))
+
+
+def test_natural_asymmetry_comes_to_its_share_of_the_faces_and_their_maps_are_unknown() -> None:
+    rng = np.random.default_rng(8)
+    given, natural = sample(rng), NaturalAsymmetry(rng.normal(0, 0.1, (3, 478, 3)).astype(np.float32))
+    config = AugmentationConfig(
+        flip=False, photometric=0.0, noise=0.0, blur=0.0, shift_px=0, erase=0.0, landmark_noise=0.0,
+        natural_asymmetry=2.0, natural_asymmetry_share=0.5,
+    )  # fmt: skip
+    changed = 0
+    for seed in range(40):
+        out = augment_palsy(given, config=config, rng=np.random.default_rng(seed), natural=natural)
+        moved = not np.array_equal(out["landmarks"], given["landmarks"])
+        assert moved == (not np.array_equal(out["images"], given["images"]))
+        assert moved == np.isnan(out["asymmetry_map"]).all()
+        changed += moved
+    assert 10 <= changed <= 30
+
+
+def test_the_picture_moves_with_the_landmarks_and_the_eyes_stay_in_place(astronaut_face: Face) -> None:
+    """The skin about the right corner of the mouth hangs by .1 inter-ocular distances: the asymmetric part is half of
+    it down on the right and half of it up on the left, and twice that is asked for."""
+    face = pose_corrected(astronaut_face.points)
+    face = (face + mirror_landmarks(face)) / 2
+    crooked = face.copy()
+    crooked[np.linalg.norm(face[:, :2] - face[61, :2], axis=1) < 0.3, 1] += 0.1
+    picture = np.full((224, 224), 128, np.uint8)
+    places = {name: (112 + 96 * face[index, 0], 74 + 96 * face[index, 1]) for name, index in MOUTH_AND_EYE.items()}
+    for x, y in places.values():
+        cv2.circle(picture, (round(x), round(y)), 4, 255, cv2.FILLED)
+    natural = NaturalAsymmetry(crooked[None].astype(np.float32))
+    moved = natural.add_to({"images": picture[None]}, factor=2.0, which=0)["images"][0]
+
+    def height(image: np.ndarray, x: float, y: float) -> float:
+        window = image[round(y) - 20 : round(y) + 21, round(x) - 8 : round(x) + 9].astype(float) - 128
+        return float(window.sum(axis=1) @ np.arange(-20, 21) / window.sum())
+
+    fall = {name: height(moved, *place) - height(picture, *place) for name, place in places.items()}
+    assert fall["right corner"] == pytest.approx(9.6, abs=1.5)
+    assert fall["left corner"] == pytest.approx(-9.6, abs=1.5)
+    assert fall["right eye"] == pytest.approx(0, abs=0.3)
 
 
 def test_the_flip_of_a_flow_image_turns_the_horizontal_motion() -> None:

@@ -35,7 +35,7 @@ class Grade(Schema):
 class AffectedSide(Schema):
     """The patient's side, in agreement with the grade: `none` with the mildest grade; from the third grade on always
     `left` or `right`, with the probability that it is this one if one side is affected; in between only where it is
-    more likely than not. probabilities: before that rule.
+    more than 60 % likely. probabilities: before that rule.
     """
 
     side: Side

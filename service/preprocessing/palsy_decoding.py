@@ -28,6 +28,9 @@ HOUSE_BRACKMANN: tuple[str, ...] = ("I", "II", "III", "IV", "V", "VI")
 SIDES: tuple[str, ...] = ("left", "right", "none")
 # Index of the first grade whose definition has an obvious difference between the sides (House-Brackmann III).
 SIDE_NAMED_FROM = 2
+# What its probability must exceed at a slight weakness. A side named for a healthy face misleads more than none named at
+# grade II.
+SIDE_NAMED_ABOVE = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +155,7 @@ def name_side(side_probabilities: FloatArray, *, grade_index: int) -> tuple[int,
     if grade_index >= SIDE_NAMED_FROM:
         either = left + right
         return side, (likelier / either if either > 0 else 0.5)
-    if grade_index == 0 or likelier <= 0.5:
+    if grade_index == 0 or likelier <= SIDE_NAMED_ABOVE:
         return SIDES.index("none"), none
     return side, likelier
 

@@ -28,8 +28,7 @@ HOUSE_BRACKMANN: tuple[str, ...] = ("I", "II", "III", "IV", "V", "VI")
 SIDES: tuple[str, ...] = ("left", "right", "none")
 # Index of the first grade whose definition has an obvious difference between the sides (House-Brackmann III).
 SIDE_NAMED_FROM = 2
-# What its probability must exceed at a slight weakness. A side named for a healthy face misleads more than none named at
-# grade II.
+# What its probability must exceed at a slight weakness: a side named for a healthy face misleads more than none.
 SIDE_NAMED_ABOVE = 0.6
 
 

@@ -63,11 +63,11 @@ def recalibrate(
     loaded = answered.checkpoint
     new = answered.task.calibrate(answered.frame, answered.outputs)
     in_first = np.isin(people, np.random.default_rng(SEED).permutation(names)[: len(names) // 2])
-    judged_by_others = [
-        _figures(_part(answered, half), answered.task.calibrate(other.frame, other.outputs))
-        for half, other in ((in_first, _part(answered, ~in_first)), (~in_first, _part(answered, in_first)))
+    halves = _part(answered, in_first), _part(answered, ~in_first)
+    by_the_other = [
+        _figures(half, other.task.calibrate(other.frame, other.outputs)) for half, other in (halves, halves[::-1])
     ]
-    shares = (in_first.mean(), (~in_first).mean())
+    images = [len(half.frame) for half in halves]
     result = Recalibrated(
         people=len(names),
         images=len(people),
@@ -75,8 +75,8 @@ def recalibrate(
         new=new,
         before=_figures(answered, loaded.calibration),
         after={
-            name: float(sum(share * part[name] for share, part in zip(shares, judged_by_others, strict=True)))
-            for name in judged_by_others[0]
+            name: float(np.average([figures[name] for figures in by_the_other], weights=images))
+            for name in by_the_other[0]
         },
     )
     said = {"cache": cache_folder.name, "split": split, "people": result.people, "images": result.images}

@@ -52,9 +52,10 @@ def check_agreement(reading: PalsyReading) -> list[str]:
     if own == reading.side:
         return []
     if reading.side == "none":
-        return [
-            f"The grade is that of a healthy face, yet the {own} side looks weaker; compare with further photographs."
-        ]
+        reason = (
+            "The grade is that of a healthy face" if reading.index == 0 else "The weakness is too slight to name a side"
+        )
+        return [f"{reason}, yet the {own} side looks weaker; compare with further photographs."]
     return [
         "The grade is that of a palsy, yet neither side looks clearly weaker: the side is uncertain, and a weakness of "
         "both sides cannot be told from one photograph."

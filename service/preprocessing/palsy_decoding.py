@@ -147,7 +147,7 @@ def name_side(side_probabilities: FloatArray, *, grade_index: int) -> tuple[int,
     A healthy face has no affected side and an obvious palsy has one, whatever the side head would prefer:
     the mildest grade gets `none`, with P(none); from grade SIDE_NAMED_FROM on it is the more probable of left and
     right, with its probability given that it is one of the two; in between (slight weakness) left or right only where
-    it is more likely than not.
+    its probability is above SIDE_NAMED_ABOVE.
     """
     left, right, none = (float(p) for p in side_probabilities)
     side, likelier = SIDES.index("left" if left >= right else "right"), max(left, right)

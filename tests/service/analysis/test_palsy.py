@@ -64,6 +64,7 @@ def test_grade_and_side_never_contradict_each_other(
 def test_the_side_rule_between_healthy_and_obvious() -> None:
     assert name_side(np.array([0.3, 0.1, 0.6]), grade_index=1) == (SIDES.index("none"), 0.6)
     assert name_side(np.array([0.7, 0.1, 0.2]), grade_index=1) == (SIDES.index("left"), 0.7)
+    assert name_side(np.array([0.2, 0.45, 0.35]), grade_index=1) == (SIDES.index("none"), 0.35)
     assert name_side(np.array([0.1, 0.59, 0.31]), grade_index=1) == (SIDES.index("none"), 0.31)
     side, probability = name_side(np.array([0.1, 0.3, 0.6]), grade_index=2)
     assert (SIDES[side], probability) == ("right", pytest.approx(0.75))

@@ -136,17 +136,34 @@ def _plain(value: Any) -> Any:
 
 
 def load_config(path: Path, *, overrides: tuple[str, ...] = ()) -> TrainConfig:
-    """Read a TOML file. overrides: `section.key=value` in TOML syntax, e.g. `run.seed=3`. Raises TrainingError naming
-    the key."""
-    if not path.is_file():
-        raise TrainingError(f"{path}: no such configuration. Examples are in configs/.")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"{path}: not valid TOML ({error})") from error
+    """Read a TOML file. Its `base`, a file beside it, gives every key that it does not set itself; a base has none.
+
+    overrides: `section.key=value` in TOML syntax, e.g. `run.seed=3`. Raises TrainingError naming the key.
+    """
+    values = _read(path)
+    if "base" in values:
+        values = _changed(_read(path.parent / str(values.pop("base"))), values)
     for override in overrides:
         _apply(values, override)
     return build(TrainConfig, values, source=str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise TrainingError(f"{path}: no such configuration. Examples are in configs/.")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{path}: not valid TOML ({error})") from error
+
+
+def _changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with the keys of `changes` set, section by section."""
+    changed = dict(base)
+    for key, value in changes.items():
+        section = base.get(key)
+        changed[key] = _changed(section, value) if isinstance(section, dict) and isinstance(value, dict) else value
+    return changed
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -45,6 +45,20 @@ def test_every_mistake_is_named(tmp_path: Path, text: str, message: str) -> None
         load_config(written(tmp_path, text))
 
 
+def test_a_base_gives_what_a_file_does_not_set(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(MINIMAL + "seed = 4\n[optimisation]\nepochs = 9\nbatch_size = 5\n")
+    path = written(tmp_path, 'base = "base.toml"\n[optimisation]\nepochs = 2\n[augmentation]\nblur = 0.1\n')
+    loaded = load_config(path, overrides=("optimisation.batch_size=6",))
+    assert (loaded.optimisation.epochs, loaded.optimisation.batch_size) == (2, 6)
+    assert (loaded.run.seed, loaded.model["name"], loaded.augmentation.blur) == (4, "HTNet", 0.1)
+    (tmp_path / "base.toml").write_text('base = "base.toml"\n' + MINIMAL)
+    with pytest.raises(TrainingError, match="unknown key 'base'"):
+        load_config(path)
+    (tmp_path / "base.toml").unlink()
+    with pytest.raises(TrainingError, match=r"base\.toml: no such configuration"):
+        load_config(path)
+
+
 def test_overrides_are_as_strict(tmp_path: Path) -> None:
     path = written(tmp_path, MINIMAL)
     for override, message in (

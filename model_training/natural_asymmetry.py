@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from service.preprocessing.alignment import CANONICAL_EYE_LINE_PX, CANONICAL_INTEROCULAR_PX, CANONICAL_SIZE
 from service.preprocessing.landmarks import LEFT_EYE_CORNERS, MIRROR_INDEX, RIGHT_EYE_CORNERS
-from service.preprocessing.regions import MOSAIC_SIZE, REGION_BOXES
+from service.preprocessing.regions import MOSAIC_SIZE, REGION_BOXES, REGION_ORDER
 
 Arrays = dict[str, npt.NDArray[Any]]
 Floats = npt.NDArray[np.float32]
@@ -31,7 +31,7 @@ def mirror_landmarks(landmarks: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def asymmetric_part(landmarks: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(N, 478, 3) pose-corrected landmarks -> half of what they differ from their mirror image by, (N, 478, 3)."""
+    """(..., 478, 3) pose-corrected landmarks -> half of what they differ from their mirror image by, the same shape."""
     return np.asarray((landmarks - mirror_landmarks(landmarks)) / 2)
 
 
@@ -40,10 +40,10 @@ class NaturalAsymmetry:
 
     def __init__(self, landmarks: Floats) -> None:
         if not len(landmarks):
-            raise ValueError("natural asymmetry is that of healthy faces, but there are none")
+            raise ValueError("it is taken from healthy faces, but there are none")
         self.parts: Floats = asymmetric_part(landmarks).astype(np.float32)
-        places = (landmarks.mean(axis=0, dtype=np.float64) + mirror_landmarks(landmarks.mean(axis=0))) / 2
-        self.fields = mosaic_fields(self.parts, places[:, :2])
+        mean = landmarks.mean(axis=0, dtype=np.float64)
+        self.fields = mosaic_fields(self.parts, (mean - asymmetric_part(mean))[:, :2])
 
     def add_to(self, sample: Mapping[str, Any], *, factor: float, which: int) -> Arrays:
         """The sample with `factor` times the asymmetry of healthy face `which`.
@@ -56,8 +56,8 @@ class NaturalAsymmetry:
             out["landmarks"] = out["landmarks"] + np.float32(factor) * self.parts[which]
         if "images" in out:
             out["images"] = displaced(out["images"][0], np.float32(factor) * self.fields[which])[None]
-            if "asymmetry_map" in out:
-                out["asymmetry_map"] = np.full_like(out["asymmetry_map"], np.nan)
+        if "asymmetry_map" in out:
+            out["asymmetry_map"] = np.full_like(out["asymmetry_map"], np.nan)
         return out
 
 
@@ -75,7 +75,7 @@ def mosaic_fields(parts: Floats, places: npt.NDArray[np.float64]) -> Floats:
     moved[..., 0] += turn[:, None] * places[:, 1]
     moved[..., 1] -= turn[:, None] * places[:, 0]
 
-    box = next(iter(REGION_BOXES.values()))
+    box = REGION_BOXES[REGION_ORDER[0]]
     step = MOSAIC_SIZE / _NODES
     x = (box.x + (np.arange(_NODES) + 0.5) * step - CANONICAL_SIZE[0] / 2) / CANONICAL_INTEROCULAR_PX
     y = (box.y + (np.arange(_NODES) + 0.5) * step - CANONICAL_EYE_LINE_PX) / CANONICAL_INTEROCULAR_PX

@@ -86,9 +86,10 @@ class PalsyTask:
     def arrays(self, cache: Cache, rows: npt.NDArray[np.int64]) -> Arrays:
         frame = cache.frame.iloc[rows]
         order = np.asarray(rows)
+        # A network of landmarks alone would have every picture loaded and augmented for nothing.
+        pictures = ("images", "roi_masks") if self.config.model.get("use_images", True) else ()
         arrays: Arrays = {
-            name: np.asarray(cache.arrays[name][order])
-            for name in ("images", "landmarks", "roi_masks", "asymmetry_map")
+            name: np.asarray(cache.arrays[name][order]) for name in (*pictures, "landmarks", "asymmetry_map")
         }
         return {**arrays, **targets(frame, classes=len(self.labels))}
 
@@ -117,13 +118,10 @@ class PalsyTask:
     def augmenter(self, arrays: Arrays) -> Augment:
         config, natural = self.config.augmentation, None
         if config.natural_asymmetry > 0:
-            healthy = arrays["landmarks"][arrays["label"] == 0]
-            if not len(healthy):
-                raise TrainingError(
-                    "augmentation.natural_asymmetry takes the asymmetry of healthy faces, but no training row has "
-                    "label 1"
-                )
-            natural = NaturalAsymmetry(healthy)
+            try:
+                natural = NaturalAsymmetry(arrays["landmarks"][arrays["label"] == 0])
+            except ValueError as error:
+                raise TrainingError(f"augmentation.natural_asymmetry: {error}; no training row has label 1") from error
 
         def augment(sample: Mapping[str, Any], rng: np.random.Generator) -> Arrays:
             return augment_palsy(sample, config=config, rng=rng, natural=natural)
@@ -197,8 +195,9 @@ def forward(
     if isinstance(inner, HTNetGrader):
         return model(batch["images"])
     maps = maps and inner.config["use_images"] and inner.config["use_roi"]
+    images = batch["images"] if inner.config["use_images"] else None
     landmarks = batch["landmarks"] if uses_geometry else None
-    return model(batch["images"], landmarks, return_roi_maps=maps, return_branches=branches)
+    return model(images, landmarks, return_roi_maps=maps, return_branches=branches)
 
 
 def side_index(frame: pd.DataFrame) -> npt.NDArray[np.int64]:

@@ -1,0 +1,36 @@
+"""The palsy model as a training task: what a network is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_training.cache import Cache, open_cache
+from model_training.errors import TrainingError
+from model_training.palsy_task import PalsyTask
+from tests.model_training.caches import write_cache
+from tests.model_training.test_train import TINY, config
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    return open_cache(write_cache(tmp_path_factory.mktemp("cache")), kind="palsy")
+
+
+def test_a_network_of_landmarks_alone_is_given_no_pictures(cache: Cache, tmp_path: Path) -> None:
+    rows = np.arange(3)
+    assert "images" in PalsyTask(config(cache.folder, tmp_path, model=TINY)).arrays(cache, rows)
+    alone = PalsyTask(config(cache.folder, tmp_path, model={**TINY, "use_images": False})).arrays(cache, rows)
+    assert not {"images", "roi_masks"} & set(alone)
+    assert {"landmarks", "asymmetry_map", "label", "side"} <= set(alone)
+
+
+def test_natural_asymmetry_needs_a_healthy_face(cache: Cache, tmp_path: Path) -> None:
+    task = PalsyTask(config(cache.folder, tmp_path, augmentation={"natural_asymmetry": 1.0}))
+    arrays = task.arrays(cache, np.arange(12))
+    task.augmenter(arrays)
+    without = {name: values[arrays["label"] > 0] for name, values in arrays.items()}
+    with pytest.raises(TrainingError, match=r"natural_asymmetry: .* healthy faces.* no training row has label 1"):
+        task.augmenter(without)

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from model_training.config import AugmentationConfig
 from model_training.natural_asymmetry import NaturalAsymmetry, mirror_landmarks
-from service.preprocessing.landmarks import BLENDSHAPE_MIRROR_INDEX
 from service.preprocessing.palsy_decoding import SIDES
 from service.preprocessing.regions import FACE_ROI, REGION_SIZE
 
@@ -33,8 +32,8 @@ SIDE_PARTNERS = np.asarray([SIDES.index(_SIDES_EXCHANGED.get(side, side)) for si
 def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
     """The sample of the mirrored photograph: the affected side changes, grade and severities stay.
 
-    images (1, H, W) and asymmetry_map (h, w) flip; landmarks (478, 3) negate x and exchange partners; blendshapes (52,)
-    and roi_masks (5, h, w) exchange left and right; side (index of SIDES, -1 unknown).
+    images (1, H, W) and asymmetry_map (h, w) flip; landmarks (478, 3) negate x and exchange partners; roi_masks
+    (5, h, w) exchange left and right; side (index of SIDES, -1 unknown).
     """
     mirrored = dict(sample)
     for name in ("images", "asymmetry_map"):
@@ -42,8 +41,6 @@ def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
             mirrored[name] = sample[name][..., ::-1]
     if "landmarks" in sample:
         mirrored["landmarks"] = mirror_landmarks(sample["landmarks"])
-    if "blendshapes" in sample:
-        mirrored["blendshapes"] = sample["blendshapes"][BLENDSHAPE_MIRROR_INDEX]
     if "roi_masks" in sample:
         mirrored["roi_masks"] = sample["roi_masks"][ROI_PARTNERS][..., ::-1]
     if "side" in sample and sample["side"] >= 0:

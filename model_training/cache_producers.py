@@ -58,7 +58,6 @@ class PalsyProducer:
         return {
             "images": ((1, MOSAIC_SIZE, MOSAIC_SIZE), "uint8"),
             "landmarks": ((478, 3), "float32"),
-            "blendshapes": ((52,), "float32"),
             "roi_masks": ((len(FACE_ROI), MAP_SIZE, MAP_SIZE), "uint8"),
             "asymmetry_map": ((MAP_SIZE, MAP_SIZE), "float16"),
         }
@@ -87,7 +86,6 @@ class PalsyProducer:
             return {
                 "images": made.tensors["images"],
                 "landmarks": made.tensors["landmarks"],
-                "blendshapes": face.blendshapes,
                 "roi_masks": np.clip(np.rint(masks * 255), 0, 255).astype(np.uint8),
                 "asymmetry_map": truth,
             }

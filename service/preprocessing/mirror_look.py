@@ -19,7 +19,7 @@ from service.preprocessing.landmarks import Face, FaceLandmarker
 
 @dataclass(frozen=True, eq=False)
 class BothLooks:
-    """face: landmarks and blendshapes averaged over both looks, pose of the first. disagreement: root mean square
+    """face: landmarks averaged over both looks, pose of the first. disagreement: root mean square
     distance of the two looks' landmarks in the picture, in inter-ocular distances; None where the second look found no
     face in that place, and `face` is the first look's."""
 
@@ -36,10 +36,6 @@ def look_both_ways(rgb: npt.NDArray[np.uint8], face: Face, landmarker: FaceLandm
         if np.linalg.norm(second.points[:, :2].mean(axis=0) - centre) > 0.3 * face.size_px:
             continue
         squares = ((second.points - face.points)[:, :2] ** 2).sum(axis=1)
-        mean = replace(
-            face,
-            points=(face.points + second.points) / np.float32(2),
-            blendshapes=(face.blendshapes + second.blendshapes) / np.float32(2),
-        )
+        mean = replace(face, points=(face.points + second.points) / np.float32(2))
         return BothLooks(face=mean, disagreement=float(np.sqrt(squares.mean())) / mean.interocular_px)
     return BothLooks(face=face, disagreement=None)

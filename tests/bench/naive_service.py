@@ -48,7 +48,6 @@ def find_face(rgb: Photo) -> Face:
     stop_usage_reports()
     options = vision.FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(find_landmark_model())),
-        output_face_blendshapes=True,
         output_facial_transformation_matrixes=True,
     )
     with vision.FaceLandmarker.create_from_options(options) as landmarker:
@@ -64,7 +63,6 @@ def detect(landmarker: vision.FaceLandmarker, rgb: Photo) -> Face:
     height, width = rgb.shape[:2]
     return Face(
         points=np.array([(p.x * width, p.y * height, p.z * width) for p in found.face_landmarks[0]], dtype=np.float32),
-        blendshapes=np.array([shape.score for shape in found.face_blendshapes[0]], dtype=np.float32),
         pose=np.array(found.facial_transformation_matrixes[0], dtype=np.float32),
         image_width=width,
         image_height=height,

@@ -53,7 +53,6 @@ def write_cache(
     arrays = {
         "images": mosaics,
         "landmarks": landmarks,
-        "blendshapes": np.zeros((count, 52), np.float32),
         "roi_masks": rng.integers(0, 2, (count, 5, 32, 32), dtype=np.uint8) * np.uint8(255),
         "asymmetry_map": np.full((count, 32, 32), np.nan, np.float16),
     }

@@ -11,8 +11,6 @@ import pytest
 from service.preprocessing import landmark_mirror
 from service.preprocessing.errors import MultipleFaces, NoFace
 from service.preprocessing.landmarks import (
-    BLENDSHAPE_MIRROR_INDEX,
-    BLENDSHAPE_NAMES,
     MIRROR_INDEX,
     Face,
     FaceLandmarker,
@@ -36,30 +34,13 @@ def test_mirror_table_is_what_its_script_makes() -> None:
     assert tuple(landmark_pairs()) == landmark_mirror.LANDMARK_PAIRS
 
 
-def test_blendshape_names() -> None:
-    assert len(BLENDSHAPE_NAMES) == len(set(BLENDSHAPE_NAMES)) == 52
-    assert BLENDSHAPE_NAMES[0] == "_neutral"
-    mirrored = [BLENDSHAPE_NAMES[index] for index in BLENDSHAPE_MIRROR_INDEX]
-    assert mirrored[BLENDSHAPE_NAMES.index("mouthSmileLeft")] == "mouthSmileRight"
-    assert mirrored[BLENDSHAPE_NAMES.index("jawOpen")] == "jawOpen"
-
-
-def test_blendshape_names_are_in_the_models_order(face_landmarker: FaceLandmarker) -> None:
-    import mediapipe
-
-    picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=factories.astronaut().copy())
-    result = face_landmarker._native.detect(picture)
-    assert tuple(shape.category_name for shape in result.face_blendshapes[0]) == BLENDSHAPE_NAMES
-
-
 def test_detect(astronaut_face: Face) -> None:
-    assert astronaut_face.points.dtype == astronaut_face.blendshapes.dtype == astronaut_face.pose.dtype == np.float32
+    assert astronaut_face.points.dtype == astronaut_face.pose.dtype == np.float32
     right, left = astronaut_face.eye_centres
     # Where the eyes are in the picture; the patient's right is at the left.
     assert np.abs(right - [204, 102]).max() < 4
     assert np.abs(left - [246, 104]).max() < 4
     assert astronaut_face.interocular_px == pytest.approx(np.linalg.norm(left - right))
-    assert astronaut_face.blendshapes[BLENDSHAPE_NAMES.index("mouthSmileLeft")] > 0.5
     assert astronaut_face.points[1, 2] < 0 < astronaut_face.points[234, 2]  # the nose is nearer than the ear
 
 
@@ -70,22 +51,20 @@ def test_mirrored_face_is_the_face_of_the_mirrored_photograph(
     mirrored = astronaut_face.mirrored()
     # The detector itself is mirror-symmetric only to a few hundredths of the distance of the eyes.
     assert np.abs(detected.points[:, :2] - mirrored.points[:, :2]).mean() < 0.03 * astronaut_face.interocular_px
-    assert np.abs(detected.blendshapes - mirrored.blendshapes).mean() < 0.06
     assert np.abs(detected.pose[:3, :3] - mirrored.pose[:3, :3]).max() < 0.06
 
 
 def test_mirroring_twice_changes_nothing(astronaut_face: Face) -> None:
     twice = astronaut_face.mirrored().mirrored()
     np.testing.assert_allclose(twice.points, astronaut_face.points, atol=1e-3)
-    np.testing.assert_array_equal(twice.blendshapes, astronaut_face.blendshapes)
     np.testing.assert_allclose(twice.pose, astronaut_face.pose)
 
 
 def test_face_refuses_wrong_shapes(astronaut_face: Face) -> None:
     with pytest.raises(ValueError, match=r"Face\.points must have shape \(478, 3\), got \(468, 3\)"):
-        Face(astronaut_face.points[:468], astronaut_face.blendshapes, astronaut_face.pose, 512, 512)
+        Face(astronaut_face.points[:468], astronaut_face.pose, 512, 512)
     with pytest.raises(ValueError, match="0x512"):
-        Face(astronaut_face.points, astronaut_face.blendshapes, astronaut_face.pose, 0, 512)
+        Face(astronaut_face.points, astronaut_face.pose, 0, 512)
 
 
 def test_choose_face(astronaut_face: Face, face_landmarker: FaceLandmarker) -> None:

@@ -16,7 +16,6 @@ def test_the_mirrored_photograph_gives_the_mirrored_landmarks(
     both = look_both_ways(astronaut_rgb, astronaut_face, face_landmarker)
     mirrored_both = look_both_ways(mirrored_rgb, mirrored_face, face_landmarker)
     np.testing.assert_allclose(mirrored_both.face.points, both.face.mirrored().points, atol=1e-3)
-    np.testing.assert_allclose(mirrored_both.face.blendshapes, both.face.mirrored().blendshapes, atol=1e-6)
     assert both.disagreement == pytest.approx(mirrored_both.disagreement, rel=1e-3)
     # One look alone is not mirrored by far: that is what the second is for.
     assert 0.005 < both.disagreement < 0.1

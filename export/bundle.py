@@ -36,13 +36,15 @@ from service.inference.session import InferenceSession, open_session
 from service.preprocessing.landmarks import LANDMARK_MODEL_SHA256
 
 FLOAT_FILE, INT8_FILE, HALF_FILE = "model.onnx", "model.int8.onnx", "model.float16.onnx"
+# What the graph was made of, to train on from and to calibrate anew; the service never reads it.
+CHECKPOINT_FILE = "checkpoint.pt"
 PARITY_SAMPLES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class BundleContent:
-    """What the manifest says besides the graph. labels: the manifest's section; preprocessing: {"spec",
-    "fingerprint"}."""
+    """What the bundle holds besides the graph. labels: the manifest's section; preprocessing: {"spec", "fingerprint"};
+    checkpoint: the file that goes along."""
 
     task: Literal["palsy", "microexpression"]
     metadata: Metadata
@@ -52,6 +54,7 @@ class BundleContent:
     metrics: Mapping[str, Any]
     thresholds: Mapping[str, Any]
     card: str | None = None
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ def write_bundle(
             if found is not None
         }
         metrics = _plain({**content.metrics, "export": export_figures})
+        if content.checkpoint is not None:
+            shutil.copyfile(content.checkpoint, staging / CHECKPOINT_FILE)
         _write_texts(staging, content, metrics, default_variant or ("int8" if int8 else "float32"))
         sizes = {path.name: path.stat().st_size for path in sorted(staging.iterdir())}
         try:

@@ -51,6 +51,7 @@ def export_checkpoint(
         metrics=metrics,
         thresholds=dict(first.calibration.get("thresholds", {})),
         card=card,
+        checkpoint=checkpoints[0] if len(checkpoints) == 1 else None,
     )
     return write_bundle(
         network, content, directory, outputs=outputs, int8=int8, float16=float16, default_variant=default_variant

@@ -81,6 +81,7 @@ def export_reference(
         metrics=metrics,
         thresholds={"heatmap_full_scale": 5.0},
         card=card,
+        checkpoint=checkpoint,
     )
     return write_bundle(
         EmotionGraph(members, flip=training.flip, scale=SCALES[training.input]),

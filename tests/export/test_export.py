@@ -19,11 +19,13 @@ from export.checkpoint_bundle import export_checkpoint
 from export.errors import ExportError
 from export.metadata import read_metadata
 from export.networks import EmotionGraph, PalsyGraph
-from model_training.checkpoint import Checkpoint, save_checkpoint
+from export.parity import check, compare, network_answers
+from model_training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model_training.htnet import HTNet
 from model_training.htnet_enhanced import HTNetEnhanced
 from model_training.microexpression.folded_htnet import FoldedConfig, init_weights
 from model_training.microexpression.folded_training import TrainingConfig, predict
+from model_training.palsy_task import restore
 from service.inference.bundle import load_bundle
 from service.inference.session import open_session
 from service.preprocessing.microexpression_input import MicroExpressionSpec
@@ -96,8 +98,9 @@ def test_the_bundle_is_what_the_service_loads(palsy_bundle):
     assert bundle.metrics["groups"]["smile"]["kappa"] == 0.6
     assert "groups / smile / kappa | 0.6" in bundle.model_card
     assert sorted(p.name for p in (folder / "bundle").iterdir()) == sorted(
-        ["model.onnx", "model.int8.onnx", "manifest.json", "metrics.json", "MODEL_CARD.md"]
+        ["model.onnx", "model.int8.onnx", "checkpoint.pt", "manifest.json", "metrics.json", "MODEL_CARD.md"]
     )
+    assert (folder / "bundle" / "checkpoint.pt").read_bytes() == (folder / "best.pt").read_bytes()
     assert not [p for p in folder.iterdir() if p.name.startswith(".")], "nothing is left beside the bundle"
     assert report.bytes["model.onnx"] == (folder / "bundle" / "model.onnx").stat().st_size
 
@@ -130,6 +133,26 @@ def test_onnx_runtime_answers_as_torch_does(palsy_bundle):
     quick = open_session(bundle, variant="int8").run(arrays)
     np.testing.assert_allclose(quick["grade_logits"], expected["grade_logits"].numpy(), atol=0.3)
     np.testing.assert_allclose(quick["ood_score"], expected["ood_score"].numpy(), atol=1e-3)
+
+
+def test_the_shipped_checkpoint_answers_as_the_shipped_graph():
+    shipped = Path(__file__).resolve().parents[2] / "models" / "palsy"
+    checkpoint = load_checkpoint(shipped / "checkpoint.pt")
+    graph = PalsyGraph(restore(checkpoint.config["model"], checkpoint.state_dict, source="shipped"))
+    bundle = load_bundle(shipped)
+    assert checkpoint.preprocessing["fingerprint"] == bundle.manifest.input.fingerprint
+    assert checkpoint.calibration.items() >= bundle.manifest.calibration.model_dump().items()
+    arrays = {name: tensor.numpy() for name, tensor in graph.example_inputs(4).items()}
+    check(compare(network_answers(graph, arrays), shipped / "model.onnx", arrays))
+
+
+def test_an_older_bundle_is_replaced_from_its_own_checkpoint(tmp_path):
+    out = tmp_path / "bundle"
+    export_checkpoint([palsy_checkpoint(tmp_path / "best.pt")], out, int8=False)
+    before = (out / "model.onnx").read_bytes()
+    export_checkpoint([out / "checkpoint.pt"], out, int8=False)
+    assert (out / "model.onnx").read_bytes() == before
+    assert (out / "checkpoint.pt").read_bytes() == (tmp_path / "best.pt").read_bytes()
 
 
 def test_the_exported_graph_is_mirror_equivariant(palsy_bundle):

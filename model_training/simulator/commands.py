@@ -1,4 +1,5 @@
-"""`python -m model_training simulate`: simulated patients with ground truth, or a palsy put on a photograph."""
+"""`python -m model_training simulate`, simulated patients with ground truth or a palsy put on a photograph, and
+`portraits`, which picks the photographs."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     app.command("simulate")(simulate_command)
+    app.command("portraits")(portraits_command)
 
 
 def simulate_command(
@@ -59,6 +61,24 @@ def simulate_command(
             split=split,
             first_identity=first_identity,
         )
+
+
+def portraits_command(
+    source: Annotated[Path, typer.Argument(help="folder of pictures, searched with all below it")],
+    out: Annotated[Path, typer.Option(help="folder for the portraits that can be used")],
+) -> None:
+    """Pick the pictures that `simulate --photo` can put a palsy on: one sharp frontal face, each picture once.
+
+    Example: `python -m model_training portraits pif-website/assets/images/fellows --out runs/portraits`
+    """
+    from model_training.simulator.portraits import select_portraits
+
+    with _counted("pictures") as progress:
+        task = progress.add_task("portraits", total=None)
+        table = select_portraits(
+            source, out, on_progress=lambda done, total: progress.update(task, completed=done, total=total)
+        )
+    typer.echo(f"{int(table['kept'].sum())} of {len(table)} pictures: {out} ({out.with_suffix('.csv')} says why)")
 
 
 def _counted(what: str) -> Progress:

@@ -130,9 +130,10 @@ class HTNetEnhanced(nn.Module):
             if use_geometry
             else None
         )
-        map_dim = dim if use_images else head_dim
-        self.asymmetry_map = AsymmetryMap(dim=map_dim)
         fused_dim = head_dim * (int(use_images) + int(use_geometry))
+        self.asymmetry_map = AsymmetryMap(
+            dim=dim if use_images else head_dim, face_dim=fused_dim, rows=self.rows, columns=self.half_columns
+        )
         self.fused_head = (
             PalsyHead(in_dim=fused_dim, num_classes=num_classes, hidden_dim=head_dim, dropout=dropout)
             if use_images
@@ -211,6 +212,7 @@ class HTNetEnhanced(nn.Module):
             mixed = heads["fused"].mixed_with(heads["geometry"], share=self.geometry_share)
         else:
             (mixed,) = heads.values()
+        vectors = [features[name] for name in ("image_vector", "geometry_vector") if name in features]
         fine = features.get("fused_map")
         if fine is None:  # geometry alone: the map's gate reads the geometry vector, the same at every position
             vector = features["geometry_vector"][:, :, None, None]
@@ -219,7 +221,7 @@ class HTNetEnhanced(nn.Module):
             "grade_logits": mixed.grade,
             "side_logits": mixed.side,
             "regional_asymmetry": mixed.regional.sigmoid(),
-            "asymmetry_map": self.asymmetry_map(fine, features.get("displacement")),
+            "asymmetry_map": self.asymmetry_map(fine, torch.cat(vectors, dim=-1), features.get("displacement")),
         }
         if "ood_score" in features:
             outputs["ood_score"] = features["ood_score"]

@@ -146,25 +146,32 @@ def _tile_side(size: int) -> int:
 class AsymmetryMap(nn.Module):
     """Asymmetry at each position, from the difference between a position and its mirror partner.
 
-    The map is the length of a learned linear image of that difference, scaled by a positive gate of the position
-    itself. Where the halves agree it is exactly zero, so that heat always has a difference behind it. A displacement
-    field that is linear in the antisymmetric geometry is added to the first components of that image, before the
-    length is taken, as the true map is the length of such a field: what the picture shows can correct it.
+    The map is the length of a learned linear image of that difference, scaled by a positive gate. Where the halves
+    agree it is exactly zero, so that heat always has a difference behind it. A displacement field that is linear in the
+    antisymmetric geometry is added to the first components of that image, before the length is taken, as the true map
+    is the length of such a field: what the picture shows can correct it. The gate reads the position itself and what
+    the face as a whole does, because each movement moves other parts of it.
     """
 
-    def __init__(self, *, dim: int, components: int = 8) -> None:
+    def __init__(self, *, dim: int, face_dim: int, rows: int, columns: int, components: int = 8) -> None:
         super().__init__()
+        self.rows, self.columns = rows, columns
         self.metric = nn.Linear(dim, components, bias=False)
         self.gate = nn.Linear(dim, 1)
         nn.init.zeros_(self.gate.weight)
+        last = nn.Linear(64, rows * columns, bias=False)
+        nn.init.zeros_(last.weight)
+        self.movement = nn.Sequential(nn.Linear(face_dim, 64), nn.GELU(), last)
 
-    def forward(self, x: Tensor, field: Tensor | None = None) -> Tensor:
-        """x (N, 2, rows, columns, dim), field (N, rows, columns, 3) or None -> (N, rows, 2 * columns), >= 0."""
+    def forward(self, x: Tensor, face: Tensor, field: Tensor | None = None) -> Tensor:
+        """x (N, 2, rows, columns, dim), face (N, 2, face_dim) the vectors of both halves, field (N, rows, columns, 3)
+        or None -> (N, rows, 2 * columns), >= 0."""
         difference = self.metric(x[:, PATIENT_LEFT] - x[:, PATIENT_RIGHT])
         if field is not None:
             difference = difference + F.pad(field, (0, difference.shape[-1] - field.shape[-1]))
         length = smooth_length(difference.square().sum(-1)).unsqueeze(1)  # (N, 1, rows, columns)
-        gated = length * F.softplus(self.gate(x).squeeze(-1))
+        movement = self.movement(face.sum(1)).view(-1, 1, self.rows, self.columns)
+        gated = length * F.softplus(self.gate(x).squeeze(-1) + movement)
         return join_halves(gated[:, PATIENT_RIGHT], gated[:, PATIENT_LEFT])
 
 

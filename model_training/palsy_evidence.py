@@ -110,11 +110,17 @@ def _map_evidence(answers: Answers, cache: Cache) -> dict[str, Any]:
     moving = ~cache.frame["pose"].isin(REST_POSES).to_numpy()
     severe = moving & (cache.frame["label"] >= 3).to_numpy()
 
-    def figures(rows: np.ndarray) -> dict[str, float]:
-        return map_figures(maps[rows], true[rows], face[rows])
+    # What a map is worth that knows only the movement: the mean true map of these very people in that pose.
+    usual = np.empty_like(true)
+    of_pose = {pose: (cache.frame["pose"] == pose).to_numpy() for pose in sorted(set(cache.frame["pose"]))}
+    for rows in of_pose.values():
+        usual[rows] = true[rows].mean(axis=0)
 
-    poses = sorted(set(cache.frame["pose"]) - set(REST_POSES))
-    by_pose = {pose: figures((cache.frame["pose"] == pose).to_numpy()) for pose in poses}
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        of_usual = map_figures(usual[rows], true[rows], face[rows])
+        return {**map_figures(maps[rows], true[rows], face[rows]), "mean_of_pose_pearson": of_usual["pearson"]}
+
+    by_pose = {pose: figures(rows) for pose, rows in of_pose.items() if pose not in REST_POSES}
     return {"all": figures(moving), "grade_III_and_worse": figures(severe), "by_pose": by_pose}
 
 
@@ -165,6 +171,11 @@ def figures_table(metrics: Mapping[str, Any], photographs: list[str]) -> str:
                 f"{maps['all']['pearson']:.3f}; {severe['pearson']:.3f}",
             ),
             (
+                "the same for the mean true map of the pose, which knows nothing of the face",
+                "-",
+                f"{maps['all']['mean_of_pose_pearson']:.3f}; {severe['mean_of_pose_pearson']:.3f}",
+            ),
+            (
                 "pointing game: all; grade III and worse",
                 "-",
                 f"{maps['all']['pointing_game']:.3f}; {severe['pointing_game']:.3f}",
@@ -184,12 +195,13 @@ def figures_table(metrics: Mapping[str, Any], photographs: list[str]) -> str:
     lines = ["| figure | target | measured |", "|---|---|---|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)]
     lines += [
         "",
-        "| pose | kappa | within one | MAE | side, III and worse | map Pearson |",
+        "| pose | kappa | within one | MAE | side, III and worse | map Pearson (mean map of the pose) |",
         "|---|---|---|---|---|---|",
     ]
     for pose, group in sorted(simulated["groups"]["pose"].items()):
         f = group["figures"]
-        pearson = f"{maps['by_pose'][pose]['pearson']:.2f}" if maps else "-"
+        own = maps["by_pose"][pose] if maps else None
+        pearson = f"{own['pearson']:.2f} ({own['mean_of_pose_pearson']:.2f})" if own else "-"
         cells = (f"{f[name]:.3f}" for name in ("kappa", "within_one", "mae", "side_palsy"))
         lines.append(f"| {pose} | {' | '.join(cells)} | {pearson} |")
     return "\n".join(lines) + "\n"

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from model_training.palsy_heads import class_probabilities
 
+# Inter-ocular distances: asymmetry that the detector's noise alone would give.
+_MAP_NOISE = 0.01
+
 
 @dataclass(frozen=True, kw_only=True)
 class PalsyLossConfig:
@@ -28,7 +31,7 @@ class PalsyLossConfig:
     side: float = 0.5
     regional: float = 0.5
     roi: float = 0.2
-    asymmetry_map: float = 1.0
+    asymmetry_map: float = 0.1
     branches: float = 0.5
     class_smoothing: float = 0.0
 
@@ -79,10 +82,22 @@ def palsy_loss(
         known = torch.isfinite(truth)
         truth = _at_size(torch.nan_to_num(truth)[:, None], outputs["asymmetry_map"][:, None])[:, 0]
         known = _at_size(known.float()[:, None], outputs["asymmetry_map"][:, None])[:, 0]
-        error = F.smooth_l1_loss(outputs["asymmetry_map"], truth, beta=0.05, reduction="none")
-        parts["asymmetry_map"] = (error * known).sum() / known.sum().clamp(min=1)
+        parts["asymmetry_map"] = map_loss(outputs["asymmetry_map"], truth, known)
         total = total + config.asymmetry_map * parts["asymmetry_map"]
     return total, parts
+
+
+def map_loss(predicted: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """Maps (N, h, w) and the weight 0..1 of what is known of the true one -> scalar.
+
+    The squared error of each map over that map's own mean square, so that where a mild face is uneven counts as much as
+    in a severe one. _MAP_NOISE, in inter-ocular distances, keeps a face without any asymmetry from weighing most.
+    """
+    share = known / known.sum((1, 2), keepdim=True).clamp(min=1)
+    error = ((predicted - truth).square() * share).sum((1, 2))
+    size = (truth.square() * share).sum((1, 2)) + _MAP_NOISE**2
+    seen = known.flatten(1).any(1).float()
+    return (error / size * seen).sum() / seen.sum().clamp(min=1)
 
 
 def grade_loss(batch: Mapping[str, Tensor], logits: Tensor, config: PalsyLossConfig, weights: Tensor | None) -> Tensor:

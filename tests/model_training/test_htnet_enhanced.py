@@ -250,12 +250,18 @@ def test_halves_split_and_join_are_inverse_and_mirroring_swaps_them():
 
 def test_asymmetry_map_follows_a_displacement_field():
     torch.manual_seed(0)
-    asymmetry = AsymmetryMap(dim=4)
+    asymmetry = AsymmetryMap(dim=4, face_dim=6, rows=3, columns=2)
+    torch.nn.init.normal_(asymmetry.movement[-1].weight)
     x = torch.randn(1, 1, 3, 2, 4).expand(1, 2, 3, 2, 4)  # halves that agree
+    face = torch.randn(1, 2, 6)
     field = torch.zeros(1, 3, 2, 3)
     field[0, 1, 0] = torch.tensor([0.3, -0.4, 0.0])
-    heat = asymmetry(x, field)[0]
+    heat = asymmetry(x, face, field)[0]
     assert (heat > 1e-6).nonzero().tolist() == [[1, 0], [1, 3]]
+    torch.testing.assert_close(heat, heat.flip(-1))
+    other = asymmetry(x, torch.randn(1, 2, 6), field)[0]
+    assert not torch.allclose(other, heat), "how much of it is seen depends on the movement"
+    assert not asymmetry(x, face, torch.zeros_like(field)).any(), "no difference, no heat, whatever the movement"
 
 
 def test_roi_attention_suppresses_what_lies_outside_the_maps():

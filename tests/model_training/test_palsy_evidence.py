@@ -89,6 +89,7 @@ def test_ablation_and_evidence_come_as_files(
     assert metrics["simulated_kappa"] == round(metrics["simulated_test"]["all"]["figures"]["kappa"], 3)
     assert metrics["warped"]["pooled"]["people"] == 8
     assert 0 <= metrics["asymmetry_map"]["all"]["pointing_game"] <= 1
+    assert -1 <= metrics["asymmetry_map"]["all"]["mean_of_pose_pearson"] <= 1
     card = (evidence / "MODEL_CARD.md").read_text()
     assert FIGURES_LINE not in card
     assert "| warped: mean absolute error, in grades | <= 0.5 |" in card

@@ -1,4 +1,4 @@
-"""The palsy model as a training task: what a network is given."""
+"""The palsy model as a training task: what a network is given, and how its map is judged."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from model_training.cache import Cache, open_cache
 from model_training.errors import TrainingError
+from model_training.palsy_losses import map_loss
 from model_training.palsy_task import PalsyTask
 from tests.model_training.caches import write_cache
 from tests.model_training.test_train import TINY, config
@@ -17,6 +19,18 @@ from tests.model_training.test_train import TINY, config
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     return open_cache(write_cache(tmp_path_factory.mktemp("cache")), kind="palsy")
+
+
+def test_the_map_loss_weighs_a_mild_face_like_a_severe_one() -> None:
+    truth = torch.zeros(3, 4, 4)
+    truth[0, 1] = 0.3
+    truth[1, 1] = 0.06
+    known = torch.ones(3, 4, 4)
+    known[2] = 0  # a face whose map is not known has no say
+    severe, mild = (map_loss(truth * (1 - row), truth, known) for row in torch.eye(3)[:2, :, None, None])
+    assert 0.4 < mild < severe < 0.5, "each is wholly wrong in one of two faces"
+    assert map_loss(truth + 1, truth, torch.zeros_like(known)) == 0
+    assert map_loss(truth, truth, known) == 0
 
 
 def test_a_network_of_landmarks_alone_is_given_no_pictures(cache: Cache, tmp_path: Path) -> None:

@@ -98,13 +98,13 @@ def photograph_figures(answers: Answers, calibration: PalsyCalibration, *, repea
     truth = severity(frame)
     people = frame["person_id"].to_numpy(object)
     poses = [str(p) for p in sorted(frame["pose"].unique()) if p not in REST_POSES]
+    parts, weights = within_face(frame, expected, truth)
 
     def figures(rows: npt.NDArray[np.int64]) -> dict[str, float]:
-        part = frame.iloc[rows]
         marked = rows[truth[rows] >= 2]
         return {
             "spearman": float(spearmanr(expected[rows], truth[rows])[0]),
-            "within_face": within_face(part, expected[rows], truth[rows]),
+            "within_face": float(parts[rows].sum() / weights[rows].sum()) if weights[rows].any() else float("nan"),
             "mae": float(np.abs(expected[rows] - 1 - truth[rows]).mean()),
             "side": float((told[marked] == frame["side"].to_numpy()[marked]).mean()),
         }
@@ -137,17 +137,22 @@ def photograph_figures(answers: Answers, calibration: PalsyCalibration, *, repea
     return result
 
 
-def within_face(frame: pd.DataFrame, expected: Floats, truth: Floats) -> float:
-    """Mean Spearman over each face, pose and side; severity 0 takes part on both sides."""
-    faces, poses, sides = (frame[name].to_numpy() for name in ("person_id", "pose", "side"))
-    values = []
-    for face in pd.unique(faces):
-        for pose in pd.unique(poses):
-            for side in SIDES[:2]:
-                rows = (faces == face) & (poses == pose) & ((sides == side) | (truth == 0))
-                if len(np.unique(truth[rows])) > 2 and len(np.unique(expected[rows])) > 1:
-                    values.append(float(spearmanr(expected[rows], truth[rows])[0]))
-    return float(np.mean(values)) if values else float("nan")
+def within_face(frame: pd.DataFrame, expected: Floats, truth: Floats) -> tuple[Floats, Floats]:
+    """Spearman within each face, pose and side (severity 0 takes part on both sides), shared out over its rows.
+
+    -> parts (N,) and weights (N,): of any rows that hold faces whole, also more than once, the mean is
+    sum(parts) / sum(weights).
+    """
+    parts, weights = np.zeros(len(frame)), np.zeros(len(frame))
+    sides = frame["side"].to_numpy()
+    for rows in frame.groupby(["person_id", "pose"], sort=False).indices.values():
+        values = []
+        for side in SIDES[:2]:
+            own = rows[(sides[rows] == side) | (truth[rows] == 0)]
+            if len(np.unique(truth[own])) > 2 and len(np.unique(expected[own])) > 1:
+                values.append(float(spearmanr(expected[own], truth[own])[0]))
+        parts[rows], weights[rows] = sum(values) / len(rows), len(values) / len(rows)
+    return parts, weights
 
 
 def map_figures(predicted: Floats, true: Floats, face: Floats) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""Which pictures of a folder can carry a simulated palsy: one sharp face that looks into the camera, each person once.
+"""Which pictures of a folder can carry a simulated palsy: one sharp face that looks into the camera, each picture once.
 
 OUT/NAME.jpg          the portraits that were kept, NAME from the path under the folder
-OUT/../OUT.csv        every picture, and why it was left out
+OUT.csv               every picture, and why it was left out
 """
 
 from __future__ import annotations

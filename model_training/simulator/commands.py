@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +26,9 @@ def simulate_command(
     identities: Annotated[int, typer.Option(help="number of people")] = 40,
     images_per_identity: Annotated[int, typer.Option(help="photographs of each person")] = 20,
     seed: Annotated[int, typer.Option(help="the same seed gives the same data set")] = 0,
-    split: Annotated[str, typer.Option(help="train, validation or test for every row; empty leaves it open")] = "",
+    split: Annotated[
+        str, typer.Option(help="train, validation or test for every row; empty leaves it open, or to --photo TABLE")
+    ] = "",
     size: Annotated[int, typer.Option(help="side of the square photographs in pixels")] = 384,
     first_identity: Annotated[int, typer.Option(help="number of the first person")] = 0,
     processes: Annotated[int, typer.Option(help="rendering processes, one core each")] = 2,
@@ -47,7 +51,7 @@ def simulate_command(
     if preview and photo is not None:
         raise TrainingError("--preview and --photo exclude each other: choose one")
     if photo is not None:
-        _warp(photo, out, per_photo=per_photo, seed=seed)
+        _warp(photo, out, per_photo=per_photo, seed=seed, split=split)
     elif preview:
         typer.echo(f"wrote {_write_preview(out, seed=seed, size_px=size)}")
     else:
@@ -71,14 +75,11 @@ def portraits_command(
 
     Example: `python -m model_training portraits pif-website/assets/images/fellows --out runs/portraits`
     """
-    from model_training.simulator.portraits import select_portraits
+    from model_training.simulator.portraits import reasons_file, select_portraits
 
-    with _counted("pictures") as progress:
-        task = progress.add_task("portraits", total=None)
-        table = select_portraits(
-            source, out, on_progress=lambda done, total: progress.update(task, completed=done, total=total)
-        )
-    typer.echo(f"{int(table['kept'].sum())} of {len(table)} pictures: {out} ({out.with_suffix('.csv')} says why)")
+    with _done_of_all("pictures") as on_progress:
+        table = select_portraits(source, out, on_progress=on_progress)
+    typer.echo(f"{int(table['kept'].sum())} of {len(table)} pictures: {out} ({reasons_file(out)} says why)")
 
 
 def _counted(what: str) -> Progress:
@@ -88,18 +89,19 @@ def _counted(what: str) -> Progress:
     return Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
-def _warp(photo: Path, out: Path, *, per_photo: int, seed: int) -> None:
+@contextmanager
+def _done_of_all(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is moved by calls with (done, all)."""
+    with _counted(what) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _warp(photo: Path, out: Path, *, per_photo: int, seed: int, split: str) -> None:
     from model_training.simulator.photograph_set import warp_photograph_set
 
-    with _counted("faces") as progress:
-        task = progress.add_task("warp", total=None)
-        table = warp_photograph_set(
-            photo,
-            out,
-            per_photo=per_photo,
-            seed=seed,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    with _done_of_all("faces") as on_progress:
+        table = warp_photograph_set(photo, out, per_photo=per_photo, seed=seed, split=split, on_progress=on_progress)
     typer.echo(f"wrote {table}")
 
 

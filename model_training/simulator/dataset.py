@@ -32,7 +32,7 @@ from model_training.simulator.anatomy import landmark_vertices
 from model_training.simulator.asymmetry_map import MAP_SIZE_PX, MAP_UNIT, encode_map
 from model_training.simulator.head import HEAD_DATA, Head
 from model_training.simulator.renderer import SHADERS, Renderer
-from model_training.simulator.sensor import encode_jpeg
+from model_training.simulator.sensor import JPEG_QUALITY, encode_jpeg
 from model_training.simulator.shot import photograph, sample_shot, sample_subject
 
 DATASET_NAME = "simulated"
@@ -111,7 +111,7 @@ class Simulator:
             shot = sample_shot(self.head, subject, rng)
             picture, asymmetry = photograph(self.renderer, shot, rng)
             image_path, map_path = f"images/{name}/{index:03d}.jpg", f"maps/{name}/{index:03d}.png"
-            (self.out / image_path).write_bytes(encode_jpeg(picture, rng))
+            (self.out / image_path).write_bytes(encode_jpeg(picture, int(rng.integers(*JPEG_QUALITY))))
             (self.out / map_path).write_bytes(encode_map(asymmetry))
             points = shot.camera.project(self.head, shot.vertices, size_px=config.size_px)[self.landmarks, :2]
             rows.append(

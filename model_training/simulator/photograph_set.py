@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from model_training.errors import TrainingError
-from model_training.sample_table import read_table, write_table
+from model_training.sample_table import SPLITS, read_table, write_table
 from model_training.simulator.palsy import (
     MAX_SEVERITY,
     RegionalSeverity,
@@ -27,6 +26,7 @@ from model_training.simulator.palsy import (
 )
 from model_training.simulator.patient import HEALTHY_SHARE, regional_severity, sample_effort
 from model_training.simulator.photograph import PHOTO_POSES, WarpStyle, warp_photograph
+from model_training.simulator.sensor import encode_jpeg
 from service.preprocessing.decode import decode_image
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
@@ -64,9 +64,11 @@ class Warp:
     style: WarpStyle | None = None
 
 
-def find_photographs(source: Path) -> list[HealthyPhotograph]:
-    """An image file, a folder of them, or a sample table, whose rows of grade I are taken. TrainingError: none
-    there."""
+def find_photographs(source: Path, *, split: str = "") -> list[HealthyPhotograph]:
+    """An image file, a folder of them, or a sample table, whose rows of grade I are taken. split: where no table says.
+    TrainingError: none there, or no such split."""
+    if split not in SPLITS:
+        raise TrainingError(f"split must be train, validation, test or empty, got {split!r}")
     if source.suffix in (".parquet", ".csv"):
         table = read_table(source)
         frame = table.frame
@@ -76,7 +78,7 @@ def find_photographs(source: Path) -> list[HealthyPhotograph]:
                 path=table.path(row["path"]),
                 name=str(row["sample_id"]),
                 person_id=str(row["person_id"]),
-                split=str(row.get("split") or ""),
+                split=str(row.get("split") or split),
                 known={name: row[name] for name in KEPT_COLUMNS if name in row},
             )
             for row in healthy.to_dict("records")
@@ -84,7 +86,7 @@ def find_photographs(source: Path) -> list[HealthyPhotograph]:
     else:
         files = sorted(source.iterdir()) if source.is_dir() else [source]
         found = [
-            HealthyPhotograph(path=path, name=path.stem, person_id=path.stem, split="", known={})
+            HealthyPhotograph(path=path, name=path.stem, person_id=path.stem, split=split, known={})
             for path in files
             if path.is_file() and (path == source or path.suffix.lower() in PHOTO_SUFFIXES)
         ]
@@ -119,18 +121,19 @@ def warp_photograph_set(
     *,
     per_photo: int = 0,
     seed: int = 0,
+    split: str = "",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write OUT -> path of its table. `source` as in `find_photographs`.
 
     per_photo: palsies drawn for each photograph; 0 puts every pose, side and grade on each. A photograph's draws
-    depend on the seed and its name alone. on_progress is called with (photographs done, all). A photograph that
-    cannot be read or does not show exactly one face is a TrainingError where it is the only one; of several, it is
-    listed in OUT/dropped.csv.
+    depend on the seed and its name alone. split: of every row whose table does not say. on_progress is called with
+    (photographs done, all). A photograph that cannot be read or does not show exactly one face is a TrainingError where
+    it is the only one; of several, it is listed in OUT/dropped.csv.
     """
     if per_photo < 0:
         raise TrainingError(f"the number of palsies per photograph must not be negative, got {per_photo}")
-    photographs = find_photographs(source)
+    photographs = find_photographs(source, split=split)
     for folder in ("images", "parts"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
@@ -181,10 +184,7 @@ def _warp_one(
         grade = house_brackmann_grade(warp.severity)
         side = warp.side if grade > 1 else "none"
         name = f"{photograph.name}-{index:02d}-{warp.pose}-{side}"
-        done, jpeg = cv2.imencode(".jpg", warped[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        if not done:
-            raise TrainingError(f"{photograph.path}: a picture of shape {warped.shape} could not be encoded as JPEG")
-        (out / "images" / f"{name}.jpg").write_bytes(jpeg.tobytes())
+        (out / "images" / f"{name}.jpg").write_bytes(encode_jpeg(warped, JPEG_QUALITY))
         rows.append(
             {
                 "sample_id": name,

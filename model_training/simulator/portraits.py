@@ -16,6 +16,7 @@ import pandas as pd
 
 from model_training.errors import TrainingError
 from model_training.simulator.photograph_set import JPEG_QUALITY, PHOTO_SUFFIXES
+from model_training.simulator.sensor import encode_jpeg
 from service.preprocessing.decode import decode_image
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.landmarks import FaceLandmarker, choose_face
@@ -40,6 +41,7 @@ def select_portraits(source: Path, out: Path, *, on_progress: Callable[[int, int
         raise TrainingError(f"{source}: no pictures ({', '.join(PHOTO_SUFFIXES)}) in this folder or below")
     out.mkdir(parents=True, exist_ok=True)
     seen: list[npt.NDArray[np.float64]] = []
+    kept: set[str] = set()
     rows: list[dict[str, str | bool]] = []
     with FaceLandmarker() as landmarker:
         for index, path in enumerate(files):
@@ -47,19 +49,25 @@ def select_portraits(source: Path, out: Path, *, on_progress: Callable[[int, int
             try:
                 rgb = _reduced(decode_image(path.read_bytes()).rgb)
                 why = _unfit(rgb, landmarker) or _seen_before(rgb, seen)
+                if not why and name in kept:
+                    why = f"another picture became {name}.jpg; rename this one"
             except (PreprocessingError, OSError) as error:
                 why = str(error)
             if not why:
-                _, jpeg = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-                (out / f"{name}.jpg").write_bytes(jpeg.tobytes())
+                (out / f"{name}.jpg").write_bytes(encode_jpeg(rgb, JPEG_QUALITY))
+                kept.add(name)
             rows.append({"path": str(path.relative_to(source)), "kept": not why, "why": why})
             if on_progress:
                 on_progress(index + 1, len(files))
     table = pd.DataFrame(rows)
-    table.to_csv(out.with_suffix(".csv"), index=False)
-    if not table["kept"].any():
-        raise TrainingError(f"{source}: none of {len(files)} pictures can be used; {out.with_suffix('.csv')} says why")
+    table.to_csv(reasons_file(out), index=False)
+    if not kept:
+        raise TrainingError(f"{source}: none of {len(files)} pictures can be used; {reasons_file(out)} says why")
     return table
+
+
+def reasons_file(out: Path) -> Path:
+    return out.with_name(f"{out.name}.csv")
 
 
 def _reduced(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -55,9 +55,8 @@ def expose(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(seen + level * noise, 0, 255).astype(np.uint8)
 
 
-def encode_jpeg(picture: np.ndarray, rng: np.random.Generator) -> bytes:
-    """(H, W, 3) uint8 RGB -> JPEG of a random quality."""
-    quality = int(rng.integers(*JPEG_QUALITY))
+def encode_jpeg(picture: np.ndarray, quality: int) -> bytes:
+    """(H, W, 3) uint8 RGB -> JPEG."""
     done, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f"a picture of shape {picture.shape} could not be encoded as JPEG")

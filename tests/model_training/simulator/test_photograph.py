@@ -113,7 +113,9 @@ def test_drawn_palsies_of_a_folder_repeat_and_skip_what_shows_no_face(photo: np.
     cv2.imwrite(str(source / "astronaut.png"), photo[..., ::-1])
     cv2.imwrite(str(source / "grey.png"), np.full((200, 200, 3), 128, np.uint8))
     first = read_table(warp_photograph_set(source, tmp_path / "first", per_photo=3, seed=5))
-    again = read_table(warp_photograph_set(source, tmp_path / "again", per_photo=3, seed=5))
+    again = read_table(warp_photograph_set(source, tmp_path / "again", per_photo=3, seed=5, split="train"))
+    assert set(first.frame["split"]) == {""}
+    assert set(again.frame["split"]) == {"train"}
     assert list(first.frame["severity"]) == list(again.frame["severity"])
     assert len(set(first.frame["severity"])) > 1
     name = first.frame["path"][0]
@@ -130,7 +132,8 @@ def test_the_healthy_rows_of_a_table_are_warped_and_keep_their_people(photo: np.
         {"sample_id": "c", "person_id": "ben", "label": 1, "pose": "tight_closure", **columns},
     ]
     write_table(pd.DataFrame(rows), tmp_path / "samples.parquet")
-    frame = read_table(warp_photograph_set(tmp_path / "samples.parquet", tmp_path / "out", per_photo=2)).frame
+    warped = warp_photograph_set(tmp_path / "samples.parquet", tmp_path / "out", per_photo=2, split="test")
+    frame = read_table(warped).frame
     assert list(frame["person_id"]) == ["ann", "ann"]
     assert set(frame["split"]) == {"train"}
     assert set(frame["skin_tone"]) == {"3"}

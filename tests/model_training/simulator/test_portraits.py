@@ -50,6 +50,18 @@ def test_one_sharp_picture_of_each_person_is_kept(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "portraits.csv", keep_default_na=False), table)
 
 
+def test_two_pictures_of_one_name_are_not_written_over_each_other(tmp_path: Path) -> None:
+    photo = np.ascontiguousarray(skimage.data.astronaut()[:340, 60:400])
+    save(tmp_path / "people" / "a.jpg", photo)
+    save(tmp_path / "people" / "a.png", np.ascontiguousarray(photo[:, ::-1]))  # as different as two people
+
+    table = select_portraits(tmp_path / "people", tmp_path / "v1.2")
+
+    assert list(table["kept"]) == [True, False]
+    assert "another picture became a.jpg" in table["why"][1]
+    assert (tmp_path / "v1.2.csv").exists()
+
+
 def test_a_folder_without_portraits_says_where_to_look(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrainingError, match="no pictures"):

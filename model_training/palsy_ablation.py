@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -71,7 +72,8 @@ def run_ablation(
         for name, changes in VARIANTS.items()
     ]
     missing = [run for run in runs if not run.figures.exists()]
-    with ProcessPoolExecutor(processes) as pool:
+    # Not forked: a fork of a process in which torch has computed hangs in its threads.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(_train_and_judge, run, config, test, photographs): run for run in missing}
         for number, future in enumerate(as_completed(futures), start=1):
             run, figures = futures[future], future.result()

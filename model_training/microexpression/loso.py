@@ -19,6 +19,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -176,7 +177,8 @@ def run_loso(
             _fit_to_file(str(source), run, chunk, str(file))
             say(f"{run.name()}: chunk {number} of {len(missing)}")
     elif missing:
-        with ProcessPoolExecutor(processes) as pool:
+        # Not forked: a fork of a process in which torch has computed hangs in its threads.
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             futures = [pool.submit(_fit_to_file, str(source), run, chunk, str(file)) for chunk, file in missing]
             for number, future in enumerate(as_completed(futures), start=1):
                 future.result()

@@ -153,15 +153,17 @@ class AsymmetryMap(nn.Module):
     the face as a whole does, because each movement moves other parts of it.
     """
 
-    def __init__(self, *, dim: int, face_dim: int, rows: int, columns: int, components: int = 8) -> None:
+    def __init__(
+        self, *, dim: int, face_dim: int, rows: int, columns: int, components: int = 8, hidden_dim: int = 64
+    ) -> None:
         super().__init__()
         self.rows, self.columns = rows, columns
         self.metric = nn.Linear(dim, components, bias=False)
         self.gate = nn.Linear(dim, 1)
         nn.init.zeros_(self.gate.weight)
-        last = nn.Linear(64, rows * columns, bias=False)
+        last = nn.Linear(hidden_dim, rows * columns, bias=False)
         nn.init.zeros_(last.weight)
-        self.movement = nn.Sequential(nn.Linear(face_dim, 64), nn.GELU(), last)
+        self.movement = nn.Sequential(nn.Linear(face_dim, hidden_dim), nn.GELU(), last)
 
     def forward(self, x: Tensor, face: Tensor, field: Tensor | None = None) -> Tensor:
         """x (N, 2, rows, columns, dim), face (N, 2, face_dim) the vectors of both halves, field (N, rows, columns, 3)

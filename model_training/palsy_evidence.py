@@ -113,8 +113,9 @@ def _map_evidence(answers: Answers, cache: Cache) -> dict[str, Any]:
     # What a map is worth that knows only the movement: the mean true map of these very people in that pose.
     usual = np.empty_like(true)
     of_pose = {pose: (cache.frame["pose"] == pose).to_numpy() for pose in sorted(set(cache.frame["pose"]))}
+    known = np.isfinite(true)
     for rows in of_pose.values():
-        usual[rows] = true[rows].mean(axis=0)
+        usual[rows] = np.nan_to_num(true[rows]).sum(axis=0) / known[rows].sum(axis=0).clip(min=1)
 
     def figures(rows: np.ndarray) -> dict[str, float]:
         of_usual = map_figures(usual[rows], true[rows], face[rows])

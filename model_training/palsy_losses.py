@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model_training.palsy_heads import class_probabilities
 
-# Inter-ocular distances: asymmetry that the detector's noise alone would give.
+# Inter-ocular distances: a little above what the two looks at one face differ by (.006, mirror_look.py).
 _MAP_NOISE = 0.01
 
 

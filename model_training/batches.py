@@ -16,8 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 Arrays = dict[str, npt.NDArray[Any]]
+Batch = dict[str, Tensor]
+# (epoch, position of the first sample in it, sample indices): what a batch follows from.
+Key = tuple[int, int, npt.NDArray[np.int64]]
 _ORDER, _SAMPLE = 1, 2
 
 
@@ -67,10 +71,11 @@ class EpochPlan:
 
 
 class BatchSource:
-    """Augmented batches as tensors, prepared by threads while the model computes.
+    """Augmented batches as tensors, prepared while the model computes.
 
-    arrays: (N, ...) of the training samples by name; augment(sample, rng) -> sample. NumPy and OpenCV release the
-    interpreter lock in their inner loops.
+    arrays: (N, ...) of the training samples by name; augment(sample, rng) -> sample. processes: how many prepare them,
+    each on a core of its own; 0 leaves it to a thread, which is enough for a model on the same CPU (NumPy and OpenCV
+    release the interpreter lock in their inner loops). pin: in memory that a GPU reads while it computes.
     """
 
     def __init__(
@@ -79,47 +84,73 @@ class BatchSource:
         *,
         plan: EpochPlan,
         augment: Callable[[Mapping[str, Any], np.random.Generator], Arrays],
-        workers: int = 1,
+        processes: int = 0,
         pin: bool = False,
     ) -> None:
-        self.arrays, self.plan, self.augment, self.pin = arrays, plan, augment, pin
-        self.workers = workers
+        self.plan = plan
+        self._batches = _Batches(arrays, augment, plan.seed)
+        self._keys = _Keys()
+        self._loader: DataLoader[Batch] | None = None
+        if processes > 0:
+            # They stay for the whole run: a fork of a process with a large cache takes long.
+            self._loader = DataLoader(
+                self._batches, sampler=self._keys, batch_size=None, num_workers=processes, persistent_workers=True,
+                multiprocessing_context="fork", pin_memory=pin,
+            )  # fmt: skip
 
-    def make(self, epoch: int, first: int, indices: npt.NDArray[np.int64]) -> dict[str, Tensor]:
-        samples = []
-        for offset, index in enumerate(indices):
-            rng = np.random.default_rng([self.plan.seed, _SAMPLE, epoch, first + offset])
-            samples.append(self.augment({name: values[index] for name, values in self.arrays.items()}, rng))
-        batch = {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in samples[0]}
-        return {name: values.pin_memory() for name, values in batch.items()} if self.pin else batch
-
-    def epoch(self, epoch: int, *, first_step: int = 0, rank: int = 0) -> Iterator[list[dict[str, Tensor]]]:
+    def epoch(self, epoch: int, *, first_step: int = 0, rank: int = 0) -> Iterator[list[Batch]]:
         """The micro-batches of each optimiser step from `first_step` on."""
         plan = self.plan
         order = plan.order(epoch)
-        wanted = [
-            plan.batch(order, step=step, micro=micro, rank=rank)
+        self._keys.keys = [
+            (epoch, *plan.batch(order, step=step, micro=micro, rank=rank))
             for step in range(first_step, plan.steps)
             for micro in range(plan.accumulate)
         ]
-        ahead = max(2, 2 * self.workers)
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="batches") as pool:
-            queue: list[Future[dict[str, Tensor]]] = []
-            following = iter(wanted)
+        batches = self._by_a_thread() if self._loader is None else iter(self._loader)
+        for _ in range(first_step, plan.steps):
+            yield [next(batches) for _ in range(plan.accumulate)]
+
+    def _by_a_thread(self) -> Iterator[Batch]:
+        with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+            queue: list[Future[Batch]] = []
             try:
-                for first, indices in following:
-                    queue.append(pool.submit(self.make, epoch, first, indices))
-                    if len(queue) >= ahead:
-                        break
-                micro: list[dict[str, Tensor]] = []
+                for key in self._keys.keys:
+                    queue.append(pool.submit(self._batches.__getitem__, key))
+                    if len(queue) > 2:
+                        yield queue.pop(0).result()
                 while queue:
-                    micro.append(queue.pop(0).result())
-                    upcoming = next(following, None)
-                    if upcoming is not None:
-                        queue.append(pool.submit(self.make, epoch, *upcoming))
-                    if len(micro) == plan.accumulate:
-                        yield micro
-                        micro = []
+                    yield queue.pop(0).result()
             finally:
                 for future in queue:
                     future.cancel()
+
+
+class _Batches(Dataset[Batch]):
+    """Every batch that can be asked for, by its key."""
+
+    def __init__(
+        self,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        augment: Callable[[Mapping[str, Any], np.random.Generator], Arrays],
+        seed: int,
+    ) -> None:
+        self.arrays, self.augment, self.seed = arrays, augment, seed
+
+    def __getitem__(self, key: Key) -> Batch:
+        epoch, first, indices = key
+        samples = []
+        for offset, index in enumerate(indices):
+            rng = np.random.default_rng([self.seed, _SAMPLE, epoch, first + offset])
+            samples.append(self.augment({name: values[index] for name, values in self.arrays.items()}, rng))
+        return {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in samples[0]}
+
+
+class _Keys(Sampler[Key]):
+    """The keys of one epoch after another."""
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.keys)

@@ -80,6 +80,8 @@ class RunConfig:
     seed: int = 0
     device: str = "cpu"
     threads: int = 0
+    # Processes that prepare batches; 0 = one for each core beside a GPU, a thread beside a model on the CPU.
+    workers: int = 0
     # Optimiser steps between two resumable states inside an epoch; 0 = only at the end of each epoch.
     checkpoint_steps: int = 0
     tensorboard: bool = True
@@ -109,6 +111,7 @@ class TrainConfig:
             ("optimisation.ema_decay", o.ema_decay, 0.0, 1.0),
             ("optimisation.patience", o.patience, 0, 1_000_000),
             ("data.balance_power", d.balance_power, 0.0, 1.0),
+            ("run.workers", self.run.workers, 0, 1000),
             ("augmentation.photometric", a.photometric, 0.0, 1.0),
             ("augmentation.blur", a.blur, 0.0, 1.0),
             ("augmentation.erase", a.erase, 0.0, 1.0),

@@ -79,7 +79,9 @@ class Learner:
                 sums[name] = sums.get(name, 0.0) + value.detach() / count
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimiser.step()
-        return float(self.world.mean(total)), {name: float(self.world.mean(value)) for name, value in sums.items()}
+        # One copy to the CPU, as each one waits for the GPU.
+        loss, *means = self.world.mean(torch.stack([total, *sums.values()])).tolist()
+        return loss, dict(zip(sums, means, strict=True))
 
     def _forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Outputs as float32. Raises TrainingError where torch.compile finds no compiler."""

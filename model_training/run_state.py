@@ -14,7 +14,7 @@ from model_training.errors import TrainingError
 
 STATE = "state.pt"
 # May differ between the run that was interrupted and the one that goes on: they do not change what is learned.
-FREE_TO_CHANGE = ("run.out", "run.device", "run.threads", "run.tensorboard", "run.checkpoint_steps")
+FREE_TO_CHANGE = ("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps")
 
 
 @dataclass

@@ -7,6 +7,7 @@ all.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ class Trainer:
             self.arrays,
             plan=self.plan,
             augment=self.task.augmenter(self.arrays),
-            workers=4 if on_gpu else 1,
+            processes=config.run.workers or (len(os.sched_getaffinity(0)) // world.size if on_gpu else 0),
             pin=on_gpu,
         )
         self.log = TrainingLog(

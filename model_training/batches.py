@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -92,6 +93,8 @@ class BatchSource:
         self._keys = _Keys()
         self._loader: DataLoader[Batch] | None = None
         if processes > 0:
+            # OpenCV would start threads of its own in each; and a fork of a process where it has some can hang.
+            cv2.setNumThreads(1)
             # They stay for the whole run: a fork of a process with a large cache takes long.
             self._loader = DataLoader(
                 self._batches, sampler=self._keys, batch_size=None, num_workers=processes, persistent_workers=True,

@@ -36,6 +36,9 @@ JPEG_QUALITY = 94
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 # How often each of PHOTO_POSES is drawn: rest tells little, by the definition of the grades.
 POSE_SHARES = (0.1, 0.3, 0.3, 0.3)
+# At rest grades I to III look alike, and most people who are photographed so are healthy: were they as rare as among
+# the movements, a healthy face at rest would be graded III.
+HEALTHY_SHARE_AT_REST = 0.7
 # A table's healthy photographs in these poses are no neutral start for a warp: closed eyes cannot be closed.
 CLOSED_EYES = ("gentle_closure", "tight_closure", "snarl")
 # Columns of a table that stay true of a warped photograph.
@@ -109,7 +112,8 @@ def drawn_palsies(count: int, rng: np.random.Generator) -> Iterator[Warp]:
     """Random poses, sides, severities (region by region), efforts and styles of movement."""
     for _ in range(count):
         pose = PHOTO_POSES[rng.choice(len(PHOTO_POSES), p=POSE_SHARES)]
-        overall = 0.0 if rng.random() < HEALTHY_SHARE else min(MAX_SEVERITY, float(rng.uniform(0.5, 5.4)))
+        healthy_share = HEALTHY_SHARE_AT_REST if pose == "rest" else HEALTHY_SHARE
+        overall = 0.0 if rng.random() < healthy_share else min(MAX_SEVERITY, float(rng.uniform(0.5, 5.4)))
         severity = regional_severity(overall, rng) if overall else RegionalSeverity.even(0.0)
         side = ("left", "right")[rng.integers(2)]
         yield Warp(pose, side, severity, effort=sample_effort(rng), style=WarpStyle.sample(rng))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from model_training.augmentation import augment_flow, augment_palsy, mirror_palsy
+from model_training.augmentation import augment_flow, augment_palsy, grainy, mirror_palsy, shifted
 from model_training.config import AugmentationConfig
 from model_training.natural_asymmetry import NaturalAsymmetry, asymmetric_part, mirror_landmarks
 from service.preprocessing.canonical_landmarks import pose_corrected
@@ -49,6 +49,25 @@ def test_augmentation_keeps_a_symmetric_face_symmetric() -> None:
         assert difference.max() <= 1  # the blur rounds
         changed += not np.array_equal(out, image)
     assert changed == 20
+
+
+def test_grain_has_its_standard_deviation_and_stays_within_bytes() -> None:
+    grey = np.full((224, 224), 128, np.uint8)
+    grain = grainy(grey, np.random.default_rng(0), amplitude=8.0).astype(np.float64) - 128
+    assert abs(grain.mean()) < 0.1
+    assert grain.std() == pytest.approx(8.0, rel=0.02)
+    white = grainy(np.full((224, 224), 254, np.uint8), np.random.default_rng(0), amplitude=8.0)
+    assert white.min() > 200
+    assert (white == 255).mean() > 0.4
+    np.testing.assert_array_equal(grainy(grey, np.random.default_rng(0), amplitude=0.0), grey)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(2, 0), (-3, 1), (0, -2), (0, 0)])
+def test_a_shift_repeats_the_edges(dx: int, dy: int) -> None:
+    region = np.random.default_rng(0).integers(0, 256, (9, 7), dtype=np.uint8)
+    moved = shifted(region, dx=dx, dy=dy)
+    for row, column in np.ndindex(region.shape):
+        assert moved[row, column] == region[np.clip(row - dy, 0, 8), np.clip(column - dx, 0, 6)]
 
 
 def test_an_uneven_picture_is_changed_on_one_side_only() -> None:

@@ -13,8 +13,9 @@ import skimage.data
 from model_training.errors import TrainingError
 from model_training.sample_table import read_table, write_table
 from model_training.simulator.palsy import RegionalSeverity
+from model_training.simulator.patient import HEALTHY_SHARE
 from model_training.simulator.photograph import PHOTO_POSES, warp_photograph
-from model_training.simulator.photograph_set import warp_photograph_set
+from model_training.simulator.photograph_set import HEALTHY_SHARE_AT_REST, drawn_palsies, warp_photograph_set
 from service.preprocessing.landmarks import Face, FaceLandmarker
 
 from .test_renders import corner_drop, opening
@@ -121,6 +122,14 @@ def test_drawn_palsies_of_a_folder_repeat_and_skip_what_shows_no_face(photo: np.
     name = first.frame["path"][0]
     assert first.path(name).read_bytes() == again.path(name).read_bytes()
     assert "grey.png" in (tmp_path / "first" / "dropped.csv").read_text()
+
+
+def test_most_faces_drawn_at_rest_are_healthy_and_few_of_those_that_move() -> None:
+    warps = list(drawn_palsies(3000, np.random.default_rng(0)))
+    healthy = {pose: [warp.severity.mouth == 0 for warp in warps if warp.pose == pose] for pose in PHOTO_POSES}
+    assert np.mean(healthy["rest"]) == pytest.approx(HEALTHY_SHARE_AT_REST, abs=0.08)
+    for pose in ("brow_lift", "gentle_closure", "closed_smile"):
+        assert np.mean(healthy[pose]) == pytest.approx(HEALTHY_SHARE, abs=0.05)
 
 
 def test_the_healthy_rows_of_a_table_are_warped_and_keep_their_people(photo: np.ndarray, tmp_path: Path) -> None:

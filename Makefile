@@ -17,7 +17,7 @@ ARGS ?=
 SERVICE_READY := $(VENV)/.service-installed
 DEV_READY := $(VENV)/.dev-installed
 
-.PHONY: help serve setup test test-slow test-browser check format typecheck lint train export bench demo-train clean lock audit-dependencies \
+.PHONY: help serve setup test test-slow test-browser test-gpu check format typecheck lint train export bench demo-train clean lock audit-dependencies \
         proof proof-schema proof-fuzz proof-soak proof-overload proof-kill compose-smoke
 
 help: ## list the targets
@@ -53,6 +53,9 @@ test-slow: $(DEV_READY) ## tests that take minutes
 
 test-browser: $(DEV_READY) ## the page in Chromium
 	$(PY) -m pytest -m browser tests/browser $(ARGS)
+
+test-gpu: $(DEV_READY) ## training on a CUDA device
+	$(PY) -m pytest -m gpu tests/model_training $(ARGS)
 
 check: lint typecheck ## ruff, mypy --strict on service and export, import rules
 	$(VENV)/bin/lint-imports

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,3 +44,15 @@ def test_an_epoch_goes_on_at_any_step_and_can_be_left_at_any_step() -> None:
         left.close()
         whole = steps(resumed, 0)
         assert torch.equal(torch.stack(whole[3:]), torch.stack(steps(resumed, 0, first_step=3)))
+
+
+def test_ctrl_c_leaves_the_processes_to_their_work() -> None:
+    interrupted = source(2)
+    running = interrupted.epoch(0)
+    first = next(running)
+    for process in multiprocessing.active_children():
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGINT)
+    rest = list(running)
+    found = [torch.cat([batch["x"] for batch in micro]) for micro in (first, *rest)]
+    assert torch.equal(torch.stack(found), torch.stack(steps(source(0), 0)))

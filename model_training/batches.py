@@ -7,7 +7,6 @@ processes of batch 16 see what one of batch 32 sees.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from model_training.interruption import leave_ctrl_c_to_the_parent
 
 Arrays = dict[str, npt.NDArray[Any]]
 Batch = dict[str, Tensor]
@@ -99,7 +100,7 @@ class BatchSource:
             # They stay for the whole run: a fork of a process with a large cache takes long.
             self._loader = DataLoader(
                 self._batches, sampler=self._keys, batch_size=None, num_workers=processes, persistent_workers=True,
-                multiprocessing_context="fork", worker_init_fn=_leave_signals_to_the_trainer, pin_memory=pin,
+                multiprocessing_context="fork", worker_init_fn=leave_ctrl_c_to_the_parent, pin_memory=pin,
             )  # fmt: skip
 
     def epoch(self, epoch: int, *, first_step: int = 0, rank: int = 0) -> Iterator[list[Batch]]:
@@ -128,12 +129,6 @@ class BatchSource:
             finally:
                 for future in queue:
                     future.cancel()
-
-
-def _leave_signals_to_the_trainer(_process: int) -> None:
-    """Ctrl-C in a terminal reaches every process, and the step that it ends still needs its batch."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Batches(Dataset[Batch]):

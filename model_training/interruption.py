@@ -41,3 +41,9 @@ def children_ignore_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def leave_ctrl_c_to_the_parent(_worker: int) -> None:
+    """For a forked worker, which inherits its parent's handlers: it works on through Ctrl-C, and SIGTERM ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -10,13 +10,12 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from model_training.batches import Batch
 from model_training.config import OptimisationConfig
 from model_training.distributed import World
 from model_training.errors import TrainingError
 from model_training.optimisation import MovingAverage, make_optimiser
 from model_training.task import Task
-
-Batch = dict[str, torch.Tensor]
 
 
 class Learner:

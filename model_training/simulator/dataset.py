@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from model_training.errors import Interrupted, TrainingError
-from model_training.sample_table import write_table
+from model_training.sample_table import SPLITS, write_table
 from model_training.simulator.anatomy import landmark_vertices
 from model_training.simulator.asymmetry_map import MAP_SIZE_PX, MAP_UNIT, encode_map
 from model_training.simulator.head import HEAD_DATA, Head
@@ -58,7 +58,7 @@ class SimulationConfig:
             raise ValueError(f"seed and first_identity must not be negative, got {self.seed}, {self.first_identity}")
         if not 128 <= self.size_px <= 2048:
             raise ValueError(f"size_px must lie in 128 .. 2048, got {self.size_px}")
-        if self.split not in ("train", "validation", "test", ""):
+        if self.split not in SPLITS:
             raise ValueError(f"split must be train, validation, test or empty, got {self.split!r}")
 
     def person_ids(self) -> list[int]:

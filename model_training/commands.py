@@ -89,7 +89,11 @@ def train_command(
     config: Annotated[Path, typer.Option("--config", help="TOML; examples in configs/.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in run.out.")] = False,
     init: Annotated[
-        Path | None, typer.Option("--init", help="Start from the weights of another checkpoint, as far as they fit.")
+        list[Path] | None,
+        typer.Option(
+            "--init",
+            help="Start from the weights of another checkpoint, as far as they fit; of several, a later one wins.",
+        ),
     ] = None,
     overrides: Overrides = None,
 ) -> None:
@@ -107,7 +111,7 @@ def train_command(
     result = train(
         settings,
         resume=resume,
-        init=init,
+        init=init or (),
         say=typer.echo,
         show_progress=True,
     )

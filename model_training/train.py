@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def train(
     config: TrainConfig,
     *,
     resume: bool = False,
-    init: Path | None = None,
+    init: Sequence[Path] = (),
     say: Callable[[str], None] = print,
     show_progress: bool = False,
 ) -> TrainResult:
@@ -64,7 +64,7 @@ def train(
 
 
 def fit(
-    config: TrainConfig, cache: Cache, split: Split, *, resume: bool = False, init: Path | None = None,
+    config: TrainConfig, cache: Cache, split: Split, *, resume: bool = False, init: Sequence[Path] = (),
     say: Callable[[str], None] = print, show_progress: bool = False,
 ) -> TrainResult:  # fmt: skip
     """Train on one split of an opened cache (the loop under `train` and `crossval`)."""
@@ -118,7 +118,7 @@ class Trainer:
             show_progress=show_progress and world.leads,
         )
 
-    def run(self, *, resume: bool = False, init: Path | None = None) -> TrainResult:
+    def run(self, *, resume: bool = False, init: Sequence[Path] = ()) -> TrainResult:
         self.begin(resume=resume, init=init)
         if self.world.leads:
             self.log.start(
@@ -136,15 +136,15 @@ class Trainer:
             self.out / BEST, self.progress.best_epoch, self.progress.epoch, self.progress.best_figures, speed, share
         )
 
-    def begin(self, *, resume: bool = False, init: Path | None = None) -> None:
+    def begin(self, *, resume: bool = False, init: Sequence[Path] = ()) -> None:
         """The network at the first step, or where an earlier run stopped."""
         torch.manual_seed(self.config.run.seed)
         state = load_state(self.config, self.cache.fingerprint, resume=resume, say=self.say)
         model = self.task.build_model(None if state else self.arrays)
-        if init is not None and state is None:
-            report = take_weights(model, load_checkpoint(init).state_dict)
+        for path in init if state is None else ():
+            report = take_weights(model, load_checkpoint(path).state_dict)
             for line in report.lines():
-                self.say(f"init {init}: {line}")
+                self.say(f"init {path}: {line}")
         self.learner = Learner(self.task, model, self.config.optimisation, self.world, state=state)
         self.progress = Progress(**state["progress"]) if state else Progress()
         if state is not None:

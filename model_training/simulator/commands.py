@@ -43,6 +43,13 @@ def simulate_command(
         ),
     ] = None,
     per_photo: Annotated[int, typer.Option(help="with --photo: palsies drawn at random for each face")] = 0,
+    mover: Annotated[
+        str,
+        typer.Option(
+            help="with --photo, what moves the face: fields (smooth fields made for photographs), units (face units of "
+            "the simulated head) or either"
+        ),
+    ] = "fields",
 ) -> None:
     """Simulate people with facial palsy: photographs, grades, sides, regional severities and true asymmetry maps.
 
@@ -51,7 +58,7 @@ def simulate_command(
     if preview and photo is not None:
         raise TrainingError("--preview and --photo exclude each other: choose one")
     if photo is not None:
-        _warp(photo, out, per_photo=per_photo, seed=seed, split=split)
+        _warp(photo, out, per_photo=per_photo, seed=seed, split=split, mover=mover)
     elif preview:
         typer.echo(f"wrote {_write_preview(out, seed=seed, size_px=size)}")
     else:
@@ -97,11 +104,13 @@ def _done_of_all(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def _warp(photo: Path, out: Path, *, per_photo: int, seed: int, split: str) -> None:
+def _warp(photo: Path, out: Path, *, per_photo: int, seed: int, split: str, mover: str) -> None:
     from model_training.simulator.photograph_set import warp_photograph_set
 
     with _done_of_all("faces") as on_progress:
-        table = warp_photograph_set(photo, out, per_photo=per_photo, seed=seed, split=split, on_progress=on_progress)
+        table = warp_photograph_set(
+            photo, out, per_photo=per_photo, seed=seed, split=split, mover=mover, on_progress=on_progress
+        )
     typer.echo(f"wrote {table}")
 
 

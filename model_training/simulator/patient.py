@@ -92,6 +92,11 @@ def sample_palsy(rng: np.random.Generator) -> Palsy:
     if rng.random() < BILATERAL_SHARE:
         other = SIDES[1 - SIDES.index(side)]
         affected[other] = regional_severity(overall * float(rng.uniform(0.3, 0.9)), rng)
+    return with_signs(affected, overall, rng)
+
+
+def with_signs(affected: dict[str, RegionalSeverity], overall: float, rng: np.random.Generator) -> Palsy:
+    """A palsy of these severities with synkinesis, unless it is recent, and seldom contracture."""
     recent = rng.random() < WITHOUT_SYNKINESIS_SHARE
     contracted = overall > 1.5 and rng.random() < CONTRACTURE_SHARE
     return Palsy(

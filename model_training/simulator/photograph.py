@@ -132,12 +132,7 @@ def warp_photograph(
     rgb: (H, W, 3) uint8; face: the landmarks found in it; pose: one of PHOTO_POSES; side: the affected side of the
     patient, 'left' or 'right' (of no effect at severity 0). ValueError for another pose, side or picture size.
     """
-    if pose not in PHOTO_POSES:
-        raise ValueError(f"pose must be one of {', '.join(PHOTO_POSES)}, got {pose!r}")
-    if side not in COMMISSURE:
-        raise ValueError(f"side must be left or right, got {side!r}")
-    if rgb.shape[:2] != (face.image_height, face.image_width):
-        raise ValueError(f"the face was found in a {face.image_width}x{face.image_height} picture, this is {rgb.shape}")
+    check_warp(rgb, face, pose=pose, side=side)
     style = style or WarpStyle()
     frame = EyeFrame.of(face)
     landmarks = frame.to_frame(face.points[:, :2].astype(np.float64))
@@ -154,8 +149,24 @@ def warp_photograph(
     source = frame.to_frame(np.stack([x, y], axis=-1).astype(np.float64)) + moved
     for key, level in severities.items():
         source = _move_lids(source, landmarks, key, pose, level, effort=effort, style=style)
-    source_px = frame.to_pixels(source).astype(np.float32)
-    return cv2.remap(rgb, source_px[..., 0], source_px[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return resample(rgb, frame.to_pixels(source))
+
+
+def check_warp(rgb: np.ndarray, face: Face, *, pose: str, side: str) -> None:
+    """ValueError for a pose, side or picture size that `warp_photograph` does not take."""
+    if pose not in PHOTO_POSES:
+        raise ValueError(f"pose must be one of {', '.join(PHOTO_POSES)}, got {pose!r}")
+    if side not in COMMISSURE:
+        raise ValueError(f"side must be left or right, got {side!r}")
+    if rgb.shape[:2] != (face.image_height, face.image_width):
+        raise ValueError(f"the face was found in a {face.image_width}x{face.image_height} picture, this is {rgb.shape}")
+
+
+def resample(rgb: np.ndarray, source_px: np.ndarray) -> np.ndarray:
+    """The picture whose every pixel comes from (H, W, 2) places (x, y) of another one, read once, by cubic
+    interpolation."""
+    x, y = np.moveaxis(source_px.astype(np.float32), -1, 0)
+    return cv2.remap(rgb, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _skin_motion(

@@ -3,6 +3,7 @@
 OUT/samples.parquet          the table (written at the end)
 OUT/images/NAME-....jpg      the warped photographs, in the size of the original
 OUT/parts/NAME.json          the rows of one finished photograph: what a second run does not do again
+OUT/settings.json            what a second run must repeat
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from model_training.simulator.palsy import (
 )
 from model_training.simulator.patient import HEALTHY_SHARE, regional_severity, sample_effort
 from model_training.simulator.photograph import PHOTO_POSES, WarpStyle, warp_photograph
+from model_training.simulator.photograph_units import UnitManner, move_photograph
 from model_training.simulator.sensor import encode_jpeg
 from service.preprocessing.decode import decode_image
 from service.preprocessing.errors import PreprocessingError
-from service.preprocessing.landmarks import FaceLandmarker, choose_face
+from service.preprocessing.landmarks import Face, FaceLandmarker, choose_face
 
 SEVERITIES = tuple(float(step) for step in range(int(MAX_SEVERITY) + 1))
 JPEG_QUALITY = 94
@@ -39,6 +41,8 @@ POSE_SHARES = (0.1, 0.3, 0.3, 0.3)
 # At rest grades I to III look alike, and most people who are photographed so are healthy: were they as rare as among
 # the movements, a healthy face at rest would be graded III.
 HEALTHY_SHARE_AT_REST = 0.7
+# What moves the face: the smooth fields of photograph.py, the face units of photograph_units.py, or either by chance.
+MOVERS = ("fields", "units", "either")
 # A table's healthy photographs in these poses are no neutral start for a warp: closed eyes cannot be closed.
 CLOSED_EYES = ("gentle_closure", "tight_closure", "snarl")
 # Columns of a table that stay true of a warped photograph.
@@ -58,13 +62,24 @@ class HealthyPhotograph:
 
 @dataclass(frozen=True)
 class Warp:
-    """What is put on a photograph."""
+    """What is put on a photograph. manner: a style of the smooth fields, or the signs that face units show beside."""
 
     pose: str
     side: str
     severity: RegionalSeverity
+    manner: WarpStyle | UnitManner
     effort: float = 1.0
-    style: WarpStyle | None = None
+
+    @property
+    def mover(self) -> str:
+        return "fields" if isinstance(self.manner, WarpStyle) else "units"
+
+    def on(self, rgb: np.ndarray, face: Face) -> np.ndarray:
+        """The photograph (H, W, 3) uint8 with it."""
+        put: dict[str, Any] = {"pose": self.pose, "side": self.side, "severity": self.severity, "effort": self.effort}
+        if isinstance(self.manner, WarpStyle):
+            return warp_photograph(rgb, face, **put, style=self.manner)
+        return move_photograph(rgb, face, **put, manner=self.manner)
 
 
 def find_photographs(source: Path, *, split: str = "") -> list[HealthyPhotograph]:
@@ -98,25 +113,37 @@ def find_photographs(source: Path, *, split: str = "") -> list[HealthyPhotograph
     return found
 
 
-def every_grade() -> list[Warp]:
-    """Every pose, side and whole severity; severity 0 once for each pose."""
+def every_grade(mover: str = "fields") -> list[Warp]:
+    """Every pose, side and whole severity, by each mover in its plain manner; severity 0 once for each pose."""
+    plain = {"fields": WarpStyle(), "units": UnitManner()}
     return [
-        Warp(pose, side, RegionalSeverity.even(severity))
+        Warp(pose, side, RegionalSeverity.even(severity), plain[by])
+        for by in _movers(mover)
         for pose in PHOTO_POSES
         for severity in SEVERITIES
         for side in (("left", "right") if severity else ("left",))
     ]
 
 
-def drawn_palsies(count: int, rng: np.random.Generator) -> Iterator[Warp]:
-    """Random poses, sides, severities (region by region), efforts and styles of movement."""
+def drawn_palsies(count: int, rng: np.random.Generator, mover: str = "fields") -> Iterator[Warp]:
+    """Random poses, sides, severities (region by region), efforts and manners of movement."""
+    movers = _movers(mover)
     for _ in range(count):
         pose = PHOTO_POSES[rng.choice(len(PHOTO_POSES), p=POSE_SHARES)]
         healthy_share = HEALTHY_SHARE_AT_REST if pose == "rest" else HEALTHY_SHARE
         overall = 0.0 if rng.random() < healthy_share else min(MAX_SEVERITY, float(rng.uniform(0.5, 5.4)))
         severity = regional_severity(overall, rng) if overall else RegionalSeverity.even(0.0)
         side = ("left", "right")[rng.integers(2)]
-        yield Warp(pose, side, severity, effort=sample_effort(rng), style=WarpStyle.sample(rng))
+        effort = sample_effort(rng)
+        by = movers[0] if len(movers) == 1 else movers[rng.integers(2)]
+        manner = WarpStyle.sample(rng) if by == "fields" else UnitManner.sample(overall, rng)
+        yield Warp(pose, side, severity, manner, effort)
+
+
+def _movers(mover: str) -> tuple[str, ...]:
+    if mover not in MOVERS:
+        raise TrainingError(f"what moves the face must be one of {', '.join(MOVERS)}, got {mover!r}")
+    return MOVERS[:2] if mover == "either" else (mover,)
 
 
 def warp_photograph_set(
@@ -126,20 +153,22 @@ def warp_photograph_set(
     per_photo: int = 0,
     seed: int = 0,
     split: str = "",
+    mover: str = "fields",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write OUT -> path of its table. `source` as in `find_photographs`.
 
-    per_photo: palsies drawn for each photograph; 0 puts every pose, side and grade on each. A photograph's draws
-    depend on the seed and its name alone. split: of every row whose table does not say. on_progress is called with
-    (photographs done, all). A photograph that cannot be read or does not show exactly one face is a TrainingError where
-    it is the only one; of several, it is listed in OUT/dropped.csv.
+    per_photo: palsies drawn for each photograph; 0 puts every pose, side and grade on each. mover: one of MOVERS. A
+    photograph's draws depend on the seed, its name and the mover alone. split: of every row whose table does not say.
+    on_progress is called with (photographs done, all). A photograph that cannot be read or does not show exactly one
+    face is a TrainingError where it is the only one; of several, it is listed in OUT/dropped.csv.
     """
     if per_photo < 0:
         raise TrainingError(f"the number of palsies per photograph must not be negative, got {per_photo}")
     photographs = find_photographs(source, split=split)
     for folder in ("images", "parts"):
         (out / folder).mkdir(parents=True, exist_ok=True)
+    _same_settings_as_before(out, {"per_photo": per_photo, "seed": seed, "split": split, "mover": mover})
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, str]] = []
     with FaceLandmarker() as landmarker:
@@ -147,7 +176,7 @@ def warp_photograph_set(
             part = out / "parts" / f"{photograph.name}.json"
             if not part.exists():
                 rng = np.random.default_rng([seed, *photograph.name.encode()])
-                warps = list(drawn_palsies(per_photo, rng)) if per_photo else every_grade()
+                warps = list(drawn_palsies(per_photo, rng, mover)) if per_photo else every_grade(mover)
                 try:
                     made = _warp_one(photograph, warps, out, landmarker)
                 except (PreprocessingError, OSError) as error:
@@ -169,6 +198,14 @@ def warp_photograph_set(
     return path
 
 
+def _same_settings_as_before(out: Path, settings: dict[str, Any]) -> None:
+    path = out / "settings.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else settings
+    if found != settings:
+        raise TrainingError(f"{out} was begun with {found}, not {settings}; repeat those or choose an empty folder")
+    path.write_text(json.dumps(settings), encoding="utf-8")
+
+
 def _warp_one(
     photograph: HealthyPhotograph, warps: list[Warp], out: Path, landmarker: FaceLandmarker
 ) -> list[dict[str, Any]]:
@@ -176,15 +213,7 @@ def _warp_one(
     face = choose_face(landmarker.detect(rgb), policy="single")
     rows = []
     for index, warp in enumerate(warps):
-        warped = warp_photograph(
-            rgb,
-            face,
-            pose=warp.pose,
-            side=warp.side,
-            severity=warp.severity,
-            effort=warp.effort,
-            style=warp.style,
-        )
+        warped = warp.on(rgb, face)
         grade = house_brackmann_grade(warp.severity)
         side = warp.side if grade > 1 else "none"
         name = f"{photograph.name}-{index:02d}-{warp.pose}-{side}"
@@ -199,6 +228,7 @@ def _warp_one(
                 "pose": warp.pose,
                 "split": photograph.split,
                 "dataset": "warped-photograph",
+                "mover": warp.mover,
                 "severity": overall_severity(warp.severity),
                 **{f"severity_{region}": value for region, value in warp.severity.as_dict().items()},
                 **photograph.known,

@@ -256,7 +256,9 @@ def test_init_takes_what_fits_and_says_so(cache: Path, tmp_path: Path) -> None:
     first = train(config(cache, tmp_path / "first", optimisation={"epochs": 1}), say=quiet)
     said: list[str] = []
     wider = {**TINY, "head_dim": 24}
-    train(config(cache, tmp_path / "second", model=wider, optimisation={"epochs": 1}), init=first.best, say=said.append)
+    train(
+        config(cache, tmp_path / "second", model=wider, optimisation={"epochs": 1}), init=[first.best], say=said.append
+    )
     text = "\n".join(said)
     assert "tensors taken" in text
     assert "not taken, other shape: fused_head" in text
@@ -270,7 +272,7 @@ def test_init_takes_what_fits_and_says_so(cache: Path, tmp_path: Path) -> None:
         "block_repeats": [1],
     }
     with pytest.raises(TrainingError, match="no weight of that checkpoint fits"):
-        train(config(cache, tmp_path / "third", model=other), init=first.best, say=quiet)
+        train(config(cache, tmp_path / "third", model=other), init=[first.best], say=quiet)
 
 
 def test_init_takes_the_encoder_of_a_micro_expression_network() -> None:

@@ -275,6 +275,19 @@ def test_init_takes_what_fits_and_says_so(cache: Path, tmp_path: Path) -> None:
         train(config(cache, tmp_path / "third", model=other), init=[first.best], say=quiet)
 
 
+def test_of_several_checkpoints_the_last_one_wins(cache: Path, tmp_path: Path) -> None:
+    short = {"epochs": 1}
+    first, second = (
+        train(config(cache, tmp_path / name, optimisation=short, run={"seed": seed}), say=quiet).best
+        for name, seed in (("first", 1), ("second", 2))
+    )
+    still = {**short, "learning_rate": 1e-9, "ema_decay": 0.0, "weight_decay": 0.0}
+    last = train(config(cache, tmp_path / "last", optimisation=still), init=[first, second], say=quiet).best
+    weights = {path: load_checkpoint(path).state_dict["fused_head.pair.0.weight"] for path in (first, second, last)}
+    torch.testing.assert_close(weights[last], weights[second], atol=1e-4, rtol=0)
+    assert not torch.allclose(weights[first], weights[second], atol=1e-2)
+
+
 def test_init_takes_the_encoder_of_a_micro_expression_network() -> None:
     shape = {"patch_size": 7, "dim": 8, "heads": 1, "num_hierarchies": 2, "block_repeats": (1, 1), "in_channels": 1}
     emotions = HTNet(image_size=28, num_classes=3, **shape)

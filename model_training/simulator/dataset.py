@@ -34,8 +34,21 @@ from model_training.simulator.head import HEAD_DATA, Head
 from model_training.simulator.renderer import SHADERS, Renderer
 from model_training.simulator.sensor import JPEG_QUALITY, encode_jpeg
 from model_training.simulator.shot import photograph, sample_shot, sample_subject
+from model_training.whole_file import write_text
 
 DATASET_NAME = "simulated"
+# Files beside the renderer that decide nothing about its images: command line, preview, photographs, bake scripts.
+NOT_OF_RENDERS = (
+    "commands.py",
+    "contact_sheet.py",
+    "photograph.py",
+    "photograph_set.py",
+    "photograph_units.py",
+    "portraits.py",
+    "bake_head.py",
+    "bake_landmarks.py",
+    "landmarks.npz",
+)
 
 
 @dataclass(frozen=True)
@@ -73,14 +86,7 @@ def fingerprint(config: SimulationConfig) -> str:
     room = Path(__file__).parent
     for folder, pattern in ((room, "*.py"), (SHADERS, "*"), (HEAD_DATA, "*")):
         for path in sorted(folder.glob(pattern)):
-            # The command line and the preview decide nothing about the images.
-            if path.name not in (
-                "commands.py",
-                "contact_sheet.py",
-                "photograph.py",
-                "photograph_set.py",
-                "bake_head.py",
-            ):
+            if path.name not in NOT_OF_RENDERS:
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -128,9 +134,7 @@ class Simulator:
             )
         # Last and in one step: the part file says that everything of this person is there.
         part = self.out / "parts" / f"{name}.json"
-        temporary = part.with_suffix(".tmp")
-        temporary.write_text(json.dumps(rows), encoding="utf-8")
-        temporary.replace(part)
+        write_text(json.dumps(rows), part)
         return rows
 
 
@@ -187,9 +191,7 @@ def _prepare(out: Path, config: SimulationConfig) -> None:
                 f"{out} holds a simulated data set of other settings or of another version of the simulator; "
                 "choose an empty folder or repeat the settings in its dataset.json"
             )
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(description, indent=1), encoding="utf-8")
-    temporary.replace(path)
+    write_text(json.dumps(description, indent=1), path)
 
 
 def _simulate_here(out: Path, config: SimulationConfig, persons: list[int], on_progress: Callable[[int], None]) -> None:

@@ -47,6 +47,23 @@ STYLE_SPREAD = 0.2
 STYLE_TURN_RAD = 0.25
 
 
+@dataclass(frozen=True)
+class AskedMovement:
+    """What a photographed face is to do: pose, one of PHOTO_POSES, with a palsy of that severity of the patient's side
+    'left' or 'right' (of no effect at severity 0). ValueError for another pose or side."""
+
+    pose: str
+    side: str
+    severity: RegionalSeverity
+    effort: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.pose not in PHOTO_POSES:
+            raise ValueError(f"pose must be one of {', '.join(PHOTO_POSES)}, got {self.pose!r}")
+        if self.side not in COMMISSURE:
+            raise ValueError(f"side must be left or right, got {self.side!r}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class WarpStyle:
     """Amplitudes and reaches of the movements, in distances of the eye centres unless said otherwise.
@@ -117,47 +134,33 @@ class EyeFrame:
         return self.origin + self.unit_px * (points[..., :1] * self.x_axis + points[..., 1:] * self.y_axis)
 
 
-def warp_photograph(
-    rgb: np.ndarray,
-    face: Face,
-    *,
-    pose: str,
-    side: str,
-    severity: RegionalSeverity,
-    effort: float = 1.0,
-    style: WarpStyle | None = None,
-) -> np.ndarray:
+def warp_photograph(rgb: np.ndarray, face: Face, asked: AskedMovement, *, style: WarpStyle | None = None) -> np.ndarray:
     """Put a pose with a palsy on a photograph -> (H, W, 3) uint8.
 
-    rgb: (H, W, 3) uint8; face: the landmarks found in it; pose: one of PHOTO_POSES; side: the affected side of the
-    patient, 'left' or 'right' (of no effect at severity 0). ValueError for another pose, side or picture size.
+    rgb: (H, W, 3) uint8; face: the landmarks found in it. ValueError where the face was found in another size.
     """
-    check_warp(rgb, face, pose=pose, side=side)
+    check_size(rgb, face)
     style = style or WarpStyle()
     frame = EyeFrame.of(face)
     landmarks = frame.to_frame(face.points[:, :2].astype(np.float64))
-    severities = {key: severity if key == side else RegionalSeverity.even(0.0) for key in COMMISSURE}
+    severities = {key: asked.severity if key == asked.side else RegionalSeverity.even(0.0) for key in COMMISSURE}
     # The skin moves smoothly: its inverse is found on a coarse grid and read between the grid's points.
     step = max(1, int(frame.unit_px / GRID_PER_UNIT))
     rows, columns = (np.arange(0, size + step, step) for size in rgb.shape[:2])
     grid = frame.to_frame(np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64))
     origin = grid
     for _ in range(INVERSION_STEPS):
-        origin = grid - _skin_motion(origin, landmarks, pose, severities, effort=effort, style=style)
+        origin = grid - _skin_motion(origin, landmarks, asked.pose, severities, effort=asked.effort, style=style)
     x, y = np.meshgrid(np.arange(rgb.shape[1], dtype=np.float32), np.arange(rgb.shape[0], dtype=np.float32))
     moved = cv2.remap((origin - grid).astype(np.float32), x / step, y / step, cv2.INTER_LINEAR)
     source = frame.to_frame(np.stack([x, y], axis=-1).astype(np.float64)) + moved
     for key, level in severities.items():
-        source = _move_lids(source, landmarks, key, pose, level, effort=effort, style=style)
+        source = _move_lids(source, landmarks, key, asked.pose, level, effort=asked.effort, style=style)
     return resample(rgb, frame.to_pixels(source))
 
 
-def check_warp(rgb: np.ndarray, face: Face, *, pose: str, side: str) -> None:
-    """ValueError for a pose, side or picture size that `warp_photograph` does not take."""
-    if pose not in PHOTO_POSES:
-        raise ValueError(f"pose must be one of {', '.join(PHOTO_POSES)}, got {pose!r}")
-    if side not in COMMISSURE:
-        raise ValueError(f"side must be left or right, got {side!r}")
+def check_size(rgb: np.ndarray, face: Face) -> None:
+    """ValueError where the face was found in a picture of another size."""
     if rgb.shape[:2] != (face.image_height, face.image_width):
         raise ValueError(f"the face was found in a {face.image_width}x{face.image_height} picture, this is {rgb.shape}")
 

@@ -26,9 +26,10 @@ from model_training.simulator.palsy import (
     overall_severity,
 )
 from model_training.simulator.patient import HEALTHY_SHARE, regional_severity, sample_effort
-from model_training.simulator.photograph import PHOTO_POSES, WarpStyle, warp_photograph
+from model_training.simulator.photograph import PHOTO_POSES, AskedMovement, WarpStyle, warp_photograph
 from model_training.simulator.photograph_units import UnitManner, move_photograph
 from model_training.simulator.sensor import encode_jpeg
+from model_training.whole_file import write_text
 from service.preprocessing.decode import decode_image
 from service.preprocessing.errors import PreprocessingError
 from service.preprocessing.landmarks import Face, FaceLandmarker, choose_face
@@ -64,11 +65,8 @@ class HealthyPhotograph:
 class Warp:
     """What is put on a photograph. manner: a style of the smooth fields, or the signs that face units show beside."""
 
-    pose: str
-    side: str
-    severity: RegionalSeverity
+    asked: AskedMovement
     manner: WarpStyle | UnitManner
-    effort: float = 1.0
 
     @property
     def mover(self) -> str:
@@ -76,10 +74,9 @@ class Warp:
 
     def on(self, rgb: np.ndarray, face: Face) -> np.ndarray:
         """The photograph (H, W, 3) uint8 with it."""
-        put: dict[str, Any] = {"pose": self.pose, "side": self.side, "severity": self.severity, "effort": self.effort}
         if isinstance(self.manner, WarpStyle):
-            return warp_photograph(rgb, face, **put, style=self.manner)
-        return move_photograph(rgb, face, **put, manner=self.manner)
+            return warp_photograph(rgb, face, self.asked, style=self.manner)
+        return move_photograph(rgb, face, self.asked, manner=self.manner)
 
 
 def find_photographs(source: Path, *, split: str = "") -> list[HealthyPhotograph]:
@@ -117,7 +114,7 @@ def every_grade(mover: str = "fields") -> list[Warp]:
     """Every pose, side and whole severity, by each mover in its plain manner; severity 0 once for each pose."""
     plain = {"fields": WarpStyle(), "units": UnitManner()}
     return [
-        Warp(pose, side, RegionalSeverity.even(severity), plain[by])
+        Warp(AskedMovement(pose, side, RegionalSeverity.even(severity)), plain[by])
         for by in _movers(mover)
         for pose in PHOTO_POSES
         for severity in SEVERITIES
@@ -137,7 +134,7 @@ def drawn_palsies(count: int, rng: np.random.Generator, mover: str = "fields") -
         effort = sample_effort(rng)
         by = movers[0] if len(movers) == 1 else movers[rng.integers(2)]
         manner = WarpStyle.sample(rng) if by == "fields" else UnitManner.sample(overall, rng)
-        yield Warp(pose, side, severity, manner, effort)
+        yield Warp(AskedMovement(pose, side, severity, effort), manner)
 
 
 def _movers(mover: str) -> tuple[str, ...]:
@@ -165,6 +162,7 @@ def warp_photograph_set(
     """
     if per_photo < 0:
         raise TrainingError(f"the number of palsies per photograph must not be negative, got {per_photo}")
+    _movers(mover)  # an unknown one is refused before anything is written
     photographs = find_photographs(source, split=split)
     for folder in ("images", "parts"):
         (out / folder).mkdir(parents=True, exist_ok=True)
@@ -184,9 +182,7 @@ def warp_photograph_set(
                         raise TrainingError(f"{photograph.path}: {error}") from error
                     dropped.append({"path": str(photograph.path), "why": str(error)})
                     continue
-                temporary = part.with_suffix(".tmp")
-                temporary.write_text(json.dumps(made), encoding="utf-8")
-                temporary.replace(part)
+                write_text(json.dumps(made), part)
             rows += json.loads(part.read_text(encoding="utf-8"))
             if on_progress:
                 on_progress(index + 1, len(photographs))
@@ -203,7 +199,7 @@ def _same_settings_as_before(out: Path, settings: dict[str, Any]) -> None:
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else settings
     if found != settings:
         raise TrainingError(f"{out} was begun with {found}, not {settings}; repeat those or choose an empty folder")
-    path.write_text(json.dumps(settings), encoding="utf-8")
+    write_text(json.dumps(settings), path)
 
 
 def _warp_one(
@@ -214,9 +210,10 @@ def _warp_one(
     rows = []
     for index, warp in enumerate(warps):
         warped = warp.on(rgb, face)
-        grade = house_brackmann_grade(warp.severity)
-        side = warp.side if grade > 1 else "none"
-        name = f"{photograph.name}-{index:02d}-{warp.pose}-{side}"
+        asked = warp.asked
+        grade = house_brackmann_grade(asked.severity)
+        side = asked.side if grade > 1 else "none"
+        name = f"{photograph.name}-{index:02d}-{asked.pose}-{side}"
         (out / "images" / f"{name}.jpg").write_bytes(encode_jpeg(warped, JPEG_QUALITY))
         rows.append(
             {
@@ -225,12 +222,12 @@ def _warp_one(
                 "path": f"images/{name}.jpg",
                 "label": grade,
                 "side": side,
-                "pose": warp.pose,
+                "pose": asked.pose,
                 "split": photograph.split,
                 "dataset": "warped-photograph",
                 "mover": warp.mover,
-                "severity": overall_severity(warp.severity),
-                **{f"severity_{region}": value for region, value in warp.severity.as_dict().items()},
+                "severity": overall_severity(asked.severity),
+                **{f"severity_{region}": value for region, value in asked.severity.as_dict().items()},
                 **photograph.known,
             }
         )

@@ -21,7 +21,7 @@ from scipy.spatial import Delaunay
 from model_training.simulator.head import HEAD_DATA, Head
 from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.patient import Palsy, movement_weights, with_signs
-from model_training.simulator.photograph import LOWER_LID, UPPER_LID, check_warp, resample
+from model_training.simulator.photograph import LOWER_LID, UPPER_LID, AskedMovement, check_size, resample
 from model_training.simulator.poses import POSES
 from service.preprocessing.canonical_landmarks import pose_corrected
 from service.preprocessing.landmarks import Face
@@ -66,27 +66,20 @@ class UnitManner:
 
 
 def move_photograph(
-    rgb: np.ndarray,
-    face: Face,
-    *,
-    pose: str,
-    side: str,
-    severity: RegionalSeverity,
-    effort: float = 1.0,
-    manner: UnitManner | None = None,
+    rgb: np.ndarray, face: Face, asked: AskedMovement, *, manner: UnitManner | None = None
 ) -> np.ndarray:
-    """Let a photographed face make a simulated movement -> (H, W, 3) uint8. Arguments and errors as in
+    """Let a photographed face make a simulated movement -> (H, W, 3) uint8. rgb, face and errors as in
     `warp_photograph`."""
-    check_warp(rgb, face, pose=pose, side=side)
+    check_size(rgb, face)
     manner = manner or UnitManner()
-    healthy = severity == RegionalSeverity.even(0.0)
+    healthy = asked.severity == RegionalSeverity.even(0.0)
     palsy = Palsy(
-        {} if healthy else {side.capitalize(): severity},
+        {} if healthy else {asked.side.capitalize(): asked.severity},
         synkinesis=manner.synkinesis,
         contracture=manner.contracture,
     )
     rng = None if manner.seed is None else np.random.default_rng(manner.seed)
-    weights = movement_weights(POSES[pose], palsy, effort=effort, rng=rng)
+    weights = movement_weights(POSES[asked.pose], palsy, effort=asked.effort, rng=rng)
     # A mouth that opens would show teeth, which are not in the picture.
     weights["jawOpen"] = 0.0
     canonical = pose_corrected(face.points).astype(np.float64)
@@ -132,8 +125,9 @@ def _source_of_pixels(before: np.ndarray, after: np.ndarray, shape: tuple[int, .
     radii = STILL_RING * (before.max(axis=0) - before.min(axis=0)) / 2
     angles = np.linspace(0, 2 * np.pi, RING_POINTS, endpoint=False)
     ring = centre + radii * np.column_stack([np.cos(angles), np.sin(angles)])
-    triangles = Delaunay(np.vstack([before, ring])).simplices
-    old, new = np.vstack([before, ring])[triangles], np.vstack([after, ring])[triangles]
+    before, after = np.vstack([before, ring]), np.vstack([after, ring])
+    triangles = Delaunay(before).simplices
+    old, new = before[triangles], after[triangles]
     old_edges, new_edges = (np.stack([t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]], axis=1) for t in (old, new))
     growth = np.linalg.det(new_edges) / np.linalg.det(old_edges)
     seen = np.flatnonzero(growth > HIDDEN_BELOW)

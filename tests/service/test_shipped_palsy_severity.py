@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model_training.simulator.palsy import RegionalSeverity
-from model_training.simulator.photograph import warp_photograph
+from model_training.simulator.photograph import AskedMovement, warp_photograph
 from service.inference.bundle import load_bundle
 from service.inference.manifest import PalsyManifest
 from service.inference.session import open_session
@@ -42,9 +42,8 @@ def readings(
         for side in ("left", "right"):
             # No slighter step: a slight palsy of a face's naturally stronger side makes that face more even.
             for severity in (0, 3, 5):
-                warped = warp_photograph(
-                    astronaut_rgb, astronaut_face, pose=pose, side=side, severity=RegionalSeverity.even(float(severity))
-                )
+                asked = AskedMovement(pose, side, RegionalSeverity.even(float(severity)))
+                warped = warp_photograph(astronaut_rgb, astronaut_face, asked)
                 tensors = input_of(warped, face_landmarker, spec).tensors
                 outputs = session.run({name: tensor[None] for name, tensor in tensors.items()})
                 (found[pose, side, severity],) = decode(
@@ -73,7 +72,8 @@ def test_the_region_that_does_not_move_has_the_highest_score(
     astronaut_rgb: np.ndarray, astronaut_face: Face, face_landmarker: FaceLandmarker, pose: str, region: str
 ) -> None:
     session = open_session(load_bundle(BUNDLE), provider="cpu", threads=1)
-    warped = warp_photograph(astronaut_rgb, astronaut_face, pose=pose, side="left", severity=RegionalSeverity.even(5.0))
+    asked = AskedMovement(pose, "left", RegionalSeverity.even(5.0))
+    warped = warp_photograph(astronaut_rgb, astronaut_face, asked)
     made = input_of(warped, face_landmarker, PalsyInputSpec())
     outputs = session.run({name: tensor[None] for name, tensor in made.tensors.items()})
     scores = regional_asymmetry(outputs["asymmetry_map"][0], made.aligned)

@@ -47,7 +47,7 @@ def simulate_command(
         str,
         typer.Option(
             help="with --photo, what moves the face: fields (smooth fields made for photographs), units (face units of "
-            "the simulated head) or either"
+            "the simulated head), either of these, or pins (another one, for judging only)"
         ),
     ] = "fields",
 ) -> None:

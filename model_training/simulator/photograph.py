@@ -17,6 +17,7 @@ they run along the wrong direction of the face. Hair or glasses over the brow or
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import cv2
@@ -144,19 +145,33 @@ def warp_photograph(rgb: np.ndarray, face: Face, asked: AskedMovement, *, style:
     frame = EyeFrame.of(face)
     landmarks = frame.to_frame(face.points[:, :2].astype(np.float64))
     severities = {key: asked.severity if key == asked.side else RegionalSeverity.even(0.0) for key in COMMISSURE}
-    # The skin moves smoothly: its inverse is found on a coarse grid and read between the grid's points.
-    step = max(1, int(frame.unit_px / GRID_PER_UNIT))
-    rows, columns = (np.arange(0, size + step, step) for size in rgb.shape[:2])
-    grid = frame.to_frame(np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64))
-    origin = grid
-    for _ in range(INVERSION_STEPS):
-        origin = grid - _skin_motion(origin, landmarks, asked.pose, severities, effort=asked.effort, style=style)
-    x, y = np.meshgrid(np.arange(rgb.shape[1], dtype=np.float32), np.arange(rgb.shape[0], dtype=np.float32))
-    moved = cv2.remap((origin - grid).astype(np.float32), x / step, y / step, cv2.INTER_LINEAR)
-    source = frame.to_frame(np.stack([x, y], axis=-1).astype(np.float64)) + moved
+
+    def inverse(grid: np.ndarray) -> np.ndarray:
+        origin = grid
+        for _ in range(INVERSION_STEPS):
+            origin = grid - _skin_motion(origin, landmarks, asked.pose, severities, effort=asked.effort, style=style)
+        return origin - grid
+
+    source = source_places(rgb, frame, inverse, grid_per_unit=GRID_PER_UNIT)
     for key, level in severities.items():
         source = _move_lids(source, landmarks, key, asked.pose, level, effort=asked.effort, style=style)
     return resample(rgb, frame.to_pixels(source))
+
+
+def source_places(
+    rgb: np.ndarray, frame: EyeFrame, shift: Callable[[np.ndarray], np.ndarray], *, grid_per_unit: int
+) -> np.ndarray:
+    """(H, W, 2) place, in the eye frame, of the old picture behind each pixel of the new one.
+
+    shift: places (..., 2) of the new picture -> what to add for the old one. The skin moves smoothly: it is asked on a
+    coarse grid and read between the grid's points.
+    """
+    step = max(1, int(frame.unit_px / grid_per_unit))
+    rows, columns = (np.arange(0, size + step, step) for size in rgb.shape[:2])
+    grid = frame.to_frame(np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64))
+    x, y = np.meshgrid(np.arange(rgb.shape[1], dtype=np.float32), np.arange(rgb.shape[0], dtype=np.float32))
+    moved = cv2.remap(shift(grid).astype(np.float32), x / step, y / step, cv2.INTER_LINEAR)
+    return frame.to_frame(np.stack([x, y], axis=-1).astype(np.float64)) + moved
 
 
 def check_size(rgb: np.ndarray, face: Face) -> None:

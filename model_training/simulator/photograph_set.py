@@ -27,6 +27,7 @@ from model_training.simulator.palsy import (
 )
 from model_training.simulator.patient import HEALTHY_SHARE, regional_severity, sample_effort
 from model_training.simulator.photograph import PHOTO_POSES, AskedMovement, WarpStyle, warp_photograph
+from model_training.simulator.photograph_pins import PIN_POSES, pull_photograph
 from model_training.simulator.photograph_units import UnitManner, move_photograph
 from model_training.simulator.sensor import encode_jpeg
 from model_training.whole_file import write_text
@@ -42,8 +43,9 @@ POSE_SHARES = (0.1, 0.3, 0.3, 0.3)
 # At rest grades I to III look alike, and most people who are photographed so are healthy: were they as rare as among
 # the movements, a healthy face at rest would be graded III.
 HEALTHY_SHARE_AT_REST = 0.7
-# What moves the face: the smooth fields of photograph.py, the face units of photograph_units.py, or either by chance.
-MOVERS = ("fields", "units", "either")
+# What moves the face: the smooth fields of photograph.py, the face units of photograph_units.py, either of these by
+# chance, or the pins of photograph_pins.py, which are kept for judging.
+MOVERS = ("fields", "units", "either", "pins")
 # A table's healthy photographs in these poses are no neutral start for a warp: closed eyes cannot be closed.
 CLOSED_EYES = ("gentle_closure", "tight_closure", "snarl")
 # Columns of a table that stay true of a warped photograph.
@@ -63,17 +65,22 @@ class HealthyPhotograph:
 
 @dataclass(frozen=True)
 class Warp:
-    """What is put on a photograph. manner: a style of the smooth fields, or the signs that face units show beside."""
+    """What is put on a photograph. manner: a style of the smooth fields, the signs that face units show beside, or None
+    for pins, which know one manner only."""
 
     asked: AskedMovement
-    manner: WarpStyle | UnitManner
+    manner: WarpStyle | UnitManner | None
 
     @property
     def mover(self) -> str:
+        if self.manner is None:
+            return "pins"
         return "fields" if isinstance(self.manner, WarpStyle) else "units"
 
     def on(self, rgb: np.ndarray, face: Face) -> np.ndarray:
         """The photograph (H, W, 3) uint8 with it."""
+        if self.manner is None:
+            return pull_photograph(rgb, face, self.asked)
         if isinstance(self.manner, WarpStyle):
             return warp_photograph(rgb, face, self.asked, style=self.manner)
         return move_photograph(rgb, face, self.asked, manner=self.manner)
@@ -112,11 +119,11 @@ def find_photographs(source: Path, *, split: str = "") -> list[HealthyPhotograph
 
 def every_grade(mover: str = "fields") -> list[Warp]:
     """Every pose, side and whole severity, by each mover in its plain manner; severity 0 once for each pose."""
-    plain = {"fields": WarpStyle(), "units": UnitManner()}
+    plain = {"fields": WarpStyle(), "units": UnitManner(), "pins": None}
     return [
         Warp(AskedMovement(pose, side, RegionalSeverity.even(severity)), plain[by])
         for by in _movers(mover)
-        for pose in PHOTO_POSES
+        for pose in (PIN_POSES if by == "pins" else PHOTO_POSES)
         for severity in SEVERITIES
         for side in (("left", "right") if severity else ("left",))
     ]
@@ -163,6 +170,10 @@ def warp_photograph_set(
     if per_photo < 0:
         raise TrainingError(f"the number of palsies per photograph must not be negative, got {per_photo}")
     _movers(mover)  # an unknown one is refused before anything is written
+    if per_photo and mover == "pins":
+        raise TrainingError(
+            "pins are kept for judging and put every pose, side and grade on a face: leave out --per-photo"
+        )
     photographs = find_photographs(source, split=split)
     for folder in ("images", "parts"):
         (out / folder).mkdir(parents=True, exist_ok=True)

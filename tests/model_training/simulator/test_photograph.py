@@ -16,7 +16,13 @@ from model_training.sample_table import read_table, write_table
 from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.patient import HEALTHY_SHARE
 from model_training.simulator.photograph import PHOTO_POSES, AskedMovement, warp_photograph
-from model_training.simulator.photograph_set import HEALTHY_SHARE_AT_REST, drawn_palsies, warp_photograph_set
+from model_training.simulator.photograph_pins import PIN_POSES, moving_least_squares, pull_photograph
+from model_training.simulator.photograph_set import (
+    HEALTHY_SHARE_AT_REST,
+    drawn_palsies,
+    every_grade,
+    warp_photograph_set,
+)
 from model_training.simulator.photograph_units import landmark_units, move_photograph
 from service.preprocessing.landmarks import MIRROR_INDEX, Face, FaceLandmarker
 
@@ -44,22 +50,26 @@ def by_units(photo: np.ndarray, face: Face, pose: str, side: str, severity: floa
     return move_photograph(photo, face, AskedMovement(pose, side, RegionalSeverity.even(severity)))
 
 
-both_movers = pytest.mark.parametrize("warped", [by_fields, by_units])
+def by_pins(photo: np.ndarray, face: Face, pose: str, side: str, severity: float) -> np.ndarray:
+    return pull_photograph(photo, face, AskedMovement(pose, side, RegionalSeverity.even(severity)))
 
 
-@both_movers
+every_mover = pytest.mark.parametrize("warped", [by_fields, by_units, by_pins])
+
+
+@every_mover
 def test_healthy_rest_is_the_photograph(photo: np.ndarray, face: Face, warped: Warped) -> None:
     np.testing.assert_array_equal(warped(photo, face, "rest", "left", 0), photo)
 
 
-@pytest.mark.parametrize(("warped", "still_rows"), [(by_fields, 60), (by_units, 40)])
+@pytest.mark.parametrize(("warped", "still_rows"), [(by_fields, 60), (by_units, 40), (by_pins, 60)])
 def test_background_stays(photo: np.ndarray, face: Face, warped: Warped, still_rows: int) -> None:
-    for pose in PHOTO_POSES:
+    for pose in PIN_POSES if warped is by_pins else PHOTO_POSES:
         changed = warped(photo, face, pose, "left", 5)
         np.testing.assert_array_equal(changed[-still_rows:], photo[-still_rows:])
 
 
-@both_movers
+@every_mover
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_smile_hangs_with_severity(
     photo: np.ndarray, face: Face, landmarker: FaceLandmarker, side: str, warped: Warped
@@ -102,7 +112,7 @@ def test_closed_lid_does_not_smear(photo: np.ndarray, face: Face) -> None:
     assert np.abs(np.diff(after, axis=0)).mean() > 0.5
 
 
-@both_movers
+@every_mover
 def test_brow_lift_lifts_the_healthy_brow(
     photo: np.ndarray, face: Face, landmarker: FaceLandmarker, warped: Warped
 ) -> None:
@@ -112,7 +122,7 @@ def test_brow_lift_lifts_the_healthy_brow(
     assert rise[1] < 0.02
 
 
-@both_movers
+@every_mover
 @pytest.mark.parametrize(("pose", "side"), [("snarl", "left"), ("rest", "none")])
 def test_unknown_pose_or_side_is_refused(photo: np.ndarray, face: Face, pose: str, side: str, warped: Warped) -> None:
     with pytest.raises(ValueError, match="must be"):
@@ -128,6 +138,28 @@ def test_the_landmarks_of_the_head_are_symmetric_and_a_smile_pulls_the_corner_of
     assert left[0] > 0.05
     assert left[1] < -0.1
     assert np.abs(right).max() < 0.02
+
+
+def test_moving_least_squares_keeps_an_affine_map_and_meets_every_pin() -> None:
+    rng = np.random.default_rng(0)
+    pins, places = rng.normal(size=(12, 2)), rng.normal(size=(50, 2))
+    linear, shift = np.array([[1.1, 0.2], [-0.3, 0.8]]), np.array([0.5, -1.0])
+    mapped = moving_least_squares(places, pins, pins @ linear + shift)
+    np.testing.assert_allclose(mapped, places @ linear + shift, atol=1e-4)
+    values = pins + rng.normal(scale=0.1, size=pins.shape)
+    np.testing.assert_allclose(moving_least_squares(pins, pins, values), values, atol=1e-4)
+
+
+def test_pins_are_kept_for_judging(photo: np.ndarray, face: Face, tmp_path: Path) -> None:
+    assert {warp.mover for warp in drawn_palsies(100, np.random.default_rng(0), "either")} == {"fields", "units"}
+    assert {warp.mover for warp in every_grade("either")} == {"fields", "units"}
+    assert {(warp.mover, warp.asked.pose) for warp in every_grade("pins")} == {("pins", pose) for pose in PIN_POSES}
+    with pytest.raises(ValueError, match="pins make"):
+        by_pins(photo, face, "gentle_closure", "left", 2)
+    source = tmp_path / "astronaut.png"
+    cv2.imwrite(str(source), photo[..., ::-1])
+    with pytest.raises(TrainingError, match="leave out --per-photo"):
+        warp_photograph_set(source, tmp_path / "out", per_photo=3, mover="pins")
 
 
 def test_photograph_set_has_a_valid_table(photo: np.ndarray, tmp_path: Path) -> None:
@@ -160,14 +192,14 @@ def test_either_mover_is_drawn_about_as_often_and_an_unknown_one_refused() -> No
     movers = [warp.mover for warp in drawn_palsies(400, np.random.default_rng(0), "either")]
     assert movers.count("units") == pytest.approx(200, abs=40)
     assert {warp.mover for warp in drawn_palsies(20, np.random.default_rng(0))} == {"fields"}
-    with pytest.raises(TrainingError, match="fields, units, either"):
+    with pytest.raises(TrainingError, match="fields, units, either, pins"):
         list(drawn_palsies(1, np.random.default_rng(0), "hands"))
 
 
 def test_an_unknown_mover_is_refused_before_anything_is_written(photo: np.ndarray, tmp_path: Path) -> None:
     source = tmp_path / "astronaut.png"
     cv2.imwrite(str(source), photo[..., ::-1])
-    with pytest.raises(TrainingError, match="fields, units, either"):
+    with pytest.raises(TrainingError, match="fields, units, either, pins"):
         warp_photograph_set(source, tmp_path / "out", mover="hands")
     assert not (tmp_path / "out").exists()
 

@@ -42,6 +42,7 @@ NOT_OF_RENDERS = (
     "commands.py",
     "contact_sheet.py",
     "photograph.py",
+    "photograph_pins.py",
     "photograph_set.py",
     "photograph_units.py",
     "portraits.py",

@@ -52,6 +52,7 @@ LID_WIDER = 0.1
 GRID_PER_UNIT = 24
 # Weight of a pin at distance d: d to the power of minus this.
 FALLOFF = 4.0
+# Keeps the map defined on a pin and where all near pins lie on a line.
 TINY = 1e-4
 
 

@@ -38,18 +38,7 @@ from model_training.whole_file import write_text
 
 DATASET_NAME = "simulated"
 # Files beside the renderer that decide nothing about its images: command line, preview, photographs, bake scripts.
-NOT_OF_RENDERS = (
-    "commands.py",
-    "contact_sheet.py",
-    "photograph.py",
-    "photograph_pins.py",
-    "photograph_set.py",
-    "photograph_units.py",
-    "portraits.py",
-    "bake_head.py",
-    "bake_landmarks.py",
-    "landmarks.npz",
-)
+NOT_OF_RENDERS = ("commands.py", "contact_sheet.py", "photograph*.py", "portraits.py", "bake_*.py", "landmarks.npz")
 
 
 @dataclass(frozen=True)
@@ -87,7 +76,7 @@ def fingerprint(config: SimulationConfig) -> str:
     room = Path(__file__).parent
     for folder, pattern in ((room, "*.py"), (SHADERS, "*"), (HEAD_DATA, "*")):
         for path in sorted(folder.glob(pattern)):
-            if path.name not in NOT_OF_RENDERS:
+            if not any(path.match(name) for name in NOT_OF_RENDERS):
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

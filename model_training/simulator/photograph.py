@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -43,6 +44,9 @@ INVERSION_STEPS = 6
 # Points of the grid for the skin's motion, in a distance of the eye centres: the narrowest field spans several of them.
 GRID_PER_UNIT = 12
 
+# A displacement or one coordinate of it.
+Motion = TypeVar("Motion", float, np.ndarray)
+
 # How much styles differ: standard deviations of the logarithm of each number and of the direction of a smile.
 STYLE_SPREAD = 0.2
 STYLE_TURN_RAD = 0.25
@@ -63,6 +67,19 @@ class AskedMovement:
             raise ValueError(f"pose must be one of {', '.join(PHOTO_POSES)}, got {self.pose!r}")
         if self.side not in COMMISSURE:
             raise ValueError(f"side must be left or right, got {self.side!r}")
+
+    def severity_of(self, side: str) -> RegionalSeverity:
+        """Of the palsy of one side; none on the other."""
+        return self.severity if side == self.side else RegionalSeverity.even(0.0)
+
+    def motion(self, region: str, side: str, *, pose: str, full: Motion, slack: Motion) -> Motion:
+        """What a region of one side does: `slack` as far as its tone is lost and, in its own `pose`, what palsy and
+        effort leave of `full`."""
+        severity = getattr(self.severity_of(side), region)
+        moved = tone_lost(severity) * slack
+        if self.pose == pose:
+            moved = moved + self.effort * movement_left(region, severity) * full
+        return moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,17 +161,16 @@ def warp_photograph(rgb: np.ndarray, face: Face, asked: AskedMovement, *, style:
     style = style or WarpStyle()
     frame = EyeFrame.of(face)
     landmarks = frame.to_frame(face.points[:, :2].astype(np.float64))
-    severities = {key: asked.severity if key == asked.side else RegionalSeverity.even(0.0) for key in COMMISSURE}
 
     def inverse(grid: np.ndarray) -> np.ndarray:
         origin = grid
         for _ in range(INVERSION_STEPS):
-            origin = grid - _skin_motion(origin, landmarks, asked.pose, severities, effort=asked.effort, style=style)
+            origin = grid - _skin_motion(origin, landmarks, asked, style)
         return origin - grid
 
     source = source_places(rgb, frame, inverse, grid_per_unit=GRID_PER_UNIT)
-    for key, level in severities.items():
-        source = _move_lids(source, landmarks, key, asked.pose, level, effort=asked.effort, style=style)
+    for side in COMMISSURE:
+        source = _move_lids(source, landmarks, side, asked, style)
     return resample(rgb, frame.to_pixels(source))
 
 
@@ -187,30 +203,19 @@ def resample(rgb: np.ndarray, source_px: np.ndarray) -> np.ndarray:
     return cv2.remap(rgb, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _skin_motion(
-    at: np.ndarray,
-    landmarks: np.ndarray,
-    pose: str,
-    severities: dict[str, RegionalSeverity],
-    *,
-    effort: float,
-    style: WarpStyle,
-) -> np.ndarray:
+def _skin_motion(at: np.ndarray, landmarks: np.ndarray, asked: AskedMovement, style: WarpStyle) -> np.ndarray:
     """Displacement (..., 2) of the skin at places (..., 2) of the old picture, in the eye frame."""
     motion = np.zeros_like(at)
     midline = landmarks[list(COMMISSURE.values()), 0].mean()
     for side, outwards in (("left", 1.0), ("right", -1.0)):
-        severity = severities[side]
         own_half = 1 / (1 + np.exp(-outwards * (at[..., 0] - midline) / MIDLINE_BLEND))
         corner = landmarks[COMMISSURE[side]]
         near_mouth = own_half * np.exp(-((at - corner) ** 2).sum(axis=-1) / (2 * style.mouth_reach**2))
-        pull = tone_lost(severity.mouth) * np.array(style.mouth_droop)
-        if pose == "closed_smile":
-            pull = pull + effort * movement_left("mouth", severity.mouth) * np.array(style.smile)
+        pull = asked.motion(
+            "mouth", side, pose="closed_smile", full=np.array(style.smile), slack=np.array(style.mouth_droop)
+        )
         motion += near_mouth[..., None] * pull * np.array([outwards, 1.0])
-        lift = tone_lost(severity.forehead) * style.brow_droop
-        if pose == "brow_lift":
-            lift += effort * movement_left("forehead", severity.forehead) * style.brow_lift
+        lift = asked.motion("forehead", side, pose="brow_lift", full=style.brow_lift, slack=style.brow_droop)
         brow = landmarks[list(BROW[side])].mean(axis=0)
         below = at[..., 1] > brow[1]
         reach_y = np.where(below, style.brow_reach_down, style.brow_reach_up)
@@ -222,19 +227,11 @@ def _skin_motion(
     return motion
 
 
-def _move_lids(
-    at: np.ndarray,
-    landmarks: np.ndarray,
-    side: str,
-    pose: str,
-    severity: RegionalSeverity,
-    *,
-    effort: float,
-    style: WarpStyle,
-) -> np.ndarray:
+def _move_lids(at: np.ndarray, landmarks: np.ndarray, side: str, asked: AskedMovement, style: WarpStyle) -> np.ndarray:
     """Places (..., 2) behind new lids -> the places of the old picture that are seen there."""
-    closure = min(1.0, effort) * movement_left("eye", severity.eye) if pose == "gentle_closure" else 0.0
-    slack = tone_lost(severity.eye) * (1 - closure)
+    severity = asked.severity_of(side).eye
+    closure = min(1.0, asked.effort) * movement_left("eye", severity) if asked.pose == "gentle_closure" else 0.0
+    slack = tone_lost(severity) * (1 - closure)
     if closure == 0 and slack == 0:
         return at
     outer, inner = EYE_CORNERS[side]

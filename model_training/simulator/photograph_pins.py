@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_training.simulator.palsy import RegionalSeverity, movement_left, tone_lost
+from model_training.simulator.palsy import tone_lost
 from model_training.simulator.photograph import (
     BROW,
     COMMISSURE,
@@ -26,16 +26,15 @@ from model_training.simulator.photograph import (
     resample,
     source_places,
 )
-from service.preprocessing.landmarks import Face
+from service.preprocessing.landmarks import MIRROR_INDEX, Face
 
 PIN_POSES = ("rest", "brow_lift", "closed_smile")
 
 # MediaPipe's landmark numbers; left and right are the patient's. Lips: both outlines of one half of the mouth.
-LIPS = {
-    "left": (267, 269, 270, 409, 291, 375, 321, 405, 314, 312, 311, 310, 415, 308, 324, 318, 402, 317),
-    "right": (37, 39, 40, 185, 61, 146, 91, 181, 84, 82, 81, 80, 191, 78, 95, 88, 178, 87),
-}
-CHEEK = {"left": (425, 280), "right": (205, 50)}
+_LEFT_LIPS = (267, 269, 270, 409, 291, 375, 321, 405, 314, 312, 311, 310, 415, 308, 324, 318, 402, 317)
+_LEFT_CHEEK = (425, 280)
+LIPS = {"left": _LEFT_LIPS, "right": tuple(MIRROR_INDEX[list(_LEFT_LIPS)])}
+CHEEK = {"left": _LEFT_CHEEK, "right": tuple(MIRROR_INDEX[list(_LEFT_CHEEK)])}
 # The outline of the face, the bridge and the tip of the nose, and the middle of the lips stay.
 STILL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
@@ -43,7 +42,7 @@ STILL = (
 )  # fmt: skip
 
 # Distances of the eye centres: (outwards, down).
-SMILE, MOUTH_DROOP = (0.08, -0.12), (0.0, 0.06)
+SMILE, MOUTH_DROOP = np.array([0.08, -0.12]), np.array([0.0, 0.06])
 BROW_LIFT, BROW_DROOP = -0.10, 0.04
 CHEEK_SHARE = 0.4
 # Share of the lid opening by which either lid stands wider without tone.
@@ -66,9 +65,8 @@ def pull_photograph(rgb: np.ndarray, face: Face, asked: AskedMovement) -> np.nda
     before = frame.to_frame(face.points[:, :2].astype(np.float64))
     motion = np.zeros_like(before)
     for side, outwards in (("left", 1.0), ("right", -1.0)):
-        severity = asked.severity if side == asked.side else RegionalSeverity.even(0.0)
-        _move_side(motion, before, side, outwards, asked, severity)
-    if not motion.any():
+        _move_side(motion, before, side, outwards, asked)
+    if not motion.any():  # the map would be the picture's own but for rounding
         return rgb.copy()
     pins = np.asarray(
         [*STILL, *(point for side in BROW for group in (BROW, EYE_CORNERS, UPPER_LID, LOWER_LID, LIPS, CHEEK)
@@ -87,30 +85,18 @@ def pull_photograph(rgb: np.ndarray, face: Face, asked: AskedMovement) -> np.nda
     return resample(rgb, frame.to_pixels(source_places(rgb, frame, shift, grid_per_unit=GRID_PER_UNIT)))
 
 
-def _move_side(
-    motion: np.ndarray,
-    points: np.ndarray,
-    side: str,
-    outwards: float,
-    asked: AskedMovement,
-    severity: RegionalSeverity,
-) -> None:
+def _move_side(motion: np.ndarray, points: np.ndarray, side: str, outwards: float, asked: AskedMovement) -> None:
     """Add the motion of one side's pins to (478, 2) `motion`, in the eye frame."""
     out = np.array([outwards, 1.0])
-    mouth = tone_lost(severity.mouth) * np.array(MOUTH_DROOP)
-    if asked.pose == "closed_smile":
-        mouth = mouth + asked.effort * movement_left("mouth", severity.mouth) * np.array(SMILE)
+    mouth = asked.motion("mouth", side, pose="closed_smile", full=SMILE, slack=MOUTH_DROOP)
     middle, corner = points[0, 0], points[COMMISSURE[side], 0]
     lips = list(LIPS[side])
     share = np.clip((points[lips, 0] - middle) / (corner - middle), 0, 1)
     motion[lips] += share[:, None] * mouth * out
     motion[list(CHEEK[side])] += CHEEK_SHARE * mouth * out
-    lift = tone_lost(severity.forehead) * BROW_DROOP
-    if asked.pose == "brow_lift":
-        lift += asked.effort * movement_left("forehead", severity.forehead) * BROW_LIFT
-    motion[list(BROW[side]), 1] += lift
+    motion[list(BROW[side]), 1] += asked.motion("forehead", side, pose="brow_lift", full=BROW_LIFT, slack=BROW_DROOP)
     upper, lower = list(UPPER_LID[side]), list(LOWER_LID[side])
-    wider = LID_WIDER * tone_lost(severity.eye) * (points[lower, 1] - points[upper, 1])
+    wider = LID_WIDER * tone_lost(asked.severity_of(side).eye) * (points[lower, 1] - points[upper, 1])
     motion[upper, 1] -= wider
     motion[lower, 1] += wider
 

@@ -131,7 +131,7 @@ def every_grade(mover: str = "fields") -> list[Warp]:
 
 def drawn_palsies(count: int, rng: np.random.Generator, mover: str = "fields") -> Iterator[Warp]:
     """Random poses, sides, severities (region by region), efforts and manners of movement."""
-    movers = _movers(mover)
+    movers = _movers(mover, drawn=True)
     for _ in range(count):
         pose = PHOTO_POSES[rng.choice(len(PHOTO_POSES), p=POSE_SHARES)]
         healthy_share = HEALTHY_SHARE_AT_REST if pose == "rest" else HEALTHY_SHARE
@@ -144,9 +144,13 @@ def drawn_palsies(count: int, rng: np.random.Generator, mover: str = "fields") -
         yield Warp(AskedMovement(pose, side, severity, effort), manner)
 
 
-def _movers(mover: str) -> tuple[str, ...]:
+def _movers(mover: str, *, drawn: bool = False) -> tuple[str, ...]:
     if mover not in MOVERS:
         raise TrainingError(f"what moves the face must be one of {', '.join(MOVERS)}, got {mover!r}")
+    if drawn and mover == "pins":
+        raise TrainingError(
+            "pins are kept for judging and put every pose, side and grade on a face: leave out --per-photo"
+        )
     return MOVERS[:2] if mover == "either" else (mover,)
 
 
@@ -169,11 +173,7 @@ def warp_photograph_set(
     """
     if per_photo < 0:
         raise TrainingError(f"the number of palsies per photograph must not be negative, got {per_photo}")
-    _movers(mover)  # an unknown one is refused before anything is written
-    if per_photo and mover == "pins":
-        raise TrainingError(
-            "pins are kept for judging and put every pose, side and grade on a face: leave out --per-photo"
-        )
+    _movers(mover, drawn=per_photo > 0)  # a wrong one is refused before anything is written
     photographs = find_photographs(source, split=split)
     for folder in ("images", "parts"):
         (out / folder).mkdir(parents=True, exist_ok=True)

@@ -159,6 +159,8 @@ def test_pins_are_kept_for_judging(photo: np.ndarray, face: Face, tmp_path: Path
     source = tmp_path / "astronaut.png"
     cv2.imwrite(str(source), photo[..., ::-1])
     with pytest.raises(TrainingError, match="leave out --per-photo"):
+        list(drawn_palsies(1, np.random.default_rng(0), "pins"))
+    with pytest.raises(TrainingError, match="leave out --per-photo"):
         warp_photograph_set(source, tmp_path / "out", per_photo=3, mover="pins")
 
 

@@ -2,9 +2,10 @@
 
 Data flow: mosaic -> two halves, the left one mirrored, each beside its difference from the other -> standardised
 tokens -> shared hierarchical encoder, with mirror attention after its levels -> fused map at the finest level -> ROI
-attention -> one vector per half (+ geometry vector) -> heads on even and odd parts. The halves meet in the difference,
-the mirror attention and the heads, and each treats them alike: the mirrored photograph swaps the halves and so gets
-the same grade, the other side and mirrored maps, from the same weights and at the cost of one pass.
+attention -> one vector per half (+ geometry vector) -> heads on even and odd parts. Beside it the geometry and the
+close-ups of eye and mouth have heads of their own, and the answer is a mixture of the heads' logits. The halves meet in
+the difference, the mirror attention and the heads, and each treats them alike: the mirrored photograph swaps the halves
+and so gets the same grade, the other side and mirrored maps, from the same weights and at the cost of one pass.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from model_training.batch_standardised import BatchStandardised
+from model_training.closeups import CloseUp
 from model_training.geometry_branch import DisplacementField, GeometryBranch
 from model_training.hierarchy import HierarchicalEncoder, to_unit_range
 from model_training.htnet import named_size
@@ -37,9 +39,12 @@ class HTNetEnhanced(nn.Module):
     landmarks: (N, 478, 3) pose-corrected, needed with ``use_geometry=True`` and only then.
 
     Switches: ``use_images=False`` leaves the geometry branch alone (for the ablation; no ROI maps then);
-    ``use_diagonal_attn``, ``use_roi``, ``use_geometry`` each take one module out.
+    ``use_diagonal_attn``, ``use_roi``, ``use_geometry`` each take one module out; ``closeups`` names the parts of the
+    face (`closeups.CLOSEUP_BOXES`) that small convolutional networks look at besides.
     ``geometry_share`` is the weight of the geometry branch's own logits against those of the fused head, in 0..1;
-    ``geometry_frozen`` keeps the geometry branch and its head as a first stage of training left them (``--init``).
+    ``closeup_share`` that of the close-ups' logits against the mixture of both.
+    ``geometry_frozen`` keeps the geometry branch and its head as a first stage of training left them (``--init``);
+    ``closeups_alone`` makes training run nothing but the close-ups and their head, and all else stay as it is.
     ``modality_dropout`` is the chance that training hides the image, and as often the geometry, of a sample from the
     fused head.
     """
@@ -69,10 +74,13 @@ class HTNetEnhanced(nn.Module):
         geometry_frozen: bool = False,
         geometry_share: float = 0.5,
         modality_dropout: float = 0.0,
+        closeups: tuple[str, ...] = (),
+        closeup_share: float = 0.5,
+        closeups_alone: bool = False,
         head_dim: int = 64,
     ) -> None:
         super().__init__()
-        block_repeats = tuple(block_repeats)
+        block_repeats, closeups = tuple(block_repeats), tuple(closeups)
         self.config: dict[str, Any] = {
             "image_size": image_size, "patch_size": patch_size, "num_classes": num_classes, "dim": dim, "heads": heads,
             "num_hierarchies": num_hierarchies, "block_repeats": block_repeats, "in_channels": in_channels, "dropout":
@@ -82,7 +90,8 @@ class HTNetEnhanced(nn.Module):
             "geometry_symmetric_gain": geometry_symmetric_gain, "geometry_share": geometry_share,
             "geometry_symmetric_noise": geometry_symmetric_noise, "geometry_noise": geometry_noise,
             "geometry_frozen": geometry_frozen,
-            "modality_dropout": modality_dropout, "head_dim": head_dim,
+            "modality_dropout": modality_dropout, "closeups": closeups, "closeup_share": closeup_share,
+            "closeups_alone": closeups_alone, "head_dim": head_dim,
         }  # fmt: skip
         if len(block_repeats) != num_hierarchies:
             raise ValueError(f"block_repeats {block_repeats} must have num_hierarchies={num_hierarchies} entries")
@@ -90,8 +99,13 @@ class HTNetEnhanced(nn.Module):
             raise ValueError(f"num_classes must be at least 2, got {num_classes}")
         if not (use_images or use_geometry):
             raise ValueError("use_images and use_geometry are both False: the network would have no input")
-        if not 0 <= geometry_share <= 1:
-            raise ValueError(f"geometry_share must be in 0..1, got {geometry_share}")
+        for name, share in (("geometry_share", geometry_share), ("closeup_share", closeup_share)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must be in 0..1, got {share}")
+        if closeups and not use_images:
+            raise ValueError(f"closeups {closeups} look at images, but use_images is False")
+        if closeups_alone and not closeups:
+            raise ValueError("closeups_alone=True, but there are no closeups")
         if not 0 <= modality_dropout <= 0.5:
             raise ValueError(f"modality_dropout must be in 0..0.5, got {modality_dropout}")
         if image_size % (2 * patch_size):
@@ -101,7 +115,7 @@ class HTNetEnhanced(nn.Module):
         self.rows, self.half_columns = image_size // patch_size, image_size // patch_size // 2
         self.modality_dropout = modality_dropout
         # A plain number, not a parameter: it is chosen on validation photographs, see set_geometry_share.
-        self.geometry_share = geometry_share
+        self.geometry_share, self.closeup_share = geometry_share, closeup_share
 
         self.image_branch = (
             ImageBranch(
@@ -145,6 +159,18 @@ class HTNetEnhanced(nn.Module):
             else None
         )
 
+        self.closeups = nn.ModuleDict(
+            {part: CloseUp(part=part, in_channels=in_channels, out_dim=head_dim, dropout=dropout) for part in closeups}
+        )
+        self.closeup_head = (
+            PalsyHead(in_dim=head_dim * len(closeups), num_classes=num_classes, hidden_dim=head_dim, dropout=dropout)
+            if closeups
+            else None
+        )
+        if closeups_alone:
+            self.requires_grad_(False)
+            for module in (self.closeups, self.closeup_head):
+                module.requires_grad_(True)  # type: ignore[union-attr]
         if geometry_frozen:
             # The branch was trained before, on more people and with more passes than the image branch can have.
             for module in (self.geometry_branch, self.geometry_head):
@@ -171,8 +197,8 @@ class HTNetEnhanced(nn.Module):
         self.geometry_share = self.config["geometry_share"] = float(share)
 
     def forward_features(self, images: Tensor | None, landmarks: Tensor | None = None) -> dict[str, Tensor]:
-        """Features before the heads: image_vector, geometry_vector (N, 2, head_dim), fused_map (N, 2, rows, columns,
-        dim),
+        """Features before the heads: image_vector, geometry_vector (N, 2, head_dim), closeup_vector (N, 2, parts *
+        head_dim), fused_map (N, 2, rows, columns, dim),
 
         roi_maps (N, 2, rows, columns, 5), displacement (N, rows, columns, 3), each where its module is switched on.
         """
@@ -194,7 +220,10 @@ class HTNetEnhanced(nn.Module):
             size, channels = self.config["image_size"], self.config["in_channels"]
             if images.shape[1:] != (channels, size, size):
                 raise ValueError(f"images must be (N, {channels}, {size}, {size}), got {tuple(images.shape)}")
-            features |= self.image_branch(split_halves(to_unit_range(images)))
+            halves = split_halves(to_unit_range(images))
+            features |= self.image_branch(halves)
+            if self.closeups:
+                features["closeup_vector"] = self._closeup_vector(halves)
         return features
 
     def forward_head(self, features: dict[str, Tensor], *, return_branches: bool = False) -> dict[str, Tensor]:
@@ -212,6 +241,9 @@ class HTNetEnhanced(nn.Module):
             mixed = heads["fused"].mixed_with(heads["geometry"], share=self.geometry_share)
         else:
             (mixed,) = heads.values()
+        if self.closeup_head is not None:
+            heads["closeup"] = self.closeup_head(features["closeup_vector"])
+            mixed = mixed.mixed_with(heads["closeup"], share=self.closeup_share)
         vectors = [features[name] for name in ("image_vector", "geometry_vector") if name in features]
         fine = features.get("fused_map")
         if fine is None:  # geometry alone: the map's gate reads the geometry vector, the same at every position
@@ -232,6 +264,9 @@ class HTNetEnhanced(nn.Module):
                 outputs |= {f"{name}_{field}_logits": value for field, value in logits._asdict().items()}
         return outputs
 
+    def _closeup_vector(self, halves: Tensor) -> Tensor:
+        return torch.cat([look(halves) for look in self.closeups.values()], dim=-1)
+
     def _fused_vector(self, features: dict[str, Tensor]) -> Tensor:
         image, geometry = features["image_vector"], features.get("geometry_vector")
         if geometry is None:
@@ -250,6 +285,8 @@ class HTNetEnhanced(nn.Module):
         return_roi_maps: bool = False,
         return_branches: bool = False,
     ) -> dict[str, Tensor]:
+        if self.training and self.config["closeups_alone"]:
+            return self._closeups_alone(images)
         outputs = self.forward_head(self.forward_features(images, landmarks), return_branches=return_branches)
         if return_roi_maps and "roi_maps" not in outputs:
             raise ValueError(
@@ -258,6 +295,13 @@ class HTNetEnhanced(nn.Module):
         if not return_roi_maps:
             outputs.pop("roi_maps", None)
         return outputs
+
+    def _closeups_alone(self, images: Tensor | None) -> dict[str, Tensor]:
+        """The outputs that the close-ups' own head has, without the rest of the network."""
+        if images is None or self.closeup_head is None:
+            raise ValueError("this network looks at images: call model(images, ...)")
+        own = self.closeup_head(self._closeup_vector(split_halves(to_unit_range(images))))
+        return {"grade_logits": own.grade, "side_logits": own.side, "regional_asymmetry": own.regional.sigmoid()}
 
 
 class ImageBranch(nn.Module):

@@ -60,7 +60,7 @@ def palsy_loss(
         total = total + config.expected * parts["expected"]
     parts["side"] = side_loss(batch, outputs["side_logits"])
     total = total + config.side * parts["side"]
-    for branch in ("fused", "geometry"):
+    for branch in ("fused", "geometry", "closeup"):
         if config.branches > 0 and f"{branch}_grade_logits" in outputs:
             own = config.grade * grade_loss(batch, outputs[f"{branch}_grade_logits"], config, weights)
             own = own + config.side * side_loss(batch, outputs[f"{branch}_side_logits"])

@@ -6,7 +6,6 @@ Weights do not change what a request costs, and random ones make the naive peer 
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,13 @@ import torch
 from export.bundle import BundleContent, write_bundle
 from export.metadata import Metadata
 from export.networks import PALSY_OUTPUTS, PalsyGraph
+from model_training.config import load_config
 from model_training.htnet_enhanced import HTNetEnhanced
 from model_training.palsy_task import build_network
 from service.preprocessing.palsy_input import PalsyInputSpec
 from tests import factories
 
-CONFIGURATION = Path(__file__).parents[2] / "configs" / "palsy_reference.toml"
+CONFIGURATION = Path(__file__).parents[2] / "configs" / "palsy_closeups.toml"
 CALIBRATION = {"grade_temperature": 1.0, "side_temperature": 1.0, "conformal_threshold": 0.9, "coverage": 0.9}
 
 
@@ -36,9 +36,8 @@ def photograph(width: int = 1280, height: int = 960) -> bytes:
 
 
 def network(**overrides: Any) -> HTNetEnhanced:
-    """The architecture of configs/palsy_reference.toml, deterministic weights; overrides e.g. size="small"."""
-    with CONFIGURATION.open("rb") as file:
-        arguments = {**tomllib.load(file)["model"], "num_classes": 6, **overrides}
+    """The architecture of configs/palsy_closeups.toml, deterministic weights; overrides e.g. size="small"."""
+    arguments = {**load_config(CONFIGURATION).model, "num_classes": 6, **overrides}
     torch.manual_seed(0)
     model = build_network(arguments)
     assert isinstance(model, HTNetEnhanced)

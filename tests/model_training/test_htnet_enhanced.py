@@ -5,6 +5,7 @@ import time
 import pytest
 import torch
 
+from model_training.closeups import CloseUp
 from model_training.geometry_branch import GeometryBranch
 from model_training.htnet_enhanced import HTNetEnhanced
 from model_training.mirror_attention import AsymmetryMap, MirrorAttention, join_halves, split_halves, swap_halves
@@ -103,6 +104,7 @@ def test_every_weight_learns(geometry):
         {"num_classes": 3},
         {"geometry_symmetric_gain": 0.0, "geometry_share": 1.0},
         {"mirror_window": 5},
+        {"closeups": ("eye", "mouth"), "closeup_share": 0.9},
     ],
 )
 def test_mirrored_photograph_gets_the_mirrored_answer(switches):
@@ -157,6 +159,48 @@ def test_switches_take_modules_out():
         make(use_roi=False, use_geometry=False)(mosaics(1), return_roi_maps=True)
     with pytest.raises(ValueError, match="no input"):
         make(use_images=False, use_geometry=False)
+
+
+def test_a_closeup_sees_its_part_of_both_halves_and_nothing_else():
+    torch.manual_seed(0)
+    look = CloseUp(part="eye", in_channels=1, out_dim=8).eval()
+    halves = torch.rand(1, 2, 1, 224, 112) * 2 - 1
+    elsewhere, there = halves.clone(), halves.clone()
+    elsewhere[..., 98:, :] = elsewhere[..., :22, :] = elsewhere[..., :26] = elsewhere[..., 102:] = 0
+    there[:, 0, :, 60:62, 40:90] = 1
+    vectors = look(halves)
+    assert vectors.shape == (1, 2, 8)
+    torch.testing.assert_close(look(elsewhere), vectors)
+    assert ((look(there) - vectors).abs().amax(-1) > 1e-4).all(), "the partner sees the difference too"
+
+
+def test_training_close_ups_alone_leaves_the_rest_as_it_is():
+    model = make(closeups=("eye", "mouth"), closeups_alone=True, closeup_share=0.3, dropout=0.5)
+    images, landmarks = mosaics(4), faces(4)
+    rest = [name for name in model.state_dict() if not name.startswith("closeup")]
+    before = {name: model.state_dict()[name].clone() for name in rest}
+    optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    outputs = model.train()(images, landmarks)
+    assert set(outputs) == {"grade_logits", "side_logits", "regional_asymmetry"}
+    sum(values.sum() for values in outputs.values()).backward()
+    optimiser.step()
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
+    assert all(p.grad is not None for p in (*model.closeups.parameters(), *model.closeup_head.parameters()))
+
+    answer = model.eval()(images, landmarks, return_branches=True)
+    plain = make()
+    plain.load_state_dict({name: before[name] for name in rest})
+    expected = 0.7 * plain.eval()(images, landmarks)["side_logits"] + 0.3 * answer["closeup_side_logits"]
+    torch.testing.assert_close(answer["side_logits"], expected)
+
+
+def test_close_ups_that_cannot_be_are_named():
+    with pytest.raises(ValueError, match="unknown close-up 'ear': choose of eye, mouth"):
+        make(closeups=("ear",))
+    with pytest.raises(ValueError, match="use_images is False"):
+        make(closeups=("eye",), use_images=False)
+    with pytest.raises(ValueError, match="closeups_alone"):
+        make(closeups_alone=True)
 
 
 def test_missing_or_unexpected_inputs_are_named():

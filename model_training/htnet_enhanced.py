@@ -168,9 +168,8 @@ class HTNetEnhanced(nn.Module):
             else None
         )
         if closeups_alone:
-            self.requires_grad_(False)
-            for module in (self.closeups, self.closeup_head):
-                module.requires_grad_(True)  # type: ignore[union-attr]
+            for name, parameter in self.named_parameters():
+                parameter.requires_grad_(name.startswith("closeup"))
         if geometry_frozen:
             # The branch was trained before, on more people and with more passes than the image branch can have.
             for module in (self.geometry_branch, self.geometry_head):

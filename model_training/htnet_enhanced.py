@@ -214,12 +214,7 @@ class HTNetEnhanced(nn.Module):
         elif landmarks is not None:
             raise ValueError("landmarks were given, but this network has no geometry branch (use_geometry=False)")
         if self.image_branch is not None:
-            if images is None:
-                raise ValueError("this network looks at images: call model(images, ...)")
-            size, channels = self.config["image_size"], self.config["in_channels"]
-            if images.shape[1:] != (channels, size, size):
-                raise ValueError(f"images must be (N, {channels}, {size}, {size}), got {tuple(images.shape)}")
-            halves = split_halves(to_unit_range(images))
+            halves = self._halves(images)
             features |= self.image_branch(halves)
             if self.closeups:
                 features["closeup_vector"] = self._closeup_vector(halves)
@@ -248,12 +243,8 @@ class HTNetEnhanced(nn.Module):
         if fine is None:  # geometry alone: the map's gate reads the geometry vector, the same at every position
             vector = features["geometry_vector"][:, :, None, None]
             fine = vector.expand(-1, -1, self.rows, self.half_columns, -1)
-        outputs = {
-            "grade_logits": mixed.grade,
-            "side_logits": mixed.side,
-            "regional_asymmetry": mixed.regional.sigmoid(),
-            "asymmetry_map": self.asymmetry_map(fine, torch.cat(vectors, dim=-1), features.get("displacement")),
-        }
+        outputs = mixed.outputs()
+        outputs["asymmetry_map"] = self.asymmetry_map(fine, torch.cat(vectors, dim=-1), features.get("displacement"))
         if "ood_score" in features:
             outputs["ood_score"] = features["ood_score"]
         if "roi_maps" in features:
@@ -262,6 +253,15 @@ class HTNetEnhanced(nn.Module):
             for name, logits in heads.items():
                 outputs |= {f"{name}_{field}_logits": value for field, value in logits._asdict().items()}
         return outputs
+
+    def _halves(self, images: Tensor | None) -> Tensor:
+        """The mosaic as both halves in -1..1. ValueError for images that are missing or of another shape."""
+        if images is None:
+            raise ValueError("this network looks at images: call model(images, ...)")
+        size, channels = self.config["image_size"], self.config["in_channels"]
+        if images.shape[1:] != (channels, size, size):
+            raise ValueError(f"images must be (N, {channels}, {size}, {size}), got {tuple(images.shape)}")
+        return split_halves(to_unit_range(images))
 
     def _closeup_vector(self, halves: Tensor) -> Tensor:
         return torch.cat([look(halves) for look in self.closeups.values()], dim=-1)
@@ -284,8 +284,8 @@ class HTNetEnhanced(nn.Module):
         return_roi_maps: bool = False,
         return_branches: bool = False,
     ) -> dict[str, Tensor]:
-        if self.training and self.config["closeups_alone"]:
-            return self._closeups_alone(images)
+        if self.training and self.config["closeups_alone"] and self.closeup_head is not None:
+            return self.closeup_head(self._closeup_vector(self._halves(images))).outputs()
         outputs = self.forward_head(self.forward_features(images, landmarks), return_branches=return_branches)
         if return_roi_maps and "roi_maps" not in outputs:
             raise ValueError(
@@ -294,13 +294,6 @@ class HTNetEnhanced(nn.Module):
         if not return_roi_maps:
             outputs.pop("roi_maps", None)
         return outputs
-
-    def _closeups_alone(self, images: Tensor | None) -> dict[str, Tensor]:
-        """The outputs that the close-ups' own head has, without the rest of the network."""
-        if images is None or self.closeup_head is None:
-            raise ValueError("this network looks at images: call model(images, ...)")
-        own = self.closeup_head(self._closeup_vector(split_halves(to_unit_range(images))))
-        return {"grade_logits": own.grade, "side_logits": own.side, "regional_asymmetry": own.regional.sigmoid()}
 
 
 class ImageBranch(nn.Module):

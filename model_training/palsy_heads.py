@@ -28,6 +28,10 @@ class PalsyLogits(NamedTuple):
     side: Tensor
     regional: Tensor
 
+    def outputs(self) -> dict[str, Tensor]:
+        """As the model names them; the regional scores in 0..1."""
+        return {"grade_logits": self.grade, "side_logits": self.side, "regional_asymmetry": self.regional.sigmoid()}
+
     def mixed_with(self, other: PalsyLogits, *, share: float) -> PalsyLogits:
         """(1 - share) of self and share of other. Cumulative logits stay ordered under such a mixture."""
         return PalsyLogits(*((1 - share) * mine + share * its for mine, its in zip(self, other, strict=True)))

@@ -194,7 +194,7 @@ def forward(
     inner = getattr(inner, "_orig_mod", inner)
     if isinstance(inner, HTNetGrader):
         return model(batch["images"])
-    maps = maps and inner.config["use_images"] and inner.config["use_roi"] and not inner.config["closeups_alone"]
+    maps = maps and inner.config["use_images"] and inner.config["use_roi"]
     images = batch["images"] if inner.config["use_images"] else None
     landmarks = batch["landmarks"] if uses_geometry else None
     return model(images, landmarks, return_roi_maps=maps, return_branches=branches)

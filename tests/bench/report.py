@@ -191,8 +191,7 @@ def _limits(results: Mapping[str, Any]) -> list[str]:
         f"landmarks in both looks and cropping alone take {shared:.1f} ms in the service ({landmarks:.1f} for the "
         f"landmarks; MediaPipe's own threads take {kinds.get(MEDIAPIPE, 0):.1f} over HTTP), and the peer has to do "
         "them too.",
-        "shipped palsy architecture int8": "the convolutions of the close-ups stay in float32 (`export/quantize.py`) "
-        "and take about a third of it.",
+        "shipped palsy architecture int8": "the convolutions of the close-ups stay in float32 (`export/quantize.py`).",
         "p99 over p50": "tails follow what else runs on the machine; see the load above.",
         "two workers over one": f"client and servers share the cores. Two workers answer "
         f"{scaling['requests_per_s']['2']:.1f} requests/s at about {cpu + scaling['client_cpu_ms_per_request']:.1f} ms "

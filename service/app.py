@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -80,46 +80,45 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        try:
-            reader = PhotographReader(
-                limits=settings.image_limits,
-                landmark_model=settings.landmark_model,
-                threads=settings.running_max,
-                max_faces=settings.faces_max,
-            )
-            loaded = load_models(
-                settings.models_dir,
-                reader,
-                provider=settings.provider,
-                variant=settings.model_variant,
-                threads=settings.model_threads,
-                overlay_max_side_px=settings.overlay_max_side_px,
-                batch_max=settings.batch_max,
-            )
-        except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
-            logger.critical("The service cannot start: %s", error)
-            raise
-        for model in loaded.values():
-            manifest = model.bundle.manifest
-            operations.metrics.set_model(
-                task=model.task, name=manifest.name, version=manifest.version, sha256=model.sha256
-            )
-        worker = Worker(
-            models=loaded,
-            executor=ThreadPoolExecutor(settings.running_max, thread_name_prefix="analysis"),
-            metrics=operations.metrics,
-            audit=operations.audit,
-            drain=operations.drain,
-        )
-        try:
-            yield {"worker": worker, "drain": operations.drain}
-        finally:
-            operations.drain.start()
-            worker.executor.shutdown(wait=True)
+        # What was opened is closed, last first, also where the start fails.
+        with ExitStack() as opened:
+            opened.callback(operations.close)
+            try:
+                reader = PhotographReader(
+                    limits=settings.image_limits,
+                    landmark_model=settings.landmark_model,
+                    threads=settings.running_max,
+                    max_faces=settings.faces_max,
+                )
+                opened.callback(reader.close)
+                loaded = load_models(
+                    settings.models_dir,
+                    reader,
+                    provider=settings.provider,
+                    variant=settings.model_variant,
+                    threads=settings.model_threads,
+                    overlay_max_side_px=settings.overlay_max_side_px,
+                    batch_max=settings.batch_max,
+                )
+            except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
+                logger.critical("The service cannot start: %s", error)
+                raise
             for model in loaded.values():
-                model.close()
-            reader.close()
-            operations.close()
+                opened.callback(model.close)
+                manifest = model.bundle.manifest
+                operations.metrics.set_model(
+                    task=model.task, name=manifest.name, version=manifest.version, sha256=model.sha256
+                )
+            executor = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="analysis"))
+            opened.callback(operations.drain.start)
+            worker = Worker(
+                models=loaded,
+                executor=executor,
+                metrics=operations.metrics,
+                audit=operations.audit,
+                drain=operations.drain,
+            )
+            yield {"worker": worker, "drain": operations.drain}
 
     return lifespan
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import threading
+import warnings
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,7 +168,7 @@ class FaceLandmarker:
         with without_startup_noise():
             native = vision.FaceLandmarker.create_from_options(options)
         self._native: Any = native
-        self._close = weakref.finalize(self, _release, native)
+        self._abandoned = weakref.finalize(self, _abandon, native)
 
     def detect(self, rgb: npt.NDArray[np.uint8]) -> list[Face]:
         """Faces of `rgb` (H, W, 3) uint8, largest first; an empty list where none is found.
@@ -183,7 +184,7 @@ class FaceLandmarker:
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
             raise ValueError(f"detect needs a (H, W, 3) uint8 array, got {rgb.dtype} {rgb.shape}")
         with self._lock:
-            if not self._close.alive:
+            if not self._abandoned.alive:
                 raise RuntimeError("this FaceLandmarker is closed")
             faces = self._detect(rgb)
             for fraction in _SECOND_LOOKS:
@@ -232,9 +233,10 @@ class FaceLandmarker:
         ]
 
     def close(self) -> None:
-        """Free the native graph; safe to call twice."""
+        """Free the native graph; safe to call twice. Nothing else frees it: garbage collection does not."""
         with self._lock:
-            self._close()
+            if self._abandoned.detach():
+                self._native.close()
 
     def __enter__(self) -> FaceLandmarker:
         return self
@@ -286,12 +288,13 @@ def choose_face(faces: list[Face], *, policy: Literal["single", "largest"]) -> F
     return max(faces, key=lambda face: face.size_px)
 
 
-def _release(native: Any) -> None:
-    """Close the native graph, or, once the interpreter is going down, leave it to the end of the process.
+def _abandon(native: Any) -> None:
+    """Leave a native graph that nobody closed to the end of the process.
 
-    By then MediaPipe's thread is gone and its own `__del__` would fail; without a handle it does nothing.
+    Closing it here could stop the process for good. Garbage is collected in any thread at any moment, also while that
+    thread holds the lock under which thread pools take work, and MediaPipe closes a graph through a thread pool. At the
+    interpreter's end its thread is gone already. Without a handle MediaPipe's own `__del__` does nothing.
     """
+    native._handle = None
     if threading.main_thread().is_alive():
-        native.close()
-    else:
-        native._handle = None
+        warnings.warn("a FaceLandmarker was not closed: its memory stays taken", ResourceWarning, stacklevel=2)

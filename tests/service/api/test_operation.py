@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.inference.errors import BundleError, NonFiniteOutput
+from service.preprocessing.landmarks import FaceLandmarker
 from service.problems import PROBLEMS
 from tests.onnx_factory import write_palsy_bundle
 from tests.service.api.conftest import Serve
@@ -135,6 +136,17 @@ def test_a_single_bundle_may_be_named_as_the_folder(serve: Serve, tmp_path: Path
 def test_without_a_bundle_the_service_does_not_start(serve: Serve, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no bundle in this folder"), serve(tmp_path):
         pass
+
+
+def test_a_start_that_fails_closes_what_it_opened(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[FaceLandmarker] = []
+    close = FaceLandmarker.close
+    monkeypatch.setattr(FaceLandmarker, "close", lambda self: (closed.append(self), close(self)))
+    with pytest.raises(BundleError), serve(tmp_path, running_max=2):
+        pass
+    assert len(closed) == 2
 
 
 def test_two_bundles_of_a_task_stop_the_start(serve: Serve, tmp_path: Path) -> None:

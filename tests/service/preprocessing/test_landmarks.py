@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from concurrent.futures import thread as thread_pools
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,20 @@ def test_closed_landmarker_says_so() -> None:
         landmarker.detect(factories.astronaut())
     with pytest.raises(ValueError, match="max_faces"):
         FaceLandmarker(max_faces=0)
+
+
+def test_landmarker_left_to_the_garbage_collector_stops_nothing() -> None:
+    """Collection comes at any moment, also under the lock of every thread pool, which MediaPipe's close would take."""
+    FaceLandmarker().close()  # the first one of a process is kept by the frames of MediaPipe's import
+    landmarker = FaceLandmarker()
+
+    def collect() -> None:
+        nonlocal landmarker
+        with thread_pools._global_shutdown_lock:
+            del landmarker
+
+    with pytest.warns(ResourceWarning, match="not closed"):
+        collect()
 
 
 def test_model_is_found_and_verified(tmp_path: Path) -> None:

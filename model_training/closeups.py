@@ -10,16 +10,26 @@ import torch
 from torch import Tensor, nn
 
 from model_training.mirror_attention import with_difference
+from model_training.palsy_heads import PalsyHead, PalsyLogits
 from service.preprocessing.regions import MOSAIC_SIZE
 
-# Part -> (rows, columns) of a half of the mosaic, in its pixels, columns towards the midline. The eye comes with its
-# brow, around the canonical eye centre (row 74, column 64); the mouth with its fold, up to the midline.
+# Part -> (rows, columns) of a half of the mosaic, in its pixels, columns towards the midline. The eye's are no more than
+# the lids, around the canonical eye centre (row 74, column 64): the more else a close-up shows, the less it sees of them.
+# The mouth comes with its fold, up to the midline.
 CLOSEUP_BOXES: dict[str, tuple[slice, slice]] = {
-    "eye": (slice(22, 98), slice(26, 102)),
+    "brow": (slice(20, 60), slice(26, 102)),
+    "eye": (slice(50, 98), slice(26, 102)),
     "mouth": (slice(134, 206), slice(48, 112)),
 }
 # Of the convolutions: channels, side of the kernel, stride.
-_LAYERS = ((24, 5, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1), (96, 3, 2))
+_LAYERS = ((24, 5, 2), (48, 3, 2), (64, 3, 1), (64, 3, 1), (96, 3, 2))
+# What a face is asked to do -> the `pose` of the table's rows that show it.
+MOVEMENTS: dict[str, tuple[str, ...]] = {
+    "rest": ("rest",),
+    "brow": ("brow_lift",),
+    "eyes": ("gentle_closure", "tight_closure"),
+    "mouth": ("closed_smile", "full_smile", "snarl", "pucker"),
+}
 
 
 class CloseUp(nn.Module):
@@ -47,6 +57,26 @@ class CloseUp(nn.Module):
         rows, columns = (_scaled(span, halves.shape[3]) for span in CLOSEUP_BOXES[self.part])
         seen = self.convolutions(with_difference(halves[..., rows, columns]).flatten(0, 1))
         return self.vector(torch.cat((seen.mean((2, 3)), seen.amax((2, 3))), dim=-1)).unflatten(0, (-1, 2))
+
+
+class MovementHead(nn.Module):
+    """What the close-ups see -> grade and side, by one head for each movement, weighed by how likely the movement is.
+
+    A head of its own each, because a smile says little about the lids: one head for all movements learns to doubt what
+    it sees of any.
+    """
+
+    def __init__(self, *, in_dim: int, num_classes: int, hidden_dim: int = 64, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.movement = nn.Linear(in_dim, len(MOVEMENTS))
+        self.heads = nn.ModuleList(
+            PalsyHead(in_dim=in_dim, num_classes=num_classes, hidden_dim=hidden_dim, dropout=dropout) for _ in MOVEMENTS
+        )
+
+    def forward(self, halves: Tensor) -> tuple[PalsyLogits, Tensor]:
+        """(N, 2, in_dim), one vector per half -> the answer, and the logits (N, len(MOVEMENTS)) of the movement."""
+        movement = self.movement(halves.sum(dim=1))
+        return PalsyLogits.weighed([head(halves) for head in self.heads], movement.softmax(dim=-1)), movement
 
 
 def _scaled(span: slice, mosaic_size: int) -> slice:

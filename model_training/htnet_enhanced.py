@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from model_training.batch_standardised import BatchStandardised
-from model_training.closeups import CloseUp
+from model_training.closeups import CloseUp, MovementHead
 from model_training.geometry_branch import DisplacementField, GeometryBranch
 from model_training.hierarchy import HierarchicalEncoder, to_unit_range
 from model_training.htnet import named_size
@@ -163,7 +163,7 @@ class HTNetEnhanced(nn.Module):
             {part: CloseUp(part=part, in_channels=in_channels, out_dim=head_dim, dropout=dropout) for part in closeups}
         )
         self.closeup_head = (
-            PalsyHead(in_dim=head_dim * len(closeups), num_classes=num_classes, hidden_dim=head_dim, dropout=dropout)
+            MovementHead(in_dim=head_dim * len(closeups), num_classes=num_classes, hidden_dim=head_dim, dropout=dropout)
             if closeups
             else None
         )
@@ -224,9 +224,10 @@ class HTNetEnhanced(nn.Module):
         """Features -> the outputs of the class docstring (roi_maps where there are any).
 
         ``return_branches=True`` adds the logits of each head as fused_grade_logits, geometry_side_logits,
-        ..._regional_logits, for a loss on each.
+        ..._regional_logits, for a loss on each; with close-ups also movement_logits (N, len(closeups.MOVEMENTS)).
         """
         heads: dict[str, PalsyLogits] = {}
+        movement: Tensor | None = None
         if self.fused_head is not None:
             heads["fused"] = self.fused_head(self._fused_vector(features))
         if self.geometry_head is not None:
@@ -236,7 +237,7 @@ class HTNetEnhanced(nn.Module):
         else:
             (mixed,) = heads.values()
         if self.closeup_head is not None:
-            heads["closeup"] = self.closeup_head(features["closeup_vector"])
+            heads["closeup"], movement = self.closeup_head(features["closeup_vector"])
             mixed = mixed.mixed_with(heads["closeup"], share=self.closeup_share)
         vectors = [features[name] for name in ("image_vector", "geometry_vector") if name in features]
         fine = features.get("fused_map")
@@ -252,6 +253,8 @@ class HTNetEnhanced(nn.Module):
         if return_branches:
             for name, logits in heads.items():
                 outputs |= {f"{name}_{field}_logits": value for field, value in logits._asdict().items()}
+            if movement is not None:
+                outputs["movement_logits"] = movement
         return outputs
 
     def _halves(self, images: Tensor | None) -> Tensor:
@@ -285,7 +288,8 @@ class HTNetEnhanced(nn.Module):
         return_branches: bool = False,
     ) -> dict[str, Tensor]:
         if self.training and self.config["closeups_alone"] and self.closeup_head is not None:
-            return self.closeup_head(self._closeup_vector(self._halves(images))).outputs()
+            answer, movement = self.closeup_head(self._closeup_vector(self._halves(images)))
+            return {**answer.outputs(), "movement_logits": movement}
         outputs = self.forward_head(self.forward_features(images, landmarks), return_branches=return_branches)
         if return_roi_maps and "roi_maps" not in outputs:
             raise ValueError(

@@ -8,6 +8,7 @@ last bit but the order of a sum.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -35,6 +36,13 @@ class PalsyLogits(NamedTuple):
     def mixed_with(self, other: PalsyLogits, *, share: float) -> PalsyLogits:
         """(1 - share) of self and share of other. Cumulative logits stay ordered under such a mixture."""
         return PalsyLogits(*((1 - share) * mine + share * its for mine, its in zip(self, other, strict=True)))
+
+    @classmethod
+    def weighed(cls, readings: Sequence[PalsyLogits], weights: Tensor) -> PalsyLogits:
+        """Mean of several readings with weights (N, readings) that add up to 1 for each sample."""
+        return cls(
+            *((torch.stack(values, dim=-1) * weights[:, None]).sum(dim=-1) for values in zip(*readings, strict=True))
+        )
 
 
 class PalsyHead(nn.Module):

@@ -22,7 +22,7 @@ class PalsyLossConfig:
     others are weights.
 
     expected: absolute error of the expected grade, in grades. branches: the share that each head's own logits add to
-    the mixed ones.
+    the mixed ones. movement: what the close-ups take the face to be doing.
     """
 
     kind: Literal["ordinal", "cross-entropy"] = "ordinal"
@@ -33,10 +33,11 @@ class PalsyLossConfig:
     roi: float = 0.2
     asymmetry_map: float = 0.1
     branches: float = 0.5
+    movement: float = 0.5
     class_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("grade", "expected", "side", "regional", "roi", "asymmetry_map", "branches"):
+        for name in ("grade", "expected", "side", "regional", "roi", "asymmetry_map", "branches", "movement"):
             if getattr(self, name) < 0:
                 raise ValueError(f"loss.{name} must not be negative, got {getattr(self, name)}")
         if not 0 <= self.class_smoothing < 0.5:
@@ -50,7 +51,7 @@ def palsy_loss(
 
     batch: cumulative (N, K-1) targets of P(grade > k) in 0..1, label (N,) from 0, side (N,) index of left, right, none
     or -1, side_weight (N,), regional (N, 4) in 0..1 or NaN, roi_masks (N, 5, h, w) uint8, asymmetry_map (N, h, w) >= 0
-    or NaN.
+    or NaN, movement (N,) index of closeups.MOVEMENTS or -1.
     """
     parts = {"grade": grade_loss(batch, outputs["grade_logits"], config, weights)}
     total = config.grade * parts["grade"]
@@ -66,6 +67,11 @@ def palsy_loss(
             own = own + config.side * side_loss(batch, outputs[f"{branch}_side_logits"])
             parts[branch] = own
             total = total + config.branches * own
+    if "movement_logits" in outputs:
+        known = (batch["movement"] >= 0).float()
+        each = F.cross_entropy(outputs["movement_logits"], batch["movement"].clamp(min=0), reduction="none")
+        parts["movement"] = (each * known).sum() / known.sum().clamp(min=1)
+        total = total + config.movement * parts["movement"]
     if "regional_asymmetry" in outputs:
         known = torch.isfinite(batch["regional"])
         error = F.smooth_l1_loss(

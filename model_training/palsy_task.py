@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from model_training.augmentation import augment_palsy
 from model_training.cache import Cache
 from model_training.calibration import fit_palsy_calibration
+from model_training.closeups import MOVEMENTS
 from model_training.config import TrainConfig, build
 from model_training.errors import TrainingError
 from model_training.htnet import named_size
@@ -30,6 +31,7 @@ NETWORKS: Mapping[str, type[nn.Module]] = {"HTNetEnhanced": HTNetEnhanced, "HTNe
 # The simulator's and the palsy literature's severity scale: 0 = grade I, 5 = grade VI.
 SEVERITY_SPAN = 5.0
 COLLECTED = ("grade_logits", "side_logits", "regional_asymmetry", "ood_score")
+_MOVEMENT_OF_POSE = {pose: index for index, poses in enumerate(MOVEMENTS.values()) for pose in poses}
 # Share of the validation photographs whose unlikeness the service mentions as a warning.
 WARNED_SHARE = 0.01
 
@@ -209,7 +211,8 @@ def targets(frame: pd.DataFrame, *, classes: int) -> Arrays:
     """cumulative (N, K-1) float32: P(grade > k) from the label, or between 0 and 1 where the table knows a continuous
     severity (six grades);
 
-    label (N,) from 0; side and side_weight (N,); regional (N, 4) in 0..1, NaN where unknown.
+    label (N,) from 0; side and side_weight (N,); regional (N, 4) in 0..1, NaN where unknown; movement (N,) index of
+    closeups.MOVEMENTS, -1 for a pose that is none of theirs.
     """
     label = frame["label"].to_numpy(np.int64) - 1
     thresholds = np.arange(classes - 1)
@@ -230,6 +233,7 @@ def targets(frame: pd.DataFrame, *, classes: int) -> Arrays:
         "side": side_index(frame),
         "side_weight": weight,
         "regional": regional,
+        "movement": np.asarray([_MOVEMENT_OF_POSE.get(pose, -1) for pose in frame["pose"]], np.int64),
     }
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from model_training.closeups import CloseUp
+from model_training.closeups import MOVEMENTS, CloseUp, MovementHead
 from model_training.geometry_branch import GeometryBranch
 from model_training.htnet_enhanced import HTNetEnhanced
 from model_training.mirror_attention import AsymmetryMap, MirrorAttention, join_halves, split_halves, swap_halves
@@ -181,7 +181,7 @@ def test_training_close_ups_alone_leaves_the_rest_as_it_is():
     before = {name: model.state_dict()[name].clone() for name in rest}
     optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     outputs = model.train()(images, landmarks)
-    assert set(outputs) == {"grade_logits", "side_logits", "regional_asymmetry"}
+    assert set(outputs) == {"grade_logits", "side_logits", "regional_asymmetry", "movement_logits"}
     sum(values.sum() for values in outputs.values()).backward()
     optimiser.step()
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
@@ -192,6 +192,27 @@ def test_training_close_ups_alone_leaves_the_rest_as_it_is():
     plain.load_state_dict({name: before[name] for name in rest})
     expected = 0.7 * plain.eval()(images, landmarks)["side_logits"] + 0.3 * answer["closeup_side_logits"]
     torch.testing.assert_close(answer["side_logits"], expected)
+
+
+def test_each_movement_has_a_head_of_its_own():
+    torch.manual_seed(0)
+    head = MovementHead(in_dim=8, num_classes=6)
+    halves = torch.randn(3, 2, 8)
+    one = list(MOVEMENTS).index("eyes")
+    with torch.no_grad():
+        head.movement.weight.zero_()
+        head.movement.bias[one] = 50.0
+    answer, movement = head(halves)
+    assert movement.shape == (3, len(MOVEMENTS))
+    for got, expected in zip(answer, head.heads[one](halves), strict=True):
+        torch.testing.assert_close(got, expected)
+    answer.grade.sum().backward()
+    learns = [bool(own.grade.weight.grad.abs().max() > 1e-6) for own in head.heads]
+    assert learns == [index == one for index in range(len(MOVEMENTS))]
+    with torch.no_grad():
+        head.movement.bias.zero_()
+    mean = torch.stack([own(halves).side for own in head.heads]).mean(0)
+    torch.testing.assert_close(head(halves)[0].side, mean)
 
 
 def test_close_ups_that_cannot_be_are_named():

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from model_training.cache import Cache, open_cache
+from model_training.closeups import MOVEMENTS
 from model_training.errors import TrainingError
-from model_training.palsy_losses import map_loss
-from model_training.palsy_task import PalsyTask
+from model_training.palsy_losses import PalsyLossConfig, map_loss, palsy_loss
+from model_training.palsy_task import PalsyTask, targets
 from tests.model_training.caches import write_cache
 from tests.model_training.test_train import TINY, config
 
@@ -39,6 +40,24 @@ def test_a_network_of_landmarks_alone_is_given_no_pictures(cache: Cache, tmp_pat
     alone = PalsyTask(config(cache.folder, tmp_path, model={**TINY, "use_images": False})).arrays(cache, rows)
     assert not {"images", "roi_masks"} & set(alone)
     assert {"landmarks", "asymmetry_map", "label", "side"} <= set(alone)
+
+
+def test_a_pose_tells_the_movement_and_an_unknown_one_teaches_none(cache: Cache) -> None:
+    frame = cache.frame.iloc[:4].assign(pose=["rest", "tight_closure", "happy", ""])
+    movement = targets(frame, classes=6)["movement"]
+    assert [list(MOVEMENTS)[index] if index >= 0 else None for index in movement] == ["rest", "eyes", None, None]
+    batch = {name: torch.from_numpy(values) for name, values in targets(frame, classes=6).items()}
+    outputs = {
+        "grade_logits": torch.zeros(4, 5),
+        "side_logits": torch.zeros(4, 3),
+        "movement_logits": torch.zeros(4, len(MOVEMENTS), requires_grad=True),
+    }
+    _, parts = palsy_loss(batch, outputs, PalsyLossConfig())
+    torch.testing.assert_close(parts["movement"].item(), float(np.log(len(MOVEMENTS))))
+    (gradient,) = torch.autograd.grad(parts["movement"], outputs["movement_logits"])
+    assert gradient.abs().amax(1).bool().tolist() == [True, True, False, False]
+    nothing = {**batch, "movement": torch.full((4,), -1)}
+    assert palsy_loss(nothing, outputs, PalsyLossConfig())[1]["movement"] == 0
 
 
 def test_natural_asymmetry_needs_a_healthy_face(cache: Cache, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from model_training.mirror_attention import with_difference
 from model_training.palsy_heads import PalsyHead, PalsyLogits
 from service.preprocessing.regions import MOSAIC_SIZE
 
-# Part -> (rows, columns) of a half of the mosaic, in its pixels, columns towards the midline. The eye's are no more than
-# the lids, around the canonical eye centre (row 74, column 64): the more else a close-up shows, the less it sees of them.
-# The mouth comes with its fold, up to the midline.
+# Part -> (rows, columns) of a half of the mosaic, in its pixels, columns towards the midline. The eye's are no more
+# than the lids, around the canonical eye centre (row 74, column 64): the more else a close-up shows, the less it sees
+# of them. The mouth comes with its fold, up to the midline.
 CLOSEUP_BOXES: dict[str, tuple[slice, slice]] = {
     "brow": (slice(20, 60), slice(26, 102)),
     "eye": (slice(50, 98), slice(26, 102)),

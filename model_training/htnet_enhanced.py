@@ -2,8 +2,8 @@
 
 Data flow: mosaic -> two halves, the left one mirrored, each beside its difference from the other -> standardised
 tokens -> shared hierarchical encoder, with mirror attention after its levels -> fused map at the finest level -> ROI
-attention -> one vector per half (+ geometry vector) -> heads on even and odd parts. Beside it the geometry has a head of
-its own, and the close-ups of brow, eye and mouth have one for each movement; the answer is a mixture of the heads'
+attention -> one vector per half (+ geometry vector) -> heads on even and odd parts. Beside it the geometry has a head
+of its own, and the close-ups of brow, eye and mouth have one for each movement; the answer is a mixture of the heads'
 logits. The halves meet in the difference, the mirror attention and the heads, and each treats them alike: the mirrored
 photograph swaps the halves and so gets the same grade, the other side and mirrored maps, from the same weights and at
 the cost of one pass.

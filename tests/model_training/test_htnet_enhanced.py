@@ -216,7 +216,7 @@ def test_each_movement_has_a_head_of_its_own():
 
 
 def test_close_ups_that_cannot_be_are_named():
-    with pytest.raises(ValueError, match="unknown close-up 'ear': choose of eye, mouth"):
+    with pytest.raises(ValueError, match="unknown close-up 'ear': choose of brow, eye, mouth"):
         make(closeups=("ear",))
     with pytest.raises(ValueError, match="use_images is False"):
         make(closeups=("eye",), use_images=False)

@@ -45,8 +45,9 @@ setup: $(DEV_READY) ## install everything for development and tests
 serve: $(SERVICE_READY) ## start the service: make serve HOST=127.0.0.1 PORT=8000 MODELS=models
 	HTNET_HOST=$(HOST) HTNET_PORT=$(PORT) HTNET_MODELS_DIR=$(MODELS) exec $(PY) -m service
 
+# A fast test that hangs ends the run and shows where every thread stands; the other targets have tests that take longer.
 test: $(DEV_READY) ## the fast tests
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true $(ARGS)
 
 test-slow: $(DEV_READY) ## tests that take minutes
 	$(PY) -m pytest -m "slow and not docker and not browser and not gpu and not bench" $(ARGS)

@@ -228,7 +228,7 @@ class HTNetEnhanced(nn.Module):
         ..._regional_logits, for a loss on each; with close-ups also movement_logits (N, len(closeups.MOVEMENTS)).
         """
         heads: dict[str, PalsyLogits] = {}
-        movement: Tensor | None = None
+        branches: dict[str, Tensor] = {}
         if self.fused_head is not None:
             heads["fused"] = self.fused_head(self._fused_vector(features))
         if self.geometry_head is not None:
@@ -238,7 +238,7 @@ class HTNetEnhanced(nn.Module):
         else:
             (mixed,) = heads.values()
         if self.closeup_head is not None:
-            heads["closeup"], movement = self.closeup_head(features["closeup_vector"])
+            heads["closeup"], branches["movement_logits"] = self.closeup_head(features["closeup_vector"])
             mixed = mixed.mixed_with(heads["closeup"], share=self.closeup_share)
         vectors = [features[name] for name in ("image_vector", "geometry_vector") if name in features]
         fine = features.get("fused_map")
@@ -253,9 +253,8 @@ class HTNetEnhanced(nn.Module):
             outputs["roi_maps"] = face_maps(features["roi_maps"])
         if return_branches:
             for name, logits in heads.items():
-                outputs |= {f"{name}_{field}_logits": value for field, value in logits._asdict().items()}
-            if movement is not None:
-                outputs["movement_logits"] = movement
+                branches |= {f"{name}_{field}_logits": value for field, value in logits._asdict().items()}
+            outputs |= branches
         return outputs
 
     def _halves(self, images: Tensor | None) -> Tensor:

@@ -68,9 +68,7 @@ def palsy_loss(
             parts[branch] = own
             total = total + config.branches * own
     if "movement_logits" in outputs:
-        known = (batch["movement"] >= 0).float()
-        each = F.cross_entropy(outputs["movement_logits"], batch["movement"].clamp(min=0), reduction="none")
-        parts["movement"] = (each * known).sum() / known.sum().clamp(min=1)
+        parts["movement"] = _known_cross_entropy(outputs["movement_logits"], batch["movement"])
         total = total + config.movement * parts["movement"]
     if "regional_asymmetry" in outputs:
         known = torch.isfinite(batch["regional"])
@@ -121,8 +119,13 @@ def grade_loss(batch: Mapping[str, Tensor], logits: Tensor, config: PalsyLossCon
 
 def side_loss(batch: Mapping[str, Tensor], logits: Tensor) -> Tensor:
     """Cross-entropy over the samples whose side is known, each with its side_weight."""
-    known = (batch["side"] >= 0).float() * batch["side_weight"]
-    each = F.cross_entropy(logits, batch["side"].clamp(min=0), reduction="none")
+    return _known_cross_entropy(logits, batch["side"], batch["side_weight"])
+
+
+def _known_cross_entropy(logits: Tensor, index: Tensor, weights: Tensor | float = 1.0) -> Tensor:
+    """Mean over the samples whose index is not -1; 0 where there is none."""
+    known = (index >= 0).float() * weights
+    each = F.cross_entropy(logits, index.clamp(min=0), reduction="none")
     return (each * known).sum() / known.sum().clamp(min=1e-6)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,26 +83,29 @@ def load_models(
     if batch_max is None:
         batch_max = GPU_BATCH_MAX if provider == "cuda" else 1
     models: dict[Task, LoadedModel] = {}
-    for directory in find_bundles(models_dir):
-        bundle = load_bundle(directory)
-        task = bundle.manifest.task
-        if task in models:
-            other = models[task].bundle.directory
-            raise BundleError(
-                directory / MANIFEST_FILE, f"is a second bundle for {task!r}; the first is {other}", field="task"
+    with ExitStack() as opened:  # a start that fails closes the sessions it has
+        for directory in find_bundles(models_dir):
+            bundle = load_bundle(directory)
+            task = bundle.manifest.task
+            if task in models:
+                other = models[task].bundle.directory
+                raise BundleError(
+                    directory / MANIFEST_FILE, f"is a second bundle for {task!r}; the first is {other}", field="task"
+                )
+            if task not in ANALYZERS:
+                raise BundleError(directory / MANIFEST_FILE, f"this version does not serve {task!r}", field="task")
+            chosen = variant
+            if chosen is None and provider == "cuda":
+                chosen = "float16" if "float16" in bundle.manifest.files else "float32"
+            session: Session = open_session(bundle, provider=provider, threads=threads, variant=chosen)
+            if batch_max > 1:
+                session = BatchingSession(session, batch_max=batch_max)
+                opened.callback(session.close)
+            models[task] = LoadedModel(
+                bundle=bundle,
+                variant=bundle.variant(chosen),
+                session=session,
+                analyzer=ANALYZERS[task](bundle, session, reader, overlay_max_side_px=overlay_max_side_px),
             )
-        if task not in ANALYZERS:
-            raise BundleError(directory / MANIFEST_FILE, f"this version does not serve {task!r}", field="task")
-        chosen = variant
-        if chosen is None and provider == "cuda":
-            chosen = "float16" if "float16" in bundle.manifest.files else "float32"
-        session: Session = open_session(bundle, provider=provider, threads=threads, variant=chosen)
-        if batch_max > 1:
-            session = BatchingSession(session, batch_max=batch_max)
-        models[task] = LoadedModel(
-            bundle=bundle,
-            variant=bundle.variant(chosen),
-            session=session,
-            analyzer=ANALYZERS[task](bundle, session, reader, overlay_max_side_px=overlay_max_side_px),
-        )
+        opened.pop_all()
     return models

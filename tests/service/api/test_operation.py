@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -152,8 +153,12 @@ def test_a_start_that_fails_closes_what_it_opened(
 def test_two_bundles_of_a_task_stop_the_start(serve: Serve, tmp_path: Path) -> None:
     write_palsy_bundle(tmp_path / "a")
     write_palsy_bundle(tmp_path / "b")
-    with pytest.raises(BundleError, match=r"b/manifest\.json: task: is a second bundle for 'palsy'"), serve(tmp_path):
+    before = set(threading.enumerate())
+    refused = pytest.raises(BundleError, match=r"b/manifest\.json: task: is a second bundle for 'palsy'")
+    with refused, serve(tmp_path, batch_max=4):
         pass
+    left = [thread.name for thread in set(threading.enumerate()) - before]
+    assert "batching" not in left, "the session of the first one is closed"
 
 
 def test_a_damaged_bundle_stops_the_start(serve: Serve, tmp_path: Path) -> None:

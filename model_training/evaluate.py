@@ -58,6 +58,7 @@ class Judgement:
             in_set=in_set,
             sides=self.sides[rows],
             predicted_sides=np.asarray([SIDES.index(reading.side) for reading in readings]),
+            likelier_sides=np.asarray([SIDES.index(reading.likelier_side) for reading in readings]),
         )
 
     def predictions(self) -> pd.DataFrame:

@@ -115,7 +115,7 @@ class HTNetEnhanced(nn.Module):
             )
         self.rows, self.half_columns = image_size // patch_size, image_size // patch_size // 2
         self.modality_dropout = modality_dropout
-        # A plain number, not a parameter: it is chosen on validation photographs, see set_geometry_share.
+        # Plain numbers, not parameters: they are chosen on validation photographs.
         self.geometry_share, self.closeup_share = geometry_share, closeup_share
 
         self.image_branch = (
@@ -189,12 +189,6 @@ class HTNetEnhanced(nn.Module):
         if self.geometry_branch is None:
             raise ValueError("this network has no geometry branch (use_geometry=False)")
         return self.geometry_branch.fit(landmarks)
-
-    def set_geometry_share(self, share: float) -> None:
-        """Sets the weight of the geometry branch's own logits; kept in ``config`` so that a checkpoint carries it."""
-        if not 0 <= share <= 1:
-            raise ValueError(f"geometry_share must be in 0..1, got {share}")
-        self.geometry_share = self.config["geometry_share"] = float(share)
 
     def forward_features(self, images: Tensor | None, landmarks: Tensor | None = None) -> dict[str, Tensor]:
         """Features before the heads: image_vector, geometry_vector (N, 2, head_dim), closeup_vector (N, 2, parts *

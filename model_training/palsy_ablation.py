@@ -22,14 +22,16 @@ from model_training.train import BEST, train
 from service.preprocessing.palsy_decoding import PalsyCalibration
 
 # Name -> changes of the configuration, which is that of the whole model.
-_NO_GEOMETRY = ("model.use_geometry=false",)
+_NO_CLOSEUPS = ("model.closeups=[]",)
+_NO_GEOMETRY = (*_NO_CLOSEUPS, "model.use_geometry=false")
 _NO_ROI = ("model.use_roi=false", "loss.roi=0.0")
 VARIANTS: dict[str, tuple[str, ...]] = {
-    "geometry alone": ("model.use_images=false", "loss.roi=0.0"),
+    "geometry alone": (*_NO_CLOSEUPS, "model.use_images=false", "loss.roi=0.0"),
     "HTNet": (*_NO_GEOMETRY, *_NO_ROI, "model.use_diagonal_attn=false"),
     "+ diagonal micro-attention": (*_NO_GEOMETRY, *_NO_ROI),
     "+ ROI attention": _NO_GEOMETRY,
-    "+ geometry (fusion)": (),
+    "+ geometry (fusion)": _NO_CLOSEUPS,
+    "+ close-ups": (),
 }
 # Intervals by person are the report's business; spread over seeds is the ablation's.
 REPEATS = 2

@@ -88,13 +88,16 @@ def photograph_figures(answers: Answers, calibration: PalsyCalibration, *, repea
     """Warped photographs, pooled over the movement poses and for each; unwarped ones and rest apart.
 
     Spearman is that of the expected grade with the imposed severity; `within_face` is its mean over face, pose and
-    side (severity 0 belongs to both sides). The side counts from severity 2, that is grade III. Intervals: 95 %
-    bootstrap by person.
+    side (severity 0 belongs to both sides). `mae` is the error of the expected grade, `grade_mae` that of the grade
+    answered. The side counts from severity 2, that is grade III: `side` as it is answered, `likelier_side` as the more
+    probable of left and right. Intervals: 95 % bootstrap by person.
     """
     frame = answers.frame
     judged = answers.judged(calibration)
     expected = np.asarray([reading.expected for reading in judged.readings])
+    grade = np.asarray([reading.index for reading in judged.readings])
     told = np.asarray([reading.side for reading in judged.readings])
+    likelier = np.asarray([reading.likelier_side for reading in judged.readings])
     truth = severity(frame)
     people = frame["person_id"].to_numpy(object)
     poses = [str(p) for p in sorted(frame["pose"].unique()) if p not in REST_POSES]
@@ -106,7 +109,9 @@ def photograph_figures(answers: Answers, calibration: PalsyCalibration, *, repea
             "spearman": float(spearmanr(expected[rows], truth[rows])[0]),
             "within_face": float(parts[rows].sum() / weights[rows].sum()) if weights[rows].any() else float("nan"),
             "mae": float(np.abs(expected[rows] - 1 - truth[rows]).mean()),
+            "grade_mae": float(np.abs(grade[rows] - truth[rows]).mean()),
             "side": float((told[marked] == frame["side"].to_numpy()[marked]).mean()),
+            "likelier_side": float((likelier[marked] == frame["side"].to_numpy()[marked]).mean()),
         }
 
     def with_intervals(keep: npt.NDArray[np.bool_]) -> dict[str, Any]:
@@ -247,5 +252,6 @@ def headline(simulated: Mapping[str, Any], photographs: Mapping[str, Any]) -> di
     pooled = photographs.get("pooled")
     if pooled:
         chosen["photographs_mae"] = round(pooled["figures"]["mae"], 3)
+        chosen["photographs_grade_mae"] = round(pooled["figures"]["grade_mae"], 3)
         chosen["photographs_side"] = round(pooled["figures"]["side"], 3)
     return chosen

@@ -87,6 +87,12 @@ class PalsyReading:
     def probability(self) -> float:
         return float(self.probabilities[self.index])
 
+    @property
+    def likelier_side(self) -> str:
+        """The more probable of left and right, also where the answer is `none`: what a palsy that is known to be there
+        would be called."""
+        return SIDES[int(np.argmax(self.side_probabilities[: SIDES.index("none")]))]
+
 
 def sigmoid(logits: FloatArray) -> npt.NDArray[np.float64]:
     """Logistic function that neither overflows nor loses small values."""

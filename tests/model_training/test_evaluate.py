@@ -69,12 +69,14 @@ def test_reliability_and_figures() -> None:
         in_set=probabilities > 0,
         sides=np.asarray([2, 0, 1, -1]),
         predicted_sides=np.asarray([2, 1, 1, 0]),
+        likelier_sides=np.asarray([0, 1, 0, 0]),
     )
     assert figures["exact"] == figures["coverage"] == 0.75
     assert figures["within_one"] == figures["set_size"] == 1.0
     assert figures["mae"] == 0.25
     assert figures["side"] == pytest.approx(2 / 3)
     assert figures["side_palsy"] == figures["healthy_none"] == 1.0
+    assert figures["likelier_side_palsy"] == 0.0
 
 
 def test_intervals_resample_people_not_photographs() -> None:

@@ -204,17 +204,15 @@ def test_missing_or_unexpected_inputs_are_named():
 
 
 def test_a_checkpoint_rebuilds_the_network_with_its_fitted_geometry():
-    model = make().eval()
-    model.set_geometry_share(0.25)
+    model = make(geometry_share=0.25).eval()
     again = HTNetEnhanced(**model.config)
     again.load_state_dict(model.state_dict())
     torch.testing.assert_close(again.eval()(mosaics(2), faces(2)), model(mosaics(2), faces(2)))
 
 
 def test_geometry_share_mixes_the_two_heads():
-    model = make().eval()
     for share in (0.0, 0.3, 1.0):
-        model.set_geometry_share(share)
+        model = make(geometry_share=share).eval()
         outputs = model(mosaics(2), faces(2), return_branches=True)
         expected = (1 - share) * outputs["fused_grade_logits"] + share * outputs["geometry_grade_logits"]
         torch.testing.assert_close(outputs["grade_logits"], expected)

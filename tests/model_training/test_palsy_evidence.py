@@ -92,5 +92,5 @@ def test_ablation_and_evidence_come_as_files(
     assert -1 <= metrics["asymmetry_map"]["all"]["mean_of_pose_pearson"] <= 1
     card = (evidence / "MODEL_CARD.md").read_text()
     assert FIGURES_LINE not in card
-    assert "| warped: mean absolute error, in grades | <= 0.5 |" in card
+    assert "| warped: mean absolute error in grades: of the expected grade; of the grade answered | <= 0.5; - |" in card
     assert all((evidence / f"{name}.png").stat().st_size > 1000 for name in ("confusion", "reliability", "curves"))

@@ -57,6 +57,8 @@ def test_the_median_is_the_grade() -> None:
     figures = grading_figures(truth=labels, probabilities=grade_probabilities(logits), expected=labels * 1.0, classes=6)
     predicted = median_class(grade_probabilities(logits))
     assert figures["exact"] == pytest.approx((predicted == labels).mean())
+    assert figures["mae"] == 0
+    assert figures["grade_mae"] == pytest.approx(np.abs(predicted - labels).mean())
 
 
 def answers(poses: tuple[str, ...]) -> Answers:
@@ -81,6 +83,8 @@ def test_a_perfect_reader_gets_perfect_figures() -> None:
     assert pooled["spearman"] == pytest.approx(1, abs=0.01)
     assert pooled["within_face"] == pytest.approx(1)
     assert pooled["side"] == 1
+    assert pooled["grade_mae"] == 0
+    assert pooled["likelier_side"] == 1
     simulated = simulated_figures(answers(("rest", "closed_smile")), PalsyCalibration(), repeats=5)
     assert simulated["all"]["figures"]["kappa"] == pytest.approx(1)
     assert simulated["healthy"]["both"] == 1

@@ -91,7 +91,7 @@ class PalsyReading:
     def likelier_side(self) -> str:
         """The more probable of left and right, also where the answer is `none`: what a palsy that is known to be there
         would be called."""
-        return SIDES[int(np.argmax(self.side_probabilities[: SIDES.index("none")]))]
+        return SIDES[_left_or_right(self.side_probabilities)]
 
 
 def sigmoid(logits: FloatArray) -> npt.NDArray[np.float64]:
@@ -147,6 +147,12 @@ def inclusion_scores(probabilities: FloatArray) -> npt.NDArray[np.float64]:
     return scores
 
 
+def _left_or_right(side_probabilities: FloatArray) -> int:
+    """Index into SIDES of the more probable of the two; a tie is left."""
+    left, right, _ = side_probabilities
+    return SIDES.index("left" if left >= right else "right")
+
+
 def name_side(side_probabilities: FloatArray, *, grade_index: int) -> tuple[int, float]:
     """(index into SIDES, its probability) of one photograph, in agreement with its grade; grade_index counts from 0.
 
@@ -156,7 +162,7 @@ def name_side(side_probabilities: FloatArray, *, grade_index: int) -> tuple[int,
     its probability is above SIDE_NAMED_ABOVE.
     """
     left, right, none = (float(p) for p in side_probabilities)
-    side, likelier = SIDES.index("left" if left >= right else "right"), max(left, right)
+    side, likelier = _left_or_right(side_probabilities), max(left, right)
     if grade_index >= SIDE_NAMED_FROM:
         either = left + right
         return side, (likelier / either if either > 0 else 0.5)

@@ -29,11 +29,11 @@ from export.networks import GraphNetwork
 from export.onnx_graph import write_graph
 from export.parity import Parity, check, compare, network_answers
 from export.quantize import write_int8
+from face.landmarks.detector import LANDMARK_MODEL_SHA256
 from service.inference.bundle import MANIFEST_FILE, METRICS_FILE, MODEL_CARD_FILE, load_bundle
 from service.inference.errors import BundleError
 from service.inference.manifest import SCHEMA_VERSION, parse_manifest
 from service.inference.session import InferenceSession, open_session
-from service.preprocessing.landmarks import LANDMARK_MODEL_SHA256
 
 FLOAT_FILE, INT8_FILE, HALF_FILE = "model.onnx", "model.int8.onnx", "model.float16.onnx"
 # What the graph was made of, to train on from and to calibrate anew; the service never reads it.

@@ -12,10 +12,10 @@ from export.errors import ExportError
 from export.metadata import Metadata
 from export.microexpression import export_reference, is_reference
 from export.networks import PALSY_OUTPUTS, EmotionGraph, GraphNetwork, PalsyGraph
-from model_training.checkpoint import Checkpoint, load_checkpoint
 from model_training.errors import TrainingError
-from model_training.htnet import HTNet
-from model_training.htnet_enhanced import HTNetEnhanced
+from model_training.networks.htnet import HTNet
+from model_training.networks.htnet_enhanced import HTNetEnhanced
+from model_training.training.checkpoint import Checkpoint, load_checkpoint
 
 
 def export_checkpoint(
@@ -63,7 +63,7 @@ def _network(loaded: Sequence[Checkpoint]) -> tuple[GraphNetwork, tuple[str, ...
     if first.task == "palsy":
         if len(loaded) > 1:
             raise ExportError("palsy bundles hold one network; give one --checkpoint")
-        from model_training.palsy_task import restore
+        from model_training.palsy.task import restore
 
         network = restore(first.config["model"], first.state_dict, source=str(first.path))
         if not isinstance(network, HTNetEnhanced):

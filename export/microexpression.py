@@ -15,11 +15,11 @@ from export.errors import ExportError
 from export.metadata import Metadata
 from export.networks import EmotionGraph
 from model_training.errors import TrainingError
-from model_training.htnet import HTNet
-from model_training.microexpression.folded_htnet import fold_state_dict, htnet_arguments
-from model_training.microexpression.folded_training import TrainingConfig
-from model_training.microexpression.inputs import standardise
-from model_training.microexpression.train_reference import load_reference
+from model_training.microexpression.folded.inputs import standardise
+from model_training.microexpression.folded.network import fold_state_dict, htnet_arguments
+from model_training.microexpression.folded.reference import load_reference
+from model_training.microexpression.folded.training import TrainingConfig
+from model_training.networks.htnet import HTNet
 
 NAME, VERSION = "htnet-flow-ensemble", "0.2.0"
 # What the graph does to the uint8 flow image before the members see it; without an entry it has no graph.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import ExportError
-from model_training.htnet import fold_single_token_attention
-from model_training.htnet_enhanced import HTNetEnhanced
+from model_training.networks.htnet import fold_single_token_attention
+from model_training.networks.htnet_enhanced import HTNetEnhanced
 
 
 class GraphNetwork(nn.Module, ABC):

@@ -14,13 +14,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from model_training.cache import Cache, open_cache
-from model_training.grading_metrics import quadratic_weighted_kappa
-from model_training.palsy_report import REST_POSES
+from face.palsy.decoding import PalsyCalibration, decode
+from model_training.data.cache import Cache, open_cache
+from model_training.palsy.evaluation.figures import REST_POSES
+from model_training.palsy.evaluation.grading_figures import quadratic_weighted_kappa
 from service.inference.bundle import METRICS_FILE, Bundle, load_bundle
 from service.inference.manifest import PalsyManifest, Variant
 from service.inference.session import open_session
-from service.preprocessing.palsy_decoding import PalsyCalibration, decode
 
 # One photograph at a time, as the service runs it: quantised activations take their range from the batch.
 VARIANTS: tuple[Variant, ...] = ("float32", "int8")

@@ -1,0 +1,1 @@
+"""Trains and judges what the service serves. Knows neither service nor export."""

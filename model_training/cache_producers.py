@@ -13,15 +13,15 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from model_training.cache_build import Arrays, RowRefused
-from model_training.sample_table import ASYMMETRY_MAP_UNIT
-from service.preprocessing.decode import ImageLimits, decode_image
-from service.preprocessing.errors import PreprocessingError
-from service.preprocessing.landmarks import FaceLandmarker, choose_face
-from service.preprocessing.microexpression_input import MicroExpressionSpec, microexpression_input
-from service.preprocessing.mirror_look import look_both_ways
-from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
-from service.preprocessing.regions import FACE_ROI, MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
+from face.errors import PreprocessingError
+from face.frame.regions import FACE_ROI, MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
+from face.image.decode import ImageLimits, decode_image
+from face.landmarks.both_looks import look_both_ways
+from face.landmarks.detector import FaceLandmarker, choose_face
+from face.microexpression.input import MicroExpressionSpec, microexpression_input
+from face.palsy.input import PalsyInputSpec, palsy_input
+from model_training.data.cache_build import Arrays, RowRefused
+from model_training.data.sample_table import ASYMMETRY_MAP_UNIT
 
 MAP_SIZE = 32
 # A researcher's own files may be larger than what a web service accepts; the side limit stays, MediaPipe cannot take

@@ -17,7 +17,14 @@ from rich.console import Console
 
 from model_training.errors import Interrupted, TrainingError
 
-ROOMS = ("model_training.datasets", "model_training.simulator", "model_training", "model_training.microexpression")
+ROOMS = (
+    "model_training.datasets",
+    "model_training.simulator",
+    "model_training",
+    "model_training.palsy.evaluation",
+    "model_training.palsy.inference",
+    "model_training.microexpression",
+)
 
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C has ended
 

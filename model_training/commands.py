@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model_training import palsy_commands
 from model_training.command_options import CheckpointFile, Device
+from model_training.palsy.evaluation import commands as palsy_commands
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -66,9 +66,9 @@ def cache_command(
 
     Example: `python -m model_training cache runs/fnp --out runs/fnp-cache --jobs 8`
     """
-    from model_training.cache_build import build_cache
     from model_training.cache_producers import FlowProducer, PalsyProducer
-    from model_training.sample_table import read_table
+    from model_training.data.cache_build import build_cache
+    from model_training.data.sample_table import read_table
 
     read = read_table(table)
     producer = PalsyProducer(faces=faces.value) if kind is Kind.palsy else FlowProducer(faces=faces.value)
@@ -103,10 +103,10 @@ def train_command(
 
     Several GPUs: `torchrun --nproc-per-node 4 -m model_training train --config my.toml --set run.device=cuda`
     """
-    from model_training.config import load_config
+    from model_training.training.config import load_config
 
     settings = load_config(config, overrides=tuple(overrides or ()))  # before torch is loaded: mistakes answer at once
-    from model_training.train import train
+    from model_training.training.train import train
 
     result = train(
         settings,
@@ -133,8 +133,8 @@ def crossval_command(
 
     Leave one person out: `... crossval --config my.toml --folds 0`
     """
-    from model_training.config import load_config
-    from model_training.crossval import cross_validate
+    from model_training.palsy.evaluation.crossval import cross_validate
+    from model_training.training.config import load_config
 
     settings = load_config(config, overrides=tuple(overrides or ()))
     figures = cross_validate(
@@ -163,7 +163,7 @@ def evaluate_command(
     Example: `python -m model_training evaluate --checkpoint runs/demo/best.pt --cache runs/fnp-cache --out
     runs/demo/report`
     """
-    from model_training.evaluate import evaluate
+    from model_training.palsy.evaluation.evaluate import evaluate
 
     summary = evaluate(checkpoint, cache, out, split=split, by=tuple(by or ()), device=device)
     for name, value in summary.items():
@@ -189,7 +189,7 @@ def predict_command(
     Example: `python -m model_training predict photos/ --checkpoint runs/demo/best.pt --out runs/demo/answers
     --pictures`
     """
-    from model_training.predict import predict_files
+    from model_training.palsy.inference.predict import predict_files
 
     with progress_bar() as bar:
         task = bar.add_task("predict", total=None)
@@ -216,7 +216,7 @@ def visualize_command(
 
     Example: `python -m model_training visualize photo.jpg --checkpoint runs/demo/best.pt --out runs/demo/pictures`
     """
-    from model_training.visualize import visualize_files
+    from model_training.palsy.inference.visualize import visualize_files
 
     written = visualize_files(images, checkpoint, out, device=device, say=typer.echo)
     typer.echo(f"images drawn: {len(written)}, in {out}")
@@ -236,7 +236,7 @@ def throughput_command(
 
     Example: `python -m model_training throughput --size tiny --size small --size base --out docs/throughput.json`
     """
-    from model_training.throughput import measure_throughput
+    from model_training.palsy.evaluation.throughput import measure_throughput
 
     for line in measure_throughput(
         out, sizes=tuple(sizes or ("tiny", "small", "base")), steps=steps, table=table, jobs=jobs, device=device
@@ -256,7 +256,7 @@ def demo_command(
 
     Example: `python -m model_training demo --out runs/demo`
     """
-    from model_training.demo import FULL, SMALL, default_config, describe, run_demo
+    from model_training.palsy.inference.demo import FULL, SMALL, default_config, describe, run_demo
 
     size = SMALL if small else FULL
     summary = run_demo(out, config=config or default_config(), size=size, jobs=jobs, seed=seed, say=typer.echo)

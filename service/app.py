@@ -11,10 +11,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from face.photograph import PhotographReader
 from service.analysis.models import load_models
-from service.analysis.photographs import PhotographReader
-from service.api import audit, health, microexpression, models, palsy
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
+from service.api.routes import audit, health, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
 from service.config import Settings
 from service.inference.errors import BundleError, ProviderUnavailable

@@ -8,10 +8,10 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from face.image.decode import ImageLimits
 from service.inference.manifest import Variant
 from service.inference.session import Provider
 from service.operation_settings import OperationSettings
-from service.preprocessing.decode import ImageLimits
 
 Positive = Annotated[int, Field(ge=1)]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from service.preprocessing.landmarks import Face, FaceLandmarker
+from face.landmarks.detector import Face, FaceLandmarker
 from tests import factories
 
 

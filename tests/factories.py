@@ -18,7 +18,7 @@ import skimage.data
 from PIL import Image
 from scipy.spatial import Delaunay
 
-from service.preprocessing.landmarks import Face
+from face.landmarks.detector import Face
 
 
 @functools.cache

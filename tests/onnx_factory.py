@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from service.preprocessing.landmarks import LANDMARK_MODEL_SHA256
-from service.preprocessing.palsy_input import PalsyInputSpec
+from face.landmarks.detector import LANDMARK_MODEL_SHA256
+from face.palsy.input import PalsyInputSpec
 
 MAP_SIZE = 32
 GRADE_III = (6.0, 3.0, -2.0, -4.0, -6.0)

@@ -36,9 +36,9 @@ def split_command(
 
     Example: `python -m model_training split runs/fnp --validation 0.2 --test 0.2 --seed 7`
     """
-    from model_training.datasets.conversion import describe_splits
-    from model_training.datasets.splits import SplitShares, assign_splits
-    from model_training.sample_table import find_table, label_names, read_table, write_table
+    from model_training.data.sample_table import find_table, label_names, read_table, write_table
+    from model_training.datasets.reading.conversion import describe_splits
+    from model_training.datasets.reading.splits import SplitShares, assign_splits
 
     path = find_table(table)
     read = read_table(path)
@@ -57,8 +57,8 @@ def merge_command(
 
     Example: `python -m model_training merge runs/fnp runs/ckplus --out runs/both`
     """
-    from model_training.datasets.conversion import merge_tables
-    from model_training.sample_table import read_table, validate, write_table
+    from model_training.data.sample_table import read_table, validate, write_table
+    from model_training.datasets.reading.conversion import merge_tables
 
     frame = merge_tables([read_table(table) for table in tables], out)
     write_table(validate(frame, source="the merged table", num_classes=10), out / "samples.parquet")

@@ -54,8 +54,13 @@ def prepare_fnp(
 
     Three classes: `... --grades 1..6 --classes 3 --merge '1;2,3;4,5,6'`
     """
-    from model_training.datasets.fnp import DEFAULT_STEM, convert_grade_folders, convert_grade_table, stem_pattern
-    from model_training.datasets.labels import grade_reader
+    from model_training.datasets.converters.fnp import (
+        DEFAULT_STEM,
+        convert_grade_folders,
+        convert_grade_table,
+        stem_pattern,
+    )
+    from model_training.datasets.reading.labels import grade_reader
 
     reader = grade_reader(grades=grades, classes=classes, merge=merge)
     conversion = begin(dataset, reader.labels, out)
@@ -87,8 +92,8 @@ def prepare_ck_plus(
 
     Example: `python -m model_training prepare ck-plus --root CK+ --out runs/ckplus`
     """
-    from model_training.datasets.ck_plus import convert_ck_plus
-    from model_training.datasets.labels import grade_reader
+    from model_training.datasets.converters.ck_plus import convert_ck_plus
+    from model_training.datasets.reading.labels import grade_reader
 
     reader = grade_reader(grades=grades, classes=classes, merge=merge)
     conversion = begin("ckplus", reader.labels, out)
@@ -115,8 +120,8 @@ def add_mapped_set(dataset: str, what: str, *, grades: str, classes: int) -> Non
         seed: Seed = 0,
         keep_splits: KeepSplits = False,
     ) -> None:
-        from model_training.datasets.column_map import convert_with_column_map, read_column_map
-        from model_training.datasets.labels import grade_reader
+        from model_training.datasets.converters.column_map import convert_with_column_map, read_column_map
+        from model_training.datasets.reading.labels import grade_reader
 
         reader = grade_reader(grades=grades, classes=classes, merge=merge)
         conversion = begin(dataset, reader.labels, out)

@@ -45,9 +45,9 @@ def prepare_casme2(
     Example: `python -m model_training prepare casme2 --root CASME2 --annotations CASME2-coding-20140508.xlsx --out
     runs/casme2`
     """
-    from model_training.datasets.emotions import scheme
-    from model_training.datasets.ground_truth import read_ground_truth
-    from model_training.datasets.microexpression_sets import convert_casme2
+    from model_training.datasets.converters.microexpression_sets import convert_casme2
+    from model_training.datasets.reading.emotions import scheme
+    from model_training.datasets.reading.ground_truth import read_ground_truth
 
     classes = scheme("megc2019-casme2" if composite else "three")
     conversion = begin("casme2", classes.labels, out)
@@ -72,9 +72,9 @@ def prepare_smic(
 
     Example: `python -m model_training prepare smic --root SMIC_all_cropped --out runs/smic`
     """
-    from model_training.datasets.emotions import scheme
-    from model_training.datasets.ground_truth import read_ground_truth
-    from model_training.datasets.microexpression_sets import convert_smic
+    from model_training.datasets.converters.microexpression_sets import convert_smic
+    from model_training.datasets.reading.emotions import scheme
+    from model_training.datasets.reading.ground_truth import read_ground_truth
 
     classes = scheme("three")
     conversion = begin("smic", classes.labels, out)
@@ -98,9 +98,9 @@ def prepare_samm(
     Example: `python -m model_training prepare samm --root SAMM --annotations SAMM_Micro_FACS_Codes_v2.xlsx --out
     runs/samm`
     """
-    from model_training.datasets.emotions import scheme
-    from model_training.datasets.ground_truth import read_ground_truth
-    from model_training.datasets.microexpression_sets import convert_samm
+    from model_training.datasets.converters.microexpression_sets import convert_samm
+    from model_training.datasets.reading.emotions import scheme
+    from model_training.datasets.reading.ground_truth import read_ground_truth
 
     classes = scheme("three")
     conversion = begin("samm", classes.labels, out)
@@ -129,8 +129,8 @@ def prepare_casme3(
     Example: `python -m model_training prepare casme3 --root part_A --annotations
     'cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx' --out runs/casme3`
     """
-    from model_training.datasets.emotions import scheme
-    from model_training.datasets.microexpression_sets import convert_casme3
+    from model_training.datasets.converters.microexpression_sets import convert_casme3
+    from model_training.datasets.reading.emotions import scheme
 
     chosen = scheme(classes.value)
     conversion = begin("casme3", chosen.labels, out)
@@ -146,8 +146,8 @@ def prepare_published_flow(
 
     Example: `python -m model_training prepare published-flow --root micro-expression --out runs/flow`
     """
-    from model_training.datasets.emotions import THREE
-    from model_training.datasets.published_flow import convert_published_flow
+    from model_training.datasets.converters.published_flow import convert_published_flow
+    from model_training.datasets.reading.emotions import THREE
 
     conversion = begin("flow", THREE, out)
     convert_published_flow(conversion, root=root)

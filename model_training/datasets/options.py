@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from model_training.datasets.conversion import Conversion
+    from model_training.datasets.reading.conversion import Conversion
 
 Root = Annotated[Path, typer.Option("--root", help="Folder that the data set was unpacked to.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for samples.parquet, dropped.csv and report.json.")]
@@ -58,14 +58,14 @@ MissingApex = Annotated[
 
 
 def begin(dataset: str, labels: tuple[str, ...], out: Path) -> Conversion:
-    from model_training.datasets.conversion import Conversion
+    from model_training.datasets.reading.conversion import Conversion
 
     return Conversion(dataset=dataset, labels=labels, out=out)
 
 
 def end(conversion: Conversion, *, validation: float, test: float, seed: int, keep_splits: bool = False) -> None:
     """Split, write and say what became of every row."""
-    from model_training.datasets.splits import SplitShares
+    from model_training.datasets.reading.splits import SplitShares
 
     shares = None if keep_splits else SplitShares(validation=validation, test=test)
     report = conversion.finish(shares=shares, seed=seed)

@@ -44,7 +44,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def training_config(path: Path) -> Any:
-    from model_training.microexpression.folded_training import TrainingConfig
+    from model_training.microexpression.folded.training import TrainingConfig
 
     try:
         return TrainingConfig.from_dict(read_config(path).get("training", {}))
@@ -78,9 +78,9 @@ def loso_command(
     """
     from rich.console import Console
 
-    from model_training.microexpression.loso import LosoRun, run_loso
+    from model_training.microexpression.evaluation.report import loso_report, write_report
+    from model_training.microexpression.folded.loso import LosoRun, run_loso
     from model_training.microexpression.published_flow import load_flow
-    from model_training.microexpression.report import loso_report, write_report
 
     console = Console(stderr=True)
     trainings = [training_config(path) for path in config]
@@ -127,8 +127,8 @@ def simulate_command(
     import numpy as np
     from rich.progress import track
 
-    from model_training.microexpression.simulated_flow import SimulationConfig, simulate_people
-    from service.preprocessing.microexpression_input import MicroExpressionSpec
+    from face.microexpression.input import MicroExpressionSpec
+    from model_training.microexpression.simulation.simulated_flow import SimulationConfig, simulate_people
 
     values = dict(read_config(config).get("simulation", {})) if config is not None else {}
     if "class_shares" in values:
@@ -161,9 +161,9 @@ def compare_images_command(
 
     Example: `python -m model_training compare-flow-images --data FLOW --simulated runs/flow.npz --out runs/compared`
     """
-    from model_training.microexpression.flow_statistics import write_statistics
+    from model_training.microexpression.folded.reference import load_simulated
     from model_training.microexpression.published_flow import load_flow
-    from model_training.microexpression.train_reference import load_simulated
+    from model_training.microexpression.simulation.flow_statistics import write_statistics
 
     clips = load_flow(data)
     real = {"published": clips.images} | {
@@ -190,8 +190,8 @@ def train_command(
     """
     import torch
 
-    from model_training.microexpression.train_reference import load_simulated, train_reference
-    from service.preprocessing.microexpression_input import MicroExpressionSpec
+    from face.microexpression.input import MicroExpressionSpec
+    from model_training.microexpression.folded.reference import load_simulated, train_reference
 
     def say(epoch: int, accuracy: float) -> None:
         typer.echo(f"epoch {epoch}: {accuracy:.3f} right of held-out simulated people (first member)")
@@ -224,9 +224,9 @@ def calibrate_command(
     """
     import torch
 
-    from model_training.microexpression.degraded_calibration import calibrate_by_confidence
+    from model_training.microexpression.evaluation.degraded_calibration import calibrate_by_confidence
+    from model_training.microexpression.folded.reference import load_reference, load_simulated
     from model_training.microexpression.published_flow import load_flow
-    from model_training.microexpression.train_reference import load_reference, load_simulated
 
     made = calibrate_by_confidence(load_reference(checkpoint), load_simulated(simulated), load_flow(data).images)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -249,8 +249,8 @@ def finetune_command(
     """
     import torch
 
+    from model_training.microexpression.folded.reference import fine_tune_on_all, load_reference
     from model_training.microexpression.published_flow import load_flow
-    from model_training.microexpression.train_reference import fine_tune_on_all, load_reference
 
     tuned = fine_tune_on_all(training_config(config), load_reference(checkpoint), load_flow(data), seed=seed)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -268,9 +268,9 @@ def evaluate_command(
     Example: `python -m model_training evaluate-microexpression --checkpoint runs/reference.pt --data FLOW --out
     runs/zero-shot`
     """
+    from model_training.microexpression.evaluation.report import write_zero_shot
+    from model_training.microexpression.folded.reference import load_reference, zero_shot_report
     from model_training.microexpression.published_flow import load_flow
-    from model_training.microexpression.report import write_zero_shot
-    from model_training.microexpression.train_reference import load_reference, zero_shot_report
 
     stored = load_reference(checkpoint)
     if stored["training_data"].get("kind") != "simulation":
@@ -300,7 +300,7 @@ def metrics_command(
 
     Example: `python -m model_training microexpression-metrics --figures runs/figures --out runs/metrics.json`
     """
-    from model_training.microexpression.bundle_metrics import metrics_of
+    from model_training.microexpression.evaluation.bundle_metrics import metrics_of
 
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(metrics_of(figures), indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """Flow images with their labels and subjects: the published layout, and the cache that the converters write.
 
-An image is (28, 28, 3) uint8 with channels u, v, strain, each min-max scaled (service/preprocessing/flow.py makes the
+An image is (28, 28, 3) uint8 with channels u, v, strain, each min-max scaled (face/microexpression/flow.py makes the
 same from frames).
 """
 
@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from model_training.cache import open_cache
+from model_training.data.cache import open_cache
+from model_training.data.sample_table import label_names
 from model_training.errors import TrainingError
-from model_training.sample_table import label_names
 
 CLASS_NAMES = ("negative", "positive", "surprise")
 IMAGE_FOLDER = "STSNet_whole_norm_u_v_os"

@@ -16,9 +16,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from model_training.simulator.camera import Camera
-from model_training.simulator.head import SIDES, SKIN, TEETH, TONGUE, Head
-from model_training.simulator.renderer import Renderer
+from model_training.simulator.head.head import SIDES, SKIN, TEETH, TONGUE, Head
+from model_training.simulator.render.camera import Camera
+from model_training.simulator.render.renderer import Renderer
 
 # One count of the 16-bit PNG in inter-ocular units: the largest value, 65535, is 0.655 (about 41 mm).
 MAP_UNIT = 1e-5

@@ -82,7 +82,7 @@ def portraits_command(
 
     Example: `python -m model_training portraits pif-website/assets/images/fellows --out runs/portraits`
     """
-    from model_training.simulator.portraits import reasons_file, select_portraits
+    from model_training.simulator.photographs.portraits import reasons_file, select_portraits
 
     with _done_of_all("pictures") as on_progress:
         table = select_portraits(source, out, on_progress=on_progress)
@@ -105,7 +105,7 @@ def _done_of_all(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _warp(photo: Path, out: Path, *, per_photo: int, seed: int, split: str, mover: str) -> None:
-    from model_training.simulator.photograph_set import warp_photograph_set
+    from model_training.simulator.photographs.warped_set import warp_photograph_set
 
     with _done_of_all("faces") as on_progress:
         table = warp_photograph_set(
@@ -133,7 +133,7 @@ def _write_preview(out: Path, *, seed: int, size_px: int) -> Path:
     import cv2
 
     from model_training.simulator.contact_sheet import contact_sheet
-    from model_training.simulator.head import Head
+    from model_training.simulator.head.head import Head
 
     sheet = contact_sheet(Head.load(), seed=seed, size_px=size_px)
     path = out / "preview.jpg"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from model_training.simulator.head import SIDES, Head
+from model_training.simulator.head.head import SIDES, Head
 from model_training.simulator.palsy import GRADES
 from model_training.simulator.patient import Palsy, regional_severity
 from model_training.simulator.poses import POSES
-from model_training.simulator.renderer import Renderer
+from model_training.simulator.render.renderer import Renderer
 from model_training.simulator.shot import photograph, sample_shot, sample_subject
 
 CAPTION_PX = 16

@@ -26,19 +26,20 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from model_training.data.sample_table import SPLITS, write_table
 from model_training.errors import Interrupted, TrainingError
-from model_training.sample_table import SPLITS, write_table
-from model_training.simulator.anatomy import landmark_vertices
+from model_training.runtime.whole_file import write_text
 from model_training.simulator.asymmetry_map import MAP_SIZE_PX, MAP_UNIT, encode_map
-from model_training.simulator.head import HEAD_DATA, Head
-from model_training.simulator.renderer import SHADERS, Renderer
+from model_training.simulator.head.anatomy import landmark_vertices
+from model_training.simulator.head.head import HEAD_DATA, Head
+from model_training.simulator.render.renderer import SHADERS, Renderer
 from model_training.simulator.sensor import JPEG_QUALITY, encode_jpeg
 from model_training.simulator.shot import photograph, sample_shot, sample_subject
-from model_training.whole_file import write_text
 
 DATASET_NAME = "simulated"
-# Files beside the renderer that decide nothing about its images: command line, preview, photographs, bake scripts.
-NOT_OF_RENDERS = ("commands.py", "contact_sheet.py", "photograph*.py", "portraits.py", "bake_*.py", "landmarks.npz")
+ROOM = Path(__file__).parent
+# What lies in this room and decides nothing about a render: command line, preview, photographs, bake scripts.
+NOT_OF_RENDERS = ("commands.py", "contact_sheet.py", "photographs/*", "head/bake_*.py", "head/head_data/landmarks.npz")
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,15 @@ def fingerprint(config: SimulationConfig) -> str:
     digest = hashlib.sha256()
     decisive = {key: value for key, value in asdict(config).items() if key not in ("identities", "first_identity")}
     digest.update(json.dumps(decisive, sort_keys=True).encode())
-    room = Path(__file__).parent
-    for folder, pattern in ((room, "*.py"), (SHADERS, "*"), (HEAD_DATA, "*")):
-        for path in sorted(folder.glob(pattern)):
-            if not any(path.match(name) for name in NOT_OF_RENDERS):
-                digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in files_of_renders():
+        digest.update(path.relative_to(ROOM).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def files_of_renders() -> list[Path]:
+    """Every file of the simulator that decides what a render looks like: code, shaders, head data."""
+    files = [*ROOM.rglob("*.py"), *SHADERS.iterdir(), *HEAD_DATA.iterdir()]
+    return sorted(path for path in files if not any(path.match(name) for name in NOT_OF_RENDERS))
 
 
 def person_name(number: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_training.simulator.head import SIDES
+from model_training.simulator.head.head import SIDES
 from model_training.simulator.palsy import (
     MAX_SEVERITY,
     REGION_WEIGHTS,

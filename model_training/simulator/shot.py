@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from model_training.simulator.asymmetry_map import render_asymmetry
-from model_training.simulator.camera import Camera, sample_camera
-from model_training.simulator.head import Head
-from model_training.simulator.identity import Identity, sample_identity
-from model_training.simulator.look import Look, Person, creases_of, sample_gaze, sample_light, sample_person
+from model_training.simulator.head.head import Head
+from model_training.simulator.head.identity import Identity, sample_identity
 from model_training.simulator.palsy import overall_severity
 from model_training.simulator.patient import Palsy, movement_weights, sample_effort, sample_palsy
 from model_training.simulator.poses import POSES, Pose
-from model_training.simulator.renderer import Renderer
+from model_training.simulator.render.camera import Camera, sample_camera
+from model_training.simulator.render.look import Look, Person, creases_of, sample_gaze, sample_light, sample_person
+from model_training.simulator.render.renderer import Renderer
 from model_training.simulator.sensor import expose, sample_background
 
 # Share of photographs in which a wearer of glasses has them on.

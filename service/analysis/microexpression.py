@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.analysis.photographs import FacePolicy, PhotographReader
-from service.analysis.stages import Stopwatch
+from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
+from face.microexpression.input import MicroExpressionSpec, microexpression_input
+from face.palsy.decoding import softmax
+from face.photograph import FacePolicy, PhotographReader
+from face.stopwatch import Stopwatch
 from service.heatmaps.overlay import Overlay, overlay_size, photo_overlay
 from service.inference.bundle import MANIFEST_FILE, Bundle
 from service.inference.errors import BundleError
 from service.inference.manifest import MicroexpressionManifest
 from service.inference.session import Session
-from service.preprocessing.microexpression_input import MicroExpressionSpec, microexpression_input
-from service.preprocessing.palsy_decoding import softmax
-from service.preprocessing.quality import Quality, QualityLimits, check_quality, measure_quality
 
 
 @dataclass(frozen=True, eq=False)

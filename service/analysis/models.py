@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from face.photograph import PhotographReader
 from service.analysis.microexpression import MicroexpressionAnalyzer
 from service.analysis.palsy import PalsyAnalyzer
-from service.analysis.photographs import PhotographReader
 from service.inference.batching import BatchingSession
 from service.inference.bundle import MANIFEST_FILE, Bundle, load_bundle
 from service.inference.errors import BundleError

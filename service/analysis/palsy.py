@@ -9,23 +9,23 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from service.analysis.photographs import FacePolicy, Photograph, PhotographReader
-from service.analysis.stages import Stopwatch
-from service.heatmaps.overlay import Overlay, mosaic_overlay
-from service.inference.bundle import MANIFEST_FILE, Bundle
-from service.inference.errors import BundleError
-from service.inference.manifest import OUT_OF_DISTRIBUTION_OUTPUT, PalsyManifest
-from service.inference.session import Session
-from service.preprocessing.palsy_decoding import (
+from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
+from face.frame.regions import region_polygons, regional_asymmetry
+from face.palsy.decoding import (
     HOUSE_BRACKMANN,
     PalsyCalibration,
     PalsyReading,
     decode,
 )
-from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
-from service.preprocessing.palsy_warnings import check_agreement, check_likeness, check_looks
-from service.preprocessing.quality import Quality, QualityLimits, check_quality, measure_quality
-from service.preprocessing.regions import region_polygons, regional_asymmetry
+from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
+from face.palsy.warnings import check_agreement, check_likeness, check_looks
+from face.photograph import FacePolicy, Photograph, PhotographReader
+from face.stopwatch import Stopwatch
+from service.heatmaps.overlay import Overlay, mosaic_overlay
+from service.inference.bundle import MANIFEST_FILE, Bundle
+from service.inference.errors import BundleError
+from service.inference.manifest import OUT_OF_DISTRIBUTION_OUTPUT, PalsyManifest
+from service.inference.session import Session
 
 Array = npt.NDArray[Any]
 

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from fastapi import Request
 
+from face.errors import PreprocessingError
+from face.frame.quality import Quality
 from service.analysis.models import LoadedModel
 from service.api.state import Worker
 from service.audit.entry import AuditEntry, hash_image
 from service.audit.store import AuditUnavailable
-from service.preprocessing.errors import PreprocessingError
-from service.preprocessing.quality import Quality
 
 ResultT = TypeVar("ResultT")
 

@@ -12,9 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from face.errors import PreprocessingError
 from service.audit.store import AuditUnavailable
 from service.inference.errors import BatchQueueFull
-from service.preprocessing.errors import PreprocessingError
 from service.problems import MEDIA_TYPE, PROBLEMS, render_problem
 
 _CODE_OF_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "image-too-large", 415: "unsupported-media-type"}

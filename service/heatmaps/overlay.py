@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face.frame.alignment import AlignedFace
+from face.frame.geometry import Similarity
+from face.frame.regions import mosaic_map_to_photo
 from service.heatmaps.palette_png import encode_palette_png
-from service.preprocessing.alignment import AlignedFace
-from service.preprocessing.geometry import Similarity
-from service.preprocessing.regions import mosaic_map_to_photo
 
 
 @dataclass(frozen=True)

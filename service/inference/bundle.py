@@ -81,7 +81,7 @@ def load_bundle(directory: Path, *, landmark_model_sha256: str | None = None) ->
     manifest_path = directory / MANIFEST_FILE
     manifest = _read_manifest(manifest_path)
     if landmark_model_sha256 is None:
-        from service.preprocessing.landmarks import LANDMARK_MODEL_SHA256  # imports MediaPipe: only where it is needed
+        from face.landmarks.detector import LANDMARK_MODEL_SHA256  # imports MediaPipe: only where it is needed
 
         landmark_model_sha256 = LANDMARK_MODEL_SHA256
     if manifest.landmark_model_sha256 != landmark_model_sha256:

@@ -22,8 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from service.preprocessing.quality import QualityLimits
-from service.preprocessing.regions import ASYMMETRY_FULL_SCALE
+from face.frame.quality import QualityLimits
+from face.frame.regions import ASYMMETRY_FULL_SCALE
 
 SCHEMA_VERSION = 1
 
@@ -125,7 +125,7 @@ class PalsyLabels(Section):
 
 
 class PalsyCalibrationSection(Section):
-    """The fields of `service.preprocessing.palsy_decoding.PalsyCalibration`, with the same meaning."""
+    """The fields of `face.palsy.decoding.PalsyCalibration`, with the same meaning."""
 
     grade_temperature: Annotated[float, Field(gt=0)]
     side_temperature: Annotated[float, Field(gt=0)]
@@ -134,7 +134,7 @@ class PalsyCalibrationSection(Section):
 
 
 class PalsyThresholds(Section):
-    """quality: the fields of `service.preprocessing.quality.QualityLimits`; a field left out keeps that class's
+    """quality: the fields of `face.frame.quality.QualityLimits`; a field left out keeps that class's
     default.
 
     heatmap_full_scale: the asymmetry-map value that is drawn at full strength, in inter-ocular distances (the map's

@@ -22,12 +22,12 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, UploadFile
 from mediapipe.tasks.python import BaseOptions, vision
 
-from model_training.htnet_enhanced import HTNetEnhanced
-from service.preprocessing.landmarks import Face, find_landmark_model
-from service.preprocessing.palsy_decoding import PalsyCalibration, decode
-from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
-from service.preprocessing.regions import photo_to_mosaic
-from service.preprocessing.usage_reports import stop_usage_reports
+from face.frame.regions import photo_to_mosaic
+from face.landmarks.detector import Face, find_landmark_model
+from face.landmarks.usage_reports import stop_usage_reports
+from face.palsy.decoding import PalsyCalibration, decode
+from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
+from model_training.networks.htnet_enhanced import HTNetEnhanced
 from tests.bench.subject import CALIBRATION
 
 Photo = npt.NDArray[np.uint8]

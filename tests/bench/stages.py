@@ -9,22 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from model_training.htnet_enhanced import HTNetEnhanced
+from face.frame.quality import QualityLimits, check_quality, measure_quality
+from face.frame.regions import regional_asymmetry
+from face.image.decode import decode_image
+from face.landmarks.both_looks import look_both_ways
+from face.landmarks.detector import FaceLandmarker, choose_face
+from face.palsy.decoding import PalsyCalibration, decode
+from face.palsy.input import PalsyInputSpec, palsy_input
+from face.photograph import PhotographReader
+from model_training.networks.htnet_enhanced import HTNetEnhanced
 from service.analysis.models import load_models
-from service.analysis.photographs import PhotographReader
-from service.api.palsy_schemas import PalsyAnswer
+from service.api.schemas.palsy import PalsyAnswer
 from service.audit.entry import AuditEntry, hash_image
 from service.audit.prepare import prepare_database
 from service.audit.store import AuditStore
 from service.config import Settings
 from service.heatmaps.overlay import mosaic_overlay
-from service.preprocessing.decode import decode_image
-from service.preprocessing.landmarks import FaceLandmarker, choose_face
-from service.preprocessing.mirror_look import look_both_ways
-from service.preprocessing.palsy_decoding import PalsyCalibration, decode
-from service.preprocessing.palsy_input import PalsyInputSpec, palsy_input
-from service.preprocessing.quality import QualityLimits, check_quality, measure_quality
-from service.preprocessing.regions import regional_asymmetry
 from tests.bench import naive_service
 from tests.bench.measuring import interleaved
 from tests.bench.subject import CALIBRATION

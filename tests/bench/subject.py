@@ -16,10 +16,10 @@ import torch
 from export.bundle import BundleContent, write_bundle
 from export.metadata import Metadata
 from export.networks import PALSY_OUTPUTS, PalsyGraph
-from model_training.config import load_config
-from model_training.htnet_enhanced import HTNetEnhanced
-from model_training.palsy_task import build_network
-from service.preprocessing.palsy_input import PalsyInputSpec
+from face.palsy.input import PalsyInputSpec
+from model_training.networks.htnet_enhanced import HTNetEnhanced
+from model_training.palsy.task import build_network
+from model_training.training.config import load_config
 from tests import factories
 
 CONFIGURATION = Path(__file__).parents[2] / "configs" / "palsy_closeups.toml"

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from model_training.htnet import HTNet
-from model_training.microexpression.folded_htnet import FoldedConfig, htnet_arguments
-from model_training.microexpression.folded_training import TrainingConfig, train_folded
+from model_training.microexpression.folded.network import FoldedConfig, htnet_arguments
+from model_training.microexpression.folded.training import TrainingConfig, train_folded
+from model_training.networks.htnet import HTNet
 from tests.bench import subject
 
 CLIPS, SUBJECTS = 442, 68  # of the composite data set; what the images show does not change the time

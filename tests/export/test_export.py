@@ -20,16 +20,16 @@ from export.errors import ExportError
 from export.metadata import read_metadata
 from export.networks import EmotionGraph, PalsyGraph
 from export.parity import check, compare, network_answers
-from model_training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from model_training.htnet import HTNet
-from model_training.htnet_enhanced import HTNetEnhanced
-from model_training.microexpression.folded_htnet import FoldedConfig, init_weights
-from model_training.microexpression.folded_training import TrainingConfig, predict
-from model_training.palsy_task import restore
+from face.microexpression.input import MicroExpressionSpec
+from face.palsy.input import PalsyInputSpec
+from model_training.microexpression.folded.network import FoldedConfig, init_weights
+from model_training.microexpression.folded.training import TrainingConfig, predict
+from model_training.networks.htnet import HTNet
+from model_training.networks.htnet_enhanced import HTNetEnhanced
+from model_training.palsy.task import restore
+from model_training.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from service.inference.bundle import load_bundle
 from service.inference.session import open_session
-from service.preprocessing.microexpression_input import MicroExpressionSpec
-from service.preprocessing.palsy_input import PalsyInputSpec
 
 PALSY_CALIBRATION = {
     "grade_temperature": 1.2,

@@ -9,7 +9,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from export.variant_kappa import kappa_of, main
-from model_training.cache import open_cache
+from model_training.data.cache import open_cache
 from service.inference.bundle import load_bundle
 from tests.model_training.caches import write_cache
 

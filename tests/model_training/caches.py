@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model_training.cache import CACHE_FORMAT
-from service.preprocessing.palsy_input import PalsyInputSpec
+from face.palsy.input import PalsyInputSpec
+from model_training.data.cache import CACHE_FORMAT
 
 SPEC = PalsyInputSpec()
 GRADES = ("I", "II", "III", "IV", "V", "VI")

@@ -116,8 +116,8 @@ def test_ctrl_c_before_the_work_is_one_sentence(
     def interrupted(*_arguments: object, **_keywords: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("model_training.sample_table.read_table", interrupted)
-    monkeypatch.setattr("model_training.sample_table.find_table", lambda path: path)
+    monkeypatch.setattr("model_training.data.sample_table.read_table", interrupted)
+    monkeypatch.setattr("model_training.data.sample_table.find_table", lambda path: path)
     monkeypatch.setattr(sys, "argv", ["model_training", "split", "table"])
     with pytest.raises(SystemExit) as stop:
         main()
@@ -128,7 +128,7 @@ def test_ctrl_c_before_the_work_is_one_sentence(
 def test_prepare_split_and_merge_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: typer.Typer
 ) -> None:
-    from model_training.sample_table import read_table
+    from model_training.data.sample_table import read_table
     from tests.model_training.datasets import layouts
 
     layouts.grade_folders(tmp_path / "set", patients=5)

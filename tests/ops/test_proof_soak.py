@@ -10,10 +10,10 @@ import httpx
 import numpy as np
 import pytest
 
-from service.preprocessing.landmarks import FaceLandmarker
+from face.landmarks.detector import FaceLandmarker
 from tests import factories
+from tests.face.microexpression.test_input import SMILE, warped
 from tests.ops.live_service import EMOTION, FIGURES, GRADE, ROOT, figures_are_kept, live_service, write_figures
-from tests.service.preprocessing.test_microexpression_input import SMILE, warped
 
 pytestmark = pytest.mark.slow
 

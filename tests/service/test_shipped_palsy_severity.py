@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from face.frame.regions import regional_asymmetry
+from face.landmarks.both_looks import look_both_ways
+from face.landmarks.detector import Face, FaceLandmarker, choose_face
+from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
+from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
 from model_training.simulator.palsy import RegionalSeverity
-from model_training.simulator.photograph import AskedMovement, warp_photograph
+from model_training.simulator.photographs.fields import AskedMovement, warp_photograph
 from service.inference.bundle import load_bundle
 from service.inference.manifest import PalsyManifest
 from service.inference.session import open_session
-from service.preprocessing.landmarks import Face, FaceLandmarker, choose_face
-from service.preprocessing.mirror_look import look_both_ways
-from service.preprocessing.palsy_decoding import PalsyCalibration, PalsyReading, decode
-from service.preprocessing.palsy_input import PalsyInput, PalsyInputSpec, palsy_input
-from service.preprocessing.regions import regional_asymmetry
 
 BUNDLE = Path(__file__).resolve().parents[2] / "models" / "palsy"
 

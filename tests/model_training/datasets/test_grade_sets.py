@@ -8,14 +8,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from model_training.datasets.ck_plus import convert_ck_plus
-from model_training.datasets.column_map import convert_with_column_map, read_column_map
-from model_training.datasets.conversion import Conversion
-from model_training.datasets.fnp import DEFAULT_STEM, convert_grade_folders, convert_grade_table, stem_pattern
-from model_training.datasets.labels import SIX, THREE, grade_reader
-from model_training.datasets.splits import SplitShares, person_folds
+from model_training.data.sample_table import read_table
+from model_training.datasets.converters.ck_plus import convert_ck_plus
+from model_training.datasets.converters.column_map import convert_with_column_map, read_column_map
+from model_training.datasets.converters.fnp import (
+    DEFAULT_STEM,
+    convert_grade_folders,
+    convert_grade_table,
+    stem_pattern,
+)
+from model_training.datasets.reading.conversion import Conversion
+from model_training.datasets.reading.labels import SIX, THREE, grade_reader
+from model_training.datasets.reading.splits import SplitShares, person_folds
 from model_training.errors import TrainingError
-from model_training.sample_table import read_table
 from tests.model_training.datasets import layouts
 
 STEM = stem_pattern(DEFAULT_STEM)

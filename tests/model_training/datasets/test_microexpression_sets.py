@@ -7,13 +7,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from model_training.datasets.conversion import Conversion
-from model_training.datasets.emotions import THREE, scheme
-from model_training.datasets.ground_truth import read_ground_truth
-from model_training.datasets.microexpression_sets import convert_casme2, convert_casme3, convert_samm, convert_smic
-from model_training.datasets.published_flow import convert_published_flow
+from model_training.data.sample_table import read_table
+from model_training.datasets.converters.microexpression_sets import (
+    convert_casme2,
+    convert_casme3,
+    convert_samm,
+    convert_smic,
+)
+from model_training.datasets.converters.published_flow import convert_published_flow
+from model_training.datasets.reading.conversion import Conversion
+from model_training.datasets.reading.emotions import THREE, scheme
+from model_training.datasets.reading.ground_truth import read_ground_truth
 from model_training.errors import TrainingError
-from model_training.sample_table import read_table
 from tests.model_training.datasets import layouts
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from model_training.simulator.head import Head
-from model_training.simulator.renderer import Renderer
-from service.preprocessing.landmarks import FaceLandmarker
+from face.landmarks.detector import FaceLandmarker
+from model_training.simulator.head.head import Head
+from model_training.simulator.render.renderer import Renderer
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_training.simulator.anatomy import landmark_vertices
 from model_training.simulator.asymmetry_map import (
     MAP_SIZE_PX,
     MAP_UNIT,
@@ -12,9 +11,10 @@ from model_training.simulator.asymmetry_map import (
     render_asymmetry,
     vertex_asymmetry,
 )
-from model_training.simulator.camera import Camera
-from model_training.simulator.head import Head
-from model_training.simulator.renderer import Renderer
+from model_training.simulator.head.anatomy import landmark_vertices
+from model_training.simulator.head.head import Head
+from model_training.simulator.render.camera import Camera
+from model_training.simulator.render.renderer import Renderer
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from model_training.cli import build_app
+from model_training.data.sample_table import read_table
 from model_training.errors import Interrupted, TrainingError
-from model_training.sample_table import read_table
 from model_training.simulator import dataset
 from model_training.simulator.asymmetry_map import decode_map
 from model_training.simulator.dataset import SimulationConfig, simulate

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import skimage.data
 
+from face.image.decode import ImageLimits
+from face.palsy.decoding import SIDES, name_side
+from face.photograph import PhotographReader
 from service.analysis.palsy import PalsyAnalyzer
-from service.analysis.photographs import PhotographReader
 from service.inference.bundle import load_bundle
 from service.inference.session import open_session
-from service.preprocessing.decode import ImageLimits
-from service.preprocessing.palsy_decoding import SIDES, name_side
 from tests.onnx_factory import GRADE_I, GRADE_III, SIDE_LEFT, SIDE_NONE, write_palsy_bundle
 
 GRADE_V = (8.0, 7.0, 6.0, 3.0, -3.0)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.face.microexpression.test_input import BROW_RAISE, SMILE, warped
 from tests.service.api.conftest import jpeg_of
-from tests.service.preprocessing.test_microexpression_input import BROW_RAISE, SMILE, warped
 
 SHIPPED = Path(__file__).parents[3] / "models" / "microexpression"
 PATH = "/v1/microexpression/classify"

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_training.microexpression.face_motion import MotionStudio
-from model_training.microexpression.rendered_pairs import rendered_pairs
-from service.preprocessing.microexpression_input import MicroExpressionSpec
+from face.microexpression.input import MicroExpressionSpec
+from model_training.microexpression.simulation.face_motion import MotionStudio
+from model_training.microexpression.simulation.rendered_pairs import rendered_pairs
+from tests.face.microexpression.test_input import BROW_RAISE, SMILE, warped
 from tests.service.api.test_classify import post, running  # noqa: F401 - the running service is a fixture
-from tests.service.preprocessing.test_microexpression_input import BROW_RAISE, SMILE, warped
 
 pytestmark = pytest.mark.slow
 FIGURES = Path(__file__).parents[3] / "docs" / "microexpression" / "known_movements.json"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from face.landmarks.detector import FaceLandmarker
 from service.inference.errors import BundleError, NonFiniteOutput
-from service.preprocessing.landmarks import FaceLandmarker
 from service.problems import PROBLEMS
 from tests.onnx_factory import write_palsy_bundle
 from tests.service.api.conftest import Serve
@@ -84,7 +84,7 @@ def test_the_description_has_every_problem_of_the_table(client: TestClient) -> N
 
 
 def test_the_examples_of_the_description_are_valid() -> None:
-    from service.api.palsy_schemas import PalsyAnswer
+    from service.api.schemas.palsy import PalsyAnswer
 
     for example in PalsyAnswer.model_config["json_schema_extra"]["examples"]:  # type: ignore[index,call-overload]
         PalsyAnswer.model_validate(example)

@@ -1,0 +1,1 @@
+"""Onset and apex -> the flow image that the micro-expression graph reads."""

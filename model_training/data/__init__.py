@@ -1,0 +1,1 @@
+"""Sample tables, the preprocessed cache and the batches made from it."""

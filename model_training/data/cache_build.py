@@ -1,0 +1,273 @@
+"""Run the shared preprocessing once over a sample table: in parallel, resumable, never half-written.
+
+The table is cut into parts of 64 rows. Worker processes write each part to its own file, whose name is a hash of the
+preprocessing fingerprint and the part's rows (with size and time of their files): after an interruption, or when rows
+were added, parts that are there are not done again. Once all parts are there they are joined; cache.json comes last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from model_training.data.cache import CACHE_FORMAT, DESCRIPTION, NOT_FOUND, SAMPLES, read_description
+from model_training.data.sample_table import SampleTable, write_table
+from model_training.errors import Interrupted, TrainingError
+from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.whole_file import whole_file, write_text
+
+PART_ROWS = 64
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+class RowRefused(Exception):
+    """This row gives no sample. code: the contract's error code, or `missing-file`."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Producer(Protocol):
+    """Turns one row into arrays; picklable, because every worker process opens its own."""
+
+    kind: str
+
+    def fingerprint(self) -> str: ...
+    def spec_dict(self) -> Mapping[str, Any]: ...
+    def arrays(self) -> Mapping[str, tuple[tuple[int, ...], str]]: ...
+    def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]: ...
+    def files(self, row: Mapping[str, Any]) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class CacheReport:
+    rows: int
+    found: int
+    not_found: Mapping[str, int]
+    seconds: float
+    computed: int
+
+    @property
+    def images_per_second(self) -> float:
+        return self.computed / self.seconds if self.seconds > 0 else 0.0
+
+
+def build_cache(
+    table: SampleTable,
+    out: Path,
+    *,
+    producer: Producer,
+    jobs: int = 2,
+    progress: Callable[[int], object] | None = None,
+) -> CacheReport:
+    """Fill the folder `out`. progress is called with the number of rows just finished.
+
+    Raises TrainingError for a folder that belongs to another preprocessing or lacks room, Interrupted on Ctrl-C
+    (finished parts are kept).
+    """
+    progress = progress or _ignore
+    if jobs < 1:
+        raise TrainingError(f"--jobs must be at least 1, got {jobs}")
+    description = read_description(out)
+    if description is not None and (description["kind"], description["fingerprint"]) != (
+        producer.kind,
+        producer.fingerprint(),
+    ):
+        raise TrainingError(
+            f"{out}: holds a {description['kind']} cache of another preprocessing (fingerprint "
+            f"{description['fingerprint'][:12]}, "
+            f"now {producer.fingerprint()[:12]}). Choose a new folder; nothing was changed."
+        )
+    rows = table.frame.to_dict("records")
+    keys = [
+        _part_key(rows[start : start + PART_ROWS], table.folder, producer) for start in range(0, len(rows), PART_ROWS)
+    ]
+    table_key = hashlib.sha256("".join(keys).encode() + table.frame.to_json().encode()).hexdigest()
+    if description is not None and description["table_key"] == table_key:
+        return CacheReport(len(rows), description["found"], description["not_found"], 0.0, 0)
+    _check_room(out, len(rows), producer)
+    parts = out / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    todo = [index for index, key in enumerate(keys) if not (parts / f"{key}.npz").is_file()]
+    waiting = set(todo)
+    progress(sum(len(rows[i * PART_ROWS : (i + 1) * PART_ROWS]) for i in range(len(keys)) if i not in waiting))
+    _run_parts(todo, rows, keys, table.folder, parts, producer, jobs, progress)
+    report_counts, found = _join(table.frame, keys, parts, out, producer, table_key)
+    shutil.rmtree(parts)
+    computed = sum(len(rows[i * PART_ROWS : (i + 1) * PART_ROWS]) for i in todo)
+    return CacheReport(len(rows), found, report_counts, time.monotonic() - started, computed)
+
+
+def _ignore(_rows: int) -> None:
+    """Nobody watches."""
+
+
+def _part_key(rows: list[dict[str, Any]], folder: Path, producer: Producer) -> str:
+    digest = hashlib.sha256(f"{CACHE_FORMAT}{producer.kind}{producer.fingerprint()}".encode())
+    for row in rows:
+        digest.update(repr(row["sample_id"]).encode())
+        for name in producer.files(row):
+            try:
+                status = (folder / name).stat()
+                digest.update(f"{name}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+            except OSError:
+                digest.update(f"{name}|missing\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def _check_room(out: Path, rows: int, producer: Producer) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    each = sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in producer.arrays().values())
+    needed = 2 * each * rows  # the parts and, while they are joined, the joined arrays
+    free = shutil.disk_usage(out).free
+    if free < needed:
+        raise TrainingError(
+            f"{out}: {rows} samples need up to {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free. Free space or "
+            "choose another folder."
+        )
+
+
+def _run_parts(
+    todo: list[int], rows: list[dict[str, Any]], keys: list[str], folder: Path, parts: Path,
+    producer: Producer, jobs: int, progress: Callable[[int], None],
+) -> None:  # fmt: skip
+    if not todo:
+        return
+    # spawn: a forked copy of a process that has started MediaPipe or torch threads can hang.
+    pool = ProcessPoolExecutor(
+        min(jobs, len(todo)),
+        mp_context=get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(producer, str(folder), str(parts)),
+    )
+    futures: dict[Future[int], int] = {}
+    try:
+        with children_ignore_ctrl_c():
+            for index in todo:
+                chunk = rows[index * PART_ROWS : (index + 1) * PART_ROWS]
+                futures[pool.submit(_make_part, chunk, keys[index])] = index
+        for future in as_completed(futures):
+            try:
+                progress(future.result())
+            except BrokenProcessPool as error:
+                first = futures[future] * PART_ROWS + 1
+                raise TrainingError(
+                    f"a worker process ended without an answer, near rows {first} to {first + PART_ROWS - 1} of the "
+                    "table (out of memory, or an image that "
+                    "crashes the decoder). Finished parts are kept; run again with --jobs 1 to see whether it "
+                    "happens at the same rows."
+                ) from error
+    except KeyboardInterrupt:
+        done = sum(future.done() for future in futures)
+        raise Interrupted(
+            f"Stopped. {done} of {len(futures)} parts of this run are finished and kept in {parts}; the same command "
+            "goes on from there."
+        ) from None
+    finally:
+        # Running parts are finished (a second or two) and kept; waiting ones are dropped.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start_worker(producer: Producer, folder: str, parts: str) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    _worker.update(make=producer.open(), folder=Path(folder), parts=Path(parts), layout=producer.arrays())
+
+
+def _make_part(rows: list[dict[str, Any]], key: str) -> int:
+    made: list[Arrays] = []
+    index: list[int] = []
+    refused: list[tuple[int, str, str]] = []
+    for number, row in enumerate(rows):
+        try:
+            made.append(_worker["make"](row, _worker["folder"]))
+            index.append(number)
+        except RowRefused as error:
+            refused.append((number, error.code, str(error)))
+    stacked = {
+        name: np.stack([arrays[name] for arrays in made]).astype(dtype, copy=False)
+        if made
+        else np.zeros((0, *shape), dtype)
+        for name, (shape, dtype) in _worker["layout"].items()
+    }
+    with whole_file(_worker["parts"] / f"{key}.npz") as temporary:
+        np.savez(
+            temporary, __index__=np.asarray(index, np.int64), __refused__=np.asarray(json.dumps(refused)), **stacked
+        )
+    return len(rows)
+
+
+def _join(
+    frame: pd.DataFrame, keys: list[str], parts: Path, out: Path, producer: Producer, table_key: str
+) -> tuple[dict[str, int], int]:
+    kept: list[int] = []
+    refused: list[dict[str, Any]] = []
+    for number, key in enumerate(keys):
+        with np.load(parts / f"{key}.npz", allow_pickle=False) as part:
+            kept.extend(int(i) + number * PART_ROWS for i in part["__index__"])
+            for row, code, reason in json.loads(str(part["__refused__"])):
+                position = row + number * PART_ROWS
+                sample = frame.iloc[position]
+                refused.append(
+                    {
+                        "row": position + 1,
+                        "sample_id": sample["sample_id"],
+                        "path": sample["path"],
+                        "code": code,
+                        "reason": reason,
+                    }
+                )
+    counts = pd.Series([item["code"] for item in refused], dtype=str).value_counts().to_dict()
+    write_table(pd.DataFrame(refused, columns=["row", "sample_id", "path", "code", "reason"]), out / NOT_FOUND)
+    if not kept:
+        raise TrainingError(
+            f"{out}: no sample could be made from any of the {len(frame)} rows ({counts}); reasons per row are in "
+            f"{out / NOT_FOUND}"
+        )
+    (out / DESCRIPTION).unlink(missing_ok=True)
+    layout = {}
+    for name, (shape, dtype) in producer.arrays().items():
+        with whole_file(out / f"{name}.npy") as temporary:
+            array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.dtype(dtype), shape=(len(kept), *shape))
+            start = 0
+            for key in keys:
+                with np.load(parts / f"{key}.npz", allow_pickle=False) as part:
+                    values = part[name]
+                array[start : start + len(values)] = values
+                start += len(values)
+            array.flush()
+            del array
+        layout[name] = {"shape": [len(kept), *shape], "dtype": str(np.dtype(dtype))}
+    write_table(frame.iloc[kept].reset_index(drop=True), out / SAMPLES)
+    description: dict[str, Any] = {
+        "format": CACHE_FORMAT,
+        "kind": producer.kind,
+        "fingerprint": producer.fingerprint(),
+        "spec": producer.spec_dict(),
+        "table_key": table_key,
+        "rows": len(frame),
+        "found": len(kept),
+        "not_found": {code: int(count) for code, count in counts.items()},
+        "arrays": layout,
+    }
+    write_text(json.dumps(description, indent=2), out / DESCRIPTION)
+    return description["not_found"], len(kept)

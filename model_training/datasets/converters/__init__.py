@@ -1,0 +1,1 @@
+"""One converter for each data set: its own layout -> the sample table."""

@@ -1,0 +1,143 @@
+"""Data sets whose columns are not published (MEEI, YFP, Toronto NeuroFace): the user says what is what in a small TOML
+file.
+
+sheet = "Sheet1"                       # optional; the first one otherwise
+[columns]                              # our name = column of the spreadsheet
+person = "Patient ID"
+label = "House-Brackmann"
+side = "Affected side"                 # optional, as are pose, split and further ones, kept as they are
+[path]
+template = "{Category}/{Patient ID}/{pose}.jpg"   # columns in braces; {pose} runs over path.poses
+poses = { rest = "1", brow_lift = "2" }           # optional: one row per pose, ours = theirs
+[values.label]                         # optional: every value that occurs, ours = label from 1
+"Normal" = 1
+[values.side]
+"L" = "left"
+"""
+
+from __future__ import annotations
+
+import string
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from model_training.datasets.reading.conversion import Conversion
+from model_training.datasets.reading.labels import GradeReader
+from model_training.datasets.reading.spreadsheets import Row, read_rows, text
+from model_training.errors import TrainingError
+from model_training.training.config import build
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathMap:
+    template: str
+    poses: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnMap:
+    """The user's answer to what the columns mean."""
+
+    columns: Mapping[str, Any]
+    path: PathMap
+    sheet: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for needed in ("person", "label"):
+            if needed not in self.columns:
+                raise ValueError(
+                    f"[columns] must name {needed!r}" + (" (splits are by patient)" if needed == "person" else "")
+                )
+
+    def spreadsheet_columns(self) -> tuple[str, ...]:
+        fields = [name for _, name, _, _ in string.Formatter().parse(self.path.template) if name and name != "pose"]
+        return tuple(dict.fromkeys([*self.columns.values(), *fields]))
+
+
+def read_column_map(path: Path) -> ColumnMap:
+    """Raises TrainingError naming the key that is missing, unknown or mistyped."""
+    if not path.is_file():
+        raise TrainingError(
+            f"{path}: no such column map. The columns of this data set are not published, so you have to name them; "
+            "the format is in docs/training.md."
+        )
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{path}: not valid TOML ({error})") from error
+    return build(ColumnMap, values, source=str(path))
+
+
+def convert_with_column_map(
+    conversion: Conversion, *, root: Path, table: Path, columns: ColumnMap, grades: GradeReader
+) -> None:
+    """One row of the spreadsheet is one image, or one image per pose of the map."""
+    for number, row in read_rows(table, columns=columns.spreadsheet_columns(), sheet=columns.sheet or None):
+        poses: list[tuple[str | None, str]] = [(ours, str(theirs)) for ours, theirs in columns.path.poses.items()] or [
+            (None, "")
+        ]
+        for pose, file_pose in poses:
+            conversion.read += 1
+            _add_row(
+                conversion,
+                row,
+                f"{table.name} row {number}" + (f" pose {pose}" if pose else ""),
+                root,
+                columns,
+                grades,
+                pose,
+                file_pose,
+            )
+
+
+def _add_row(
+    conversion: Conversion,
+    row: Row,
+    where: str,
+    root: Path,
+    columns: ColumnMap,
+    grades: GradeReader,
+    pose: str | None,
+    file_pose: str,
+) -> None:
+    cells = {name: text(cell) for name, cell in row.items()}
+    ours = {name: cells[column] for name, column in columns.columns.items()}
+    person = ours.pop("person")
+    if not person:
+        return conversion.drop(where, "no patient id: splits are by patient")
+    try:
+        label = _value(columns, "label", ours.pop("label"), grades.label)
+        side = _value(columns, "side", ours.pop("side", ""), grades.side)
+    except ValueError as error:
+        return conversion.drop(where, f"value not understood: {error}")
+    if not 1 <= int(label) <= len(grades.labels):
+        return conversion.drop(where, f"label out of range: {label}")
+    relative = columns.path.template.format(**{**cells, "pose": file_pose})
+    if not (root / relative).is_file():
+        return conversion.drop(where, f"file missing: {relative!r}")
+    conversion.add(
+        sample=relative,
+        person=person,
+        path=root / relative,
+        label=int(label),
+        side=str(side),
+        pose=pose if pose is not None else ours.pop("pose", ""),
+        split=ours.pop("split", ""),
+        **{k: v for k, v in ours.items() if k != "pose"},
+    )
+    return None
+
+
+def _value(columns: ColumnMap, name: str, cell: str, read: Any) -> Any:
+    """Through [values.NAME] where the map has one (every value must then be in it), through the declared notation
+    otherwise."""
+    known = columns.values.get(name)
+    if known is None:
+        return read(cell)
+    if cell not in known:
+        raise ValueError(f"{name} {cell!r} is not in [values.{name}]")
+    return known[cell]

@@ -1,0 +1,1 @@
+"""What the converters share: labels, people, splits, tables, frames."""

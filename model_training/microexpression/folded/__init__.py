@@ -1,0 +1,1 @@
+"""All folds and members trained together: weights with a leading axis."""

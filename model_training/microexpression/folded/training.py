@@ -1,0 +1,173 @@
+"""Training of all folds together: shared mini-batches, a weight per fold and image (0 keeps an image out of a fold's
+training)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model_training.microexpression.folded.inputs import INPUTS, mirror, network_input, shift_randomly
+from model_training.microexpression.folded.network import FoldedConfig, forward, init_weights, patches
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained. `schedule`: 'cosine' to zero or 'constant'. `shift_px`: random shift. `flip`:
+    mirrored half of the time, and averaged over
+    both at test. `balanced`: classes weigh the same in the loss."""
+
+    model: FoldedConfig = field(default_factory=FoldedConfig)
+    input: str = "whole"
+    epochs: int = 40
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    schedule: str = "cosine"
+    flip: bool = True
+    shift_px: int = 0
+    mixup: float = 0.0
+    balanced: bool = False
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.input not in INPUTS:
+            raise ValueError(f"input must be one of {', '.join(INPUTS)}, got {self.input!r}")
+        if self.schedule not in ("cosine", "constant"):
+            raise ValueError(f"schedule must be 'cosine' or 'constant', got {self.schedule!r}")
+        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
+            raise ValueError(
+                "epochs, batch_size and learning_rate must be positive, "
+                f"got {self.epochs}, {self.batch_size}, {self.learning_rate}"
+            )
+        if self.input == "published_boxes" and self.shift_px:
+            raise ValueError("the fixed boxes of the published setting are not shifted: set shift_px to 0")
+        if self.mixup < 0 or self.shift_px < 0:
+            raise ValueError(f"mixup and shift_px must not be negative, got {self.mixup} and {self.shift_px}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "model": self.model.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainingConfig:
+        """Unknown keys are a ValueError that names them."""
+        unknown = set(values) - set(cls().to_dict())
+        if unknown:
+            raise ValueError(f"unknown key(s) in the training configuration: {', '.join(sorted(unknown))}")
+        plain = dict(values)
+        model = dict(plain.pop("model", {}))
+        wrong = set(model) - set(FoldedConfig().to_dict())
+        if wrong:
+            raise ValueError(f"unknown key(s) in the model configuration: {', '.join(sorted(wrong))}")
+        if "block_repeats" in model:
+            model["block_repeats"] = tuple(model["block_repeats"])
+        return cls(model=FoldedConfig(**model), **plain)
+
+    def with_epochs(self, epochs: int) -> TrainingConfig:
+        return replace(self, epochs=epochs)
+
+
+def balance(weight: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """(f, N) 0/1 weights -> weights with which every class counts the same in each fold, mean 1 over the fold's
+    images."""
+    balanced = weight.clone()
+    for fold in range(len(weight)):
+        counts = torch.stack([weight[fold][labels == c].sum() for c in range(classes)]).clamp(min=1)
+        balanced[fold] *= (counts.sum() / (classes * counts))[labels]
+    return balanced
+
+
+def train_folded(
+    config: TrainingConfig,
+    images: Tensor,
+    labels: Tensor,
+    weight: Tensor,
+    *,
+    seed: int,
+    initial: Weights | None = None,
+    on_epoch: Callable[[int, Weights], None] | None = None,
+    device: str = "cpu",
+) -> Weights:
+    """Train `len(weight)` networks at once.
+
+    images (N, 3, 28, 28) uint8; labels (N,) int64; weight (f, N) float, 0 = not in this fold's training. `initial`
+    starts from given weights instead of
+    fresh ones. `on_epoch(epoch, weights)` sees the weights after each epoch, counted from 1. Deterministic per seed
+    on one device and thread count.
+    """
+    folds, count = weight.shape
+    if count != len(images) or count != len(labels):
+        raise ValueError(f"weight is {tuple(weight.shape)} for {len(images)} images and {len(labels)} labels")
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    start = initial if initial is not None else init_weights(config.model, folds, generator)
+    weights = {name: value.detach().clone().to(device).requires_grad_() for name, value in start.items()}
+    optimizer = torch.optim.AdamW(
+        list(weights.values()), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
+    classes = config.model.num_classes
+    loss_weight = (balance(weight, labels, classes) if config.balanced else weight).to(device)
+    images, labels = images.to(device), labels.to(device)
+    steps = math.ceil(count / config.batch_size)
+    step = 0
+    for epoch in range(1, config.epochs + 1):
+        order = torch.randperm(count, generator=generator)
+        for chosen in order.tensor_split(steps):
+            if config.schedule == "cosine":
+                rate = config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / (config.epochs * steps)))
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+            step += 1
+            batch = images[chosen]
+            if config.flip:
+                flipped = torch.rand(len(chosen), generator=generator) < 0.5
+                batch = torch.where(flipped.to(device)[:, None, None, None], mirror(batch), batch)
+            batch = shift_randomly(batch, config.shift_px, generator)
+            x = network_input(batch, kind=config.input)
+            target = F.one_hot(labels[chosen], classes).float().expand(folds, -1, -1)
+            share = loss_weight[:, chosen]
+            if config.mixup > 0:
+                # Partners stay inside the batch; an image that a fold must not see gives its partner weight 0 there
+                # as well.
+                partner = torch.randperm(len(chosen), generator=generator)
+                mix = float(np.random.default_rng(seed * 100_003 + step).beta(config.mixup, config.mixup))
+                x = mix * x + (1 - mix) * x[partner]
+                target = mix * target + (1 - mix) * target[:, partner]
+                share = (mix * share + (1 - mix) * share[:, partner]) * ((share > 0) & (share[:, partner] > 0))
+            logits = forward(config.model, weights, patches(x), training=True)
+            if config.label_smoothing:
+                target = target * (1 - config.label_smoothing) + config.label_smoothing / classes
+            loss = (-(target * logits.log_softmax(-1)).sum(-1) * share).sum(1) / len(chosen)
+            optimizer.zero_grad(set_to_none=True)
+            loss.sum().backward()
+            optimizer.step()
+        if on_epoch is not None:
+            with torch.no_grad():
+                on_epoch(epoch, weights)
+    return {name: value.detach() for name, value in weights.items()}
+
+
+@torch.no_grad()
+def predict(config: TrainingConfig, weights: Weights, images: Tensor) -> Tensor:
+    """(N, 3, 28, 28) uint8 for all folds or (f, N, 3, 28, 28) for each -> probabilities (f, N, classes); averaged
+    with the mirrored image where the
+    network was trained with it."""
+    lead = images.shape[:-3]
+
+    def probabilities(batch: Tensor) -> Tensor:
+        x = patches(network_input(batch, kind=config.input)).view(*lead, 16, -1)
+        return forward(config.model, weights, x).softmax(-1)
+
+    flat = images.reshape(-1, *images.shape[-3:])
+    result = probabilities(flat)
+    if config.flip:
+        result = (result + probabilities(mirror(flat))) / 2
+    return result

@@ -1,0 +1,1 @@
+"""Simulated micro-expressions."""

@@ -1,0 +1,1 @@
+"""HTNet, HTNetEnhanced and their parts."""

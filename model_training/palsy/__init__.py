@@ -1,0 +1,1 @@
+"""House-Brackmann grading: task, losses, augmentation; evaluation/ judges it, inference/ answers with it."""

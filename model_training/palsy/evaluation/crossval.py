@@ -1,0 +1,178 @@
+"""Cross-validation by person: every photograph is judged once, by a model that never saw its person.
+
+Each fold is a run of its own in run.out/fold_XX, resumable like any other. The epoch is chosen, and the calibration
+fitted, on people of the fold's training side, never on its test people.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+
+from face.palsy.decoding import PalsyCalibration
+from model_training.data.cache import Cache, open_cache
+from model_training.datasets.reading.splits import person_folds, stratified_groups
+from model_training.errors import Interrupted, TrainingError
+from model_training.palsy.evaluation.evaluate import Judgement, judge, summarise, write_evaluation
+from model_training.palsy.task import PalsyTask, restore
+from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.whole_file import whole_file, write_text
+from model_training.training.checkpoint import load_checkpoint
+from model_training.training.config import TrainConfig, as_dict, build
+from model_training.training.row_split import Split, check_split, selected
+from model_training.training.run_model import run_model
+from model_training.training.run_state import STATE, what_differs
+from model_training.training.train import fit
+
+DONE = "fold.json"
+# Configuration of the fold's run, its test people, share of the others that validate.
+FoldTask = tuple[dict[str, Any], list[str], float]
+
+
+def cross_validate(
+    config: TrainConfig, *, folds: int, jobs: int = 1, validation: float = 0.15, say: Callable[[str], None] = print
+) -> str:
+    """folds=0 leaves one person out at a time. Writes run.out/report like `evaluate`; returns the main figures in one
+    line.
+
+    Raises TrainingError for too few people, or a run.out that holds folds of another configuration.
+    """
+    if config.task != "palsy":
+        raise TrainingError("crossval is for grading; micro-expressions have `loso`")
+    if folds == 1 or folds < 0:
+        raise TrainingError(f"--folds must be 0 (leave one person out) or at least 2, got {folds}")
+    if not 0 < validation < 1:
+        raise TrainingError(f"--validation must lie between 0 and 1, got {validation}")
+    cache = open_cache(Path(config.data.cache), kind="palsy")
+    out = Path(config.run.out)
+    frame = cache.frame[selected(cache.frame, config.data)]
+    people = person_folds(frame, folds=folds, seed=config.run.seed)
+    _check_same_plan(out, config, folds, validation)
+    tasks: list[FoldTask] = [
+        (as_dict(replace(config, run=replace(config.run, out=str(out / f"fold_{n:02d}")))), test, validation)
+        for n, test in enumerate(people)
+    ]
+    todo = [task for task in tasks if not (Path(task[0]["run"]["out"]) / DONE).is_file()]
+    say(f"{len(people)} folds, {len(people) - len(todo)} finished already")
+    jobs = min(_jobs_that_fit(jobs, cache, say), len(todo))
+    try:
+        if jobs > 1:
+            _run_side_by_side(todo, jobs, say)
+        else:
+            for task in todo:
+                say(run_fold(*task))
+    except (KeyboardInterrupt, Interrupted):
+        finished = sum((Path(task[0]["run"]["out"]) / DONE).is_file() for task in tasks)
+        raise Interrupted(
+            f"Stopped. {finished} of {len(people)} folds are finished, the others are saved in {out} as far as they "
+            "came; the same command goes on."
+        ) from None
+    judged = pool_folds(config, cache, [Path(task[0]["run"]["out"]) for task in tasks])
+    shown = write_evaluation(judged, summarise(judged), out / "report", title=f"{len(people)} folds by person")
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def _run_side_by_side(todo: list[FoldTask], jobs: int, say: Callable[[str], None]) -> None:
+    """`jobs` folds at a time, a process each; when one fails or Ctrl-C comes, the others save themselves and stop."""
+    waiting, running = list(todo), set[Future[str]]()
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:  # no fold may wait inside the pool, it could not be called back
+                with children_ignore_ctrl_c():
+                    running.add(pool.submit(run_fold, *waiting.pop(0)))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for fold in done:
+                say(fold.result())
+    except BaseException:
+        for child in active_children():
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True)
+
+
+def run_fold(config_values: dict[str, Any], test_people: list[str], validation: float) -> str:
+    """Train and judge one fold; its test outputs go to fold.npz, the marker fold.json comes last."""
+    config = build(TrainConfig, config_values, source="crossval")
+    out = Path(config.run.out)
+    cache = open_cache(Path(config.data.cache), kind="palsy")
+    keep = selected(cache.frame, config.data)
+    testing = cache.frame["person_id"].isin(test_people).to_numpy() & keep
+    rest = cache.frame[keep & ~testing]
+    groups = stratified_groups(
+        rest["person_id"].to_numpy(object),
+        rest["label"].to_numpy(),
+        shares={"train": 1 - validation, "validation": validation},
+        seed=config.run.seed,
+    )
+    group = cache.frame["person_id"].map(groups).to_numpy()
+    split = Split(
+        np.flatnonzero(keep & ~testing & (group == "train")), np.flatnonzero(keep & ~testing & (group == "validation"))
+    )
+    check_split(cache.frame, split, labels=config.data.labels, source=out.name)
+    result = fit(config, cache, split, resume=(out / STATE).is_file(), say=_say_nothing)
+    loaded = load_checkpoint(result.best)
+    network = restore(loaded.config["model"], loaded.state_dict, source=str(result.best))
+    rows = np.flatnonzero(testing)
+    outputs = run_model(PalsyTask(config), network, cache, rows)
+    with whole_file(out / "fold.npz") as temporary:
+        np.savez(temporary, rows=rows, **outputs)
+    write_text(json.dumps({"test_people": test_people, "figures": dict(result.figures)}), out / DONE)
+    return f"{out.name}: {len(test_people)} test people, best epoch {result.best_epoch} of {result.epochs}"
+
+
+def pool_folds(config: TrainConfig, cache: Cache, folders: list[Path]) -> Judgement:
+    """All folds' test answers, each decoded with its own fold's calibration."""
+    frames, readings = [], []
+    for folder in folders:
+        with np.load(folder / "fold.npz", allow_pickle=False) as stored:
+            rows, outputs = stored["rows"], {name: stored[name] for name in stored.files if name != "rows"}
+        calibration = PalsyCalibration.from_dict(load_checkpoint(folder / "best.pt").calibration)
+        part = judge(cache.frame.iloc[rows], outputs, labels=config.data.labels, calibration=calibration)
+        frames.append(part.frame)
+        readings += part.readings
+    frame = pd.concat(frames, ignore_index=True)
+    pooled = judge(
+        frame, _nothing(len(frame), len(config.data.labels)), labels=config.data.labels, calibration=PalsyCalibration()
+    )
+    return replace(pooled, readings=readings)
+
+
+def _nothing(count: int, classes: int) -> dict[str, Any]:
+    return {"grade_logits": np.zeros((count, classes - 1)), "side_logits": np.zeros((count, 3))}
+
+
+def _check_same_plan(out: Path, config: TrainConfig, folds: int, validation: float) -> None:
+    plan = {"crossval": {"folds": folds, "validation": validation}, **as_dict(config)}
+    path = out / "crossval.json"
+    if path.is_file():
+        different = what_differs(json.loads(path.read_text(encoding="utf-8")), plan)
+        if different:
+            raise TrainingError(f"{out}: holds folds made with another {', '.join(different)}; choose another run.out")
+    write_text(json.dumps(plan), path)
+
+
+def _jobs_that_fit(jobs: int, cache: Cache, say: Callable[[str], None]) -> int:
+    """As many folds at once as memory holds: each needs its training arrays and about 1 GB for the network and its
+    activations."""
+    if jobs < 1:
+        raise TrainingError(f"--jobs must be at least 1, got {jobs}")
+    each = sum(array.nbytes for array in cache.arrays.values()) + 1_000_000_000
+    fitting = max(1, int(psutil.virtual_memory().available // each))
+    if fitting < jobs:
+        say(f"memory holds {fitting} fold(s) at a time, not {jobs}")
+    return min(jobs, fitting)
+
+
+def _say_nothing(_text: str) -> None:
+    """Folds report once, when they are finished."""

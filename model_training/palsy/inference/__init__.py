@@ -1,0 +1,1 @@
+"""A trained palsy checkpoint answers for photographs."""

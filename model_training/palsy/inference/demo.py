@@ -1,0 +1,155 @@
+"""`demo`: the whole way once, on simulated patients laid out as a data set would be: prepare, cache, train, evaluate,
+export, serve.
+
+Every step is the command that a user would type, in a process of its own; the last one asks the running service about
+photographs of the test people and compares its answers with `predict`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from model_training.data.sample_table import read_table
+from model_training.errors import TrainingError
+from model_training.palsy.inference.served import ask, compare, served
+from model_training.runtime.whole_file import write_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSize:
+    """How much the demonstration simulates, trains and asks."""
+
+    people: int
+    images: int
+    size_px: int
+    epochs: int
+    asked: int
+
+
+FULL = DemoSize(people=72, images=12, size_px=384, epochs=14, asked=24)
+SMALL = DemoSize(people=16, images=4, size_px=256, epochs=1, asked=6)
+
+
+def run_demo(
+    out: Path, *, config: Path, size: DemoSize, jobs: int, seed: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Raises TrainingError when a step fails or a served answer differs from `predict`'s; returns what is written to
+    demo.json."""
+    if out.exists():
+        raise TrainingError(f"{out}: exists already; delete it or choose another --out")
+    out.mkdir(parents=True)
+    seconds: dict[str, float] = {}
+
+    def step(name: str, *arguments: object, **options: object) -> None:
+        command = [sys.executable, "-m", *(["export"] if name == "export" else ["model_training", name])]
+        command += [*map(str, arguments), *as_flags(options)]
+        say("$ python -m " + " ".join(command[2:]))
+        started = time.perf_counter()
+        done = subprocess.run(command, check=False)
+        seconds[name] = round(time.perf_counter() - started, 1)
+        if done.returncode != 0:
+            raise TrainingError(f"the step {name!r} failed with status {done.returncode}; its message is above")
+
+    simulated, photographs, table, cache = out / "simulated", out / "fnp", out / "table", out / "cache"
+    checkpoint, report, predicted, models = out / "run/best.pt", out / "report", out / "predicted", out / "models"
+    chosen = [
+        f"data.cache={cache}", f"run.out={out / 'run'}", f"run.seed={seed}", f"optimisation.epochs={size.epochs}"
+    ]  # fmt: skip
+    step(
+        "simulate", out=simulated, identities=size.people, images_per_identity=size.images, seed=seed,
+        size=size.size_px, processes=jobs,
+    )  # fmt: skip
+    lay_out_as_grade_folders(simulated, photographs)
+    step("prepare", "fnp", root=photographs, grades="1..6", out=table, validation=0.2, test=0.2, seed=seed)
+    step("cache", table, out=cache, jobs=jobs)
+    step("train", config=config, set=chosen)
+    step("evaluate", checkpoint=checkpoint, cache=cache, out=report)
+    asked = photographs_of_test_people(table, size.asked)
+    write_text("\n".join(str(path.resolve()) for path in asked), out / "asked.txt")
+    step("predict", out / "asked.txt", checkpoint=checkpoint, out=predicted)
+    # The comparison below is of float32 with float32.
+    step("export", checkpoint=checkpoint, out=models / "palsy", metrics=report / "metrics.json", int8=False)
+    started = time.perf_counter()
+    with served(models, out / "service.log") as url:
+        answers = [ask(url, path) for path in asked]
+    seconds["serve"] = round(time.perf_counter() - started, 1)
+    differences = compare(predicted / "predictions.csv", answers)
+    metrics = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
+    summary = {
+        "seconds": seconds,
+        "total_seconds": round(sum(seconds.values()), 1),
+        "asked": len(answers),
+        "different": differences,
+        "figures": metrics["all"]["figures"],
+        "people": size.people,
+        "images": size.people * size.images,
+    }
+    write_text(json.dumps(summary, indent=2), out / "demo.json")
+    if differences:
+        raise TrainingError(
+            f"{len(differences)} of {len(answers)} served answers differ from predict's: " + "; ".join(differences[:5])
+        )
+    return summary
+
+
+def as_flags(options: Mapping[str, object]) -> list[str]:
+    """{"jobs": 2, "int8": False, "set": ["a=1", "b=2"]} as a command line; False is --no-NAME, a list repeats."""
+    flags: list[str] = []
+    for name, value in options.items():
+        flag = name.replace("_", "-")
+        if value is False:
+            flags.append(f"--no-{flag}")
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            flags += [f"--{flag}", str(item)]
+    return flags
+
+
+def lay_out_as_grade_folders(simulated: Path, target: Path) -> None:
+    """Simulated photographs as an FNP-like set: grade_3/patient007_left_smile-012.jpg. Nothing but the pictures and
+    their names is passed on."""
+    table = read_table(simulated)
+    numbers = {person: index for index, person in enumerate(sorted(table.frame["person_id"].unique()), start=1)}
+    for index, row in enumerate(table.frame.to_dict("records")):
+        folder = target / f"grade_{row['label']}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pose = row["pose"].replace("_", "-")
+        name = f"patient{numbers[row['person_id']]:03d}_{row['side'] or 'none'}_{pose}-{index:04d}"
+        shutil.copyfile(table.path(row["path"]), folder / (name + Path(row["path"]).suffix))
+
+
+def photographs_of_test_people(table: Path, count: int) -> list[Path]:
+    """Photographs of the test people, as different in grade as there are."""
+    read = read_table(table)
+    frame = read.frame[read.frame["split"] == "test"]
+    frame = frame.assign(turn=frame.groupby("label").cumcount()).sort_values(["turn", "label"])
+    return [read.path(path) for path in frame["path"].head(count)]
+
+
+def describe(summary: dict[str, Any]) -> list[str]:
+    times = ", ".join(f"{name} {value:.0f} s" for name, value in summary["seconds"].items())
+    figures = pd.Series(summary["figures"]).round(3).to_dict()
+    return [
+        f"{summary['asked']} served answers equal predict's ({summary['people']} simulated people, "
+        f"{summary['images']} photographs)",
+        f"{times}; {summary['total_seconds']:.0f} s in all",
+        f"test people: kappa {figures['kappa']}, within one {figures['within_one']}, mae {figures['mae']}",
+    ]
+
+
+def default_config() -> Path:
+    """configs/demo.toml of the repository. Raises TrainingError where the package is used without it."""
+    path = Path(__file__).parents[3] / "configs/demo.toml"
+    if not path.is_file():
+        raise TrainingError(f"{path} is missing; give a configuration with --config")
+    return path

@@ -1,0 +1,1 @@
+"""What long work needs: whole files, interruption, several processes."""

@@ -1,0 +1,1 @@
+"""The head model: shape, identity, anatomy, and what baked it."""

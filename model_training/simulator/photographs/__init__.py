@@ -1,0 +1,1 @@
+"""Photographs of healthy people, warped into palsies."""

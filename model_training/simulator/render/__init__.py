@@ -1,0 +1,1 @@
+"""A posed head -> a picture, by OpenGL."""

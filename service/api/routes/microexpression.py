@@ -1,0 +1,66 @@
+"""POST /v1/microexpression/classify."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from face.photograph import FacePolicy
+from service.analysis.microexpression import MicroexpressionAnalysis
+from service.analysis.models import LoadedModel
+from service.api.analysing import Summary, analyse
+from service.api.errors import UPLOAD_PROBLEMS, problem_responses
+from service.api.schemas.microexpression import MicroexpressionAnswer
+from service.api.state import CurrentWorker, loaded_model
+from service.api.uploads import multipart_schema, read_images
+
+PATH = "/v1/microexpression/classify"
+IMAGES = 2
+
+router = APIRouter(tags=["microexpression"])
+
+
+@router.post(
+    PATH,
+    summary="Emotion of the motion from an onset to an apex frame",
+    response_model=MicroexpressionAnswer,
+    responses=problem_responses(*UPLOAD_PROBLEMS, "different-faces", "no-motion"),
+    openapi_extra=multipart_schema(
+        {
+            "onset": "The face at rest: JPEG, PNG, WebP, BMP or TIFF.",
+            "apex": "The same face at the peak of the movement, from the same sequence.",
+        }
+    ),
+)
+async def classify(
+    request: Request,
+    worker: CurrentWorker,
+    model: Annotated[LoadedModel, Depends(loaded_model("microexpression"))],
+    heatmap: Annotated[bool, Query(description="Draw the motion on the apex photograph.")] = True,
+    face: Annotated[
+        FacePolicy, Query(description="`single`: several faces are an error; `largest`: judge the largest one.")
+    ] = "single",
+) -> Response:
+    images = await read_images(request, ["onset", "apex"])
+    analysis = await analyse(
+        request,
+        worker,
+        model,
+        [images["onset"], images["apex"]],
+        lambda: model.analyzer.analyze(images["onset"], images["apex"], face=face, heatmap=heatmap),
+        summarise=_summary,
+    )
+    answer = MicroexpressionAnswer.of(analysis, model=model, request_id=request.state.request_id)
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def _summary(analysis: MicroexpressionAnalysis) -> Summary:
+    return Summary(
+        label=analysis.label,
+        probability=analysis.probability,
+        probabilities=analysis.probabilities,
+        quality=analysis.quality,
+        timings_ms=analysis.timings_ms,
+    )

@@ -1,0 +1,63 @@
+"""POST /v1/palsy/grade."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from face.photograph import FacePolicy
+from service.analysis.models import LoadedModel
+from service.analysis.palsy import PalsyAnalysis
+from service.api.analysing import Summary, analyse
+from service.api.errors import UPLOAD_PROBLEMS, problem_responses
+from service.api.schemas.palsy import PalsyAnswer
+from service.api.state import CurrentWorker, loaded_model
+from service.api.uploads import multipart_schema, read_images
+
+PATH = "/v1/palsy/grade"
+IMAGES = 1
+
+router = APIRouter(tags=["palsy"])
+
+
+@router.post(
+    PATH,
+    summary="House-Brackmann grade of one photograph",
+    response_model=PalsyAnswer,
+    responses=problem_responses(*UPLOAD_PROBLEMS),
+    openapi_extra=multipart_schema({"image": "The photograph: JPEG, PNG, WebP, BMP or TIFF, one face from the front."}),
+)
+async def grade(
+    request: Request,
+    worker: CurrentWorker,
+    model: Annotated[LoadedModel, Depends(loaded_model("palsy"))],
+    heatmap: Annotated[bool, Query(description="Draw the asymmetry map.")] = True,
+    roi_maps: Annotated[bool, Query(description="Draw where the model looked for each region.")] = False,
+    face: Annotated[
+        FacePolicy, Query(description="`single`: several faces are an error; `largest`: judge the largest one.")
+    ] = "single",
+) -> Response:
+    image = (await read_images(request, ["image"]))["image"]
+    analysis = await analyse(
+        request,
+        worker,
+        model,
+        [image],
+        lambda: model.analyzer.analyze(image, face=face, heatmap=heatmap, roi_maps=roi_maps),
+        summarise=_summary,
+    )
+    answer = PalsyAnswer.of(analysis, model=model, request_id=request.state.request_id)
+    # Serialised here and once: passing the model on would have it validated and copied again.
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def _summary(analysis: PalsyAnalysis) -> Summary:
+    return Summary(
+        label=analysis.label,
+        probability=analysis.reading.probability,
+        probabilities=dict(zip(analysis.labels, (float(p) for p in analysis.reading.probabilities), strict=True)),
+        quality=analysis.quality,
+        timings_ms=analysis.timings_ms,
+    )

@@ -1,0 +1,62 @@
+"""The answer of POST /v1/microexpression/classify."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
+
+from service.analysis.microexpression import MicroexpressionAnalysis
+from service.analysis.models import LoadedModel
+from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
+
+Region = Literal["left_eye", "right_eye", "left_lip", "right_lip"]
+Motion = Annotated[float, Field(ge=0)]
+
+
+class Emotion(Schema):
+    label: str
+    probability: Probability
+
+
+class FacialMotion(Schema):
+    """How far the face moves between the frames once the head's own motion is taken out: the 95th percentile, in per
+    cent of the inter-ocular distance, in the whole face and by region. Sides are the patient's. heatmap: on the apex
+    photograph; null with heatmap=false.
+    """
+
+    score: Motion
+    regions: dict[Region, Motion]
+    heatmap: Picture | None
+
+
+class MicroexpressionAnswer(Schema):
+    """What the motion from onset to apex looks like. An answer is about these two frames, not about what a person
+    feels.
+    """
+
+    request_id: str
+    model: ModelIdentity
+    emotion: Emotion
+    probabilities: dict[str, Probability]
+    motion: FacialMotion
+    quality: QualityFigures
+    timings_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, analysis: MicroexpressionAnalysis, *, model: LoadedModel, request_id: str) -> Self:
+        return cls(
+            request_id=request_id,
+            model=ModelIdentity.of(model),
+            emotion=Emotion(label=analysis.label, probability=analysis.probability),
+            probabilities=analysis.probabilities,
+            motion=FacialMotion.model_validate(
+                {
+                    "score": analysis.score,
+                    "regions": analysis.regions,
+                    "heatmap": None if analysis.heatmap is None else Picture.of(analysis.heatmap),
+                }
+            ),
+            quality=QualityFigures.of(analysis.quality, analysis.warnings),
+            timings_ms=timings(analysis.timings_ms),
+        )

@@ -1,0 +1,205 @@
+"""The answer of POST /v1/palsy/grade."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field
+
+from service.analysis.models import LoadedModel
+from service.analysis.palsy import PalsyAnalysis
+from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
+
+HouseBrackmann = Literal["I", "II", "III", "IV", "V", "VI"]
+Side = Literal["left", "right", "none"]
+RegionOfInterest = Literal["forehead", "left_eye", "nose", "right_eye", "mouth"]
+Region = Literal["left_eye", "right_eye", "left_lip", "right_lip"]
+
+
+class Grade(Schema):
+    """house_brackmann: the median grade; null for a model with grades of its own, whose name is then in `label`.
+
+    index: counted from 1 = the mildest. expected: mean of the index under the probabilities. prediction_set: a run of
+    neighbouring grades that holds the true one in the share `coverage` of photographs like those of the calibration.
+    """
+
+    house_brackmann: HouseBrackmann | None
+    label: str
+    index: Annotated[int, Field(ge=1)]
+    probability: Probability
+    expected: float
+    prediction_set: Annotated[list[str], Field(min_length=1)]
+    coverage: Probability
+
+
+class AffectedSide(Schema):
+    """The patient's side, in agreement with the grade: `none` with the mildest grade; from the third grade on always
+    `left` or `right`, with the probability that it is this one if one side is affected; in between only where it is
+    more than 60 % likely. probabilities: before that rule.
+    """
+
+    side: Side
+    probability: Probability
+    probabilities: dict[Side, Probability]
+
+
+class RegionalAsymmetry(Schema):
+    """0 = even, 1 = as uneven as a complete palsy makes it."""
+
+    forehead: Probability
+    eye: Probability
+    nose: Probability
+    mouth: Probability
+
+
+class Asymmetry(Schema):
+    """score: mean of the regions. regions: root mean square of the heatmap's values inside each region, as a share
+    of its full strength. heatmap: how far each point is from the mirror image of its partner, at full
+    strength from the manifest's heatmap_full_scale on (by default 0.15 inter-ocular distances, about 9 mm); null with
+    heatmap=false.
+    """
+
+    score: Probability
+    regions: RegionalAsymmetry
+    heatmap: Picture | None
+
+
+class RoiMap(Picture):
+    """Where the model looked for this region."""
+
+    region: RegionOfInterest
+
+
+class RegionOutline(Schema):
+    """Corners (x, y) in pixels of the upright photograph; the side is the patient's."""
+
+    name: Region
+    polygon: Annotated[list[tuple[float, float]], Field(min_length=4)]
+
+
+class PalsyAnswer(Schema):
+    """An estimate from one photograph. The scale is defined on movement, which a photograph does not show: `evidence`
+    says so in every answer. Sides are the patient's; the mirrored photograph gets the same grade and the other side.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        protected_namespaces=(),
+        json_schema_extra={
+            "examples": [
+                {
+                    "request_id": "0f8fad5bd9cb469fa16570867728950e",
+                    "model": {
+                        "task": "palsy",
+                        "name": "htnet-enhanced-tiny",
+                        "version": "0.1.0",
+                        "sha256": "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+                        "variant": "int8",
+                        "intended_use": "Research and documentation; not a medical device.",
+                        "training_data": "Simulated patients only.",
+                    },
+                    "grade": {
+                        "house_brackmann": "III",
+                        "label": "III",
+                        "index": 3,
+                        "probability": 0.62,
+                        "expected": 2.9,
+                        "prediction_set": ["II", "III"],
+                        "coverage": 0.9,
+                    },
+                    "probabilities": {"I": 0.02, "II": 0.26, "III": 0.62, "IV": 0.08, "V": 0.02, "VI": 0.0},
+                    "affected_side": {
+                        "side": "left",
+                        "probability": 0.95,
+                        "probabilities": {"left": 0.9, "right": 0.05, "none": 0.05},
+                    },
+                    "asymmetry": {
+                        "score": 0.4,
+                        "regions": {"forehead": 0.3, "eye": 0.4, "nose": 0.3, "mouth": 0.6},
+                        "heatmap": {"media_type": "image/png", "width": 512, "height": 512, "data": "iVBORw0KGgo="},
+                    },
+                    "roi_maps": None,
+                    "regions": [
+                        {"name": "right_eye", "polygon": [[90.0, 80.0], [180.0, 80.0], [180.0, 170.0], [90.0, 170.0]]}
+                    ],
+                    "quality": {
+                        "face_width_px": 212.0,
+                        "yaw_deg": 2.1,
+                        "pitch_deg": -3.0,
+                        "roll_deg": 0.4,
+                        "sharpness": 24.0,
+                        "exposure": 0.55,
+                        "clipped": 0.01,
+                        "uneven_light": 0.03,
+                        "warnings": [],
+                    },
+                    "evidence": "single_photo",
+                    "timings_ms": {
+                        "decode": 3.9,
+                        "landmarks": 11.7,
+                        "preprocessing": 1.3,
+                        "inference": 8.0,
+                        "rendering": 0.6,
+                        "total": 25.6,
+                    },
+                }
+            ]
+        },
+    )
+
+    request_id: str
+    model: ModelIdentity
+    grade: Grade
+    probabilities: dict[str, Probability]
+    affected_side: AffectedSide
+    asymmetry: Asymmetry
+    roi_maps: list[RoiMap] | None
+    regions: list[RegionOutline]
+    quality: QualityFigures
+    evidence: Literal["single_photo"]
+    timings_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, analysis: PalsyAnalysis, *, model: LoadedModel, request_id: str) -> Self:
+        reading = analysis.reading
+        return cls.model_validate(
+            {
+                "request_id": request_id,
+                "model": ModelIdentity.of(model),
+                "grade": {
+                    "house_brackmann": analysis.house_brackmann,
+                    "label": analysis.label,
+                    "index": reading.index + 1,
+                    "probability": reading.probability,
+                    "expected": reading.expected,
+                    "prediction_set": [analysis.labels[index] for index in reading.prediction_set],
+                    "coverage": analysis.coverage,
+                },
+                "probabilities": dict(zip(analysis.labels, (float(p) for p in reading.probabilities), strict=True)),
+                "affected_side": {
+                    "side": reading.side,
+                    "probability": reading.side_probability,
+                    "probabilities": dict(
+                        zip(("left", "right", "none"), (float(p) for p in reading.side_probabilities), strict=True)
+                    ),
+                },
+                "asymmetry": {
+                    "score": analysis.score,
+                    "regions": analysis.regional,
+                    "heatmap": None if analysis.heatmap is None else Picture.of(analysis.heatmap),
+                },
+                "roi_maps": None
+                if analysis.roi_maps is None
+                else [
+                    {"region": region, **Picture.of(overlay).model_dump()}
+                    for region, overlay in analysis.roi_maps.items()
+                ],
+                "regions": [
+                    {"name": name, "polygon": [(round(float(x), 2), round(float(y), 2)) for x, y in corners]}
+                    for name, corners in analysis.polygons.items()
+                ],
+                "quality": QualityFigures.of(analysis.quality, analysis.warnings),
+                "evidence": analysis.evidence,
+                "timings_ms": timings(analysis.timings_ms),
+            }
+        )

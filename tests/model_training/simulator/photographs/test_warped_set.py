@@ -25,8 +25,7 @@ from model_training.simulator.photographs.warped_set import (
     every_grade,
     warp_photograph_set,
 )
-
-from .test_renders import corner_drop, opening
+from tests.model_training.simulator.render.test_renders import corner_drop, opening
 
 Warped = Callable[[np.ndarray, Face, str, str, float], np.ndarray]
 

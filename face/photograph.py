@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +13,7 @@ from face.image.decode import ImageLimits, decode_image
 from face.landmarks.both_looks import BothLooks, look_both_ways
 from face.landmarks.detector import Face, FaceLandmarker, choose_face
 from face.stopwatch import Stopwatch
-
-FacePolicy = Literal["single", "largest"]
+from face.vocabulary import FacePolicy
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,12 +14,13 @@ import cv2
 import numpy as np
 
 from face.errors import PreprocessingError
-from face.frame.regions import FACE_ROI, MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
+from face.frame.regions import MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
 from face.image.decode import ImageLimits, decode_image
 from face.landmarks.both_looks import look_both_ways
 from face.landmarks.detector import FaceLandmarker, choose_face
 from face.microexpression.input import MicroExpressionSpec, microexpression_input
 from face.palsy.input import PalsyInputSpec, palsy_input
+from face.vocabulary import REGIONS_OF_INTEREST
 from model_training.data.cache_build import Arrays, RowRefused
 from model_training.data.sample_table import ASYMMETRY_MAP_UNIT
 
@@ -58,7 +59,7 @@ class PalsyProducer:
         return {
             "images": ((1, MOSAIC_SIZE, MOSAIC_SIZE), "uint8"),
             "landmarks": ((478, 3), "float32"),
-            "roi_masks": ((len(FACE_ROI), MAP_SIZE, MAP_SIZE), "uint8"),
+            "roi_masks": ((len(REGIONS_OF_INTEREST), MAP_SIZE, MAP_SIZE), "uint8"),
             "asymmetry_map": ((MAP_SIZE, MAP_SIZE), "float16"),
         }
 

@@ -193,7 +193,7 @@ def predict_command(
 
     with progress_bar() as bar:
         task = bar.add_task("predict", total=None)
-        graded, refused = predict_files(
+        made = predict_files(
             images,
             checkpoint,
             out,
@@ -203,7 +203,7 @@ def predict_command(
             device=device,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    typer.echo(f"{graded} images graded, {refused} refused: {out / 'predictions.csv'}")
+    typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")
 
 
 def visualize_command(

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
-from face.palsy.decoding import softmax
+from face.probability import softmax
 from model_training.data.cache import Cache
 from model_training.errors import TrainingError
 from model_training.networks.htnet import HTNet

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face.frame.regions import FACE_ROI, REGION_SIZE
-from face.palsy.decoding import SIDES
+from face.frame.regions import REGION_SIZE
+from face.vocabulary import REGIONS_OF_INTEREST, SIDES
 from model_training.palsy.natural_asymmetry import NaturalAsymmetry, mirror_landmarks
 from model_training.training.config import AugmentationConfig
 
@@ -26,7 +26,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 _REGION_ROWS = (slice(0, REGION_SIZE), slice(REGION_SIZE, None))
 
 _SIDES_EXCHANGED = {"left_eye": "right_eye", "right_eye": "left_eye", "left": "right", "right": "left"}
-ROI_PARTNERS = np.asarray([FACE_ROI.index(_SIDES_EXCHANGED.get(name, name)) for name in FACE_ROI])
+ROI_PARTNERS = np.asarray([REGIONS_OF_INTEREST.index(_SIDES_EXCHANGED.get(name, name)) for name in REGIONS_OF_INTEREST])
 SIDE_PARTNERS = np.asarray([SIDES.index(_SIDES_EXCHANGED.get(side, side)) for side in SIDES])
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-from face.palsy.decoding import PalsyCalibration, grade_probabilities, inclusion_scores, softmax
+from face.palsy.decoding import PalsyCalibration, grade_probabilities, inclusion_scores
+from face.probability import softmax
 
 Floats = npt.NDArray[np.floating]
 

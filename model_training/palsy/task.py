@@ -12,7 +12,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from face.palsy.decoding import SIDES, PalsyCalibration, decode
+from face.palsy.decoding import PalsyCalibration, decode
+from face.vocabulary import SIDES
 from model_training.data.cache import Cache
 from model_training.data.sample_table import SEVERITY_COLUMNS
 from model_training.errors import TrainingError

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from face.palsy.decoding import SIDES, PalsyCalibration, PalsyReading, decode
+from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
+from face.vocabulary import SIDES
 from model_training.data.cache import Cache, open_cache
 from model_training.data.sample_table import write_table
 from model_training.errors import TrainingError

@@ -18,7 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import spearmanr
 
-from face.palsy.decoding import HOUSE_BRACKMANN, SIDES, PalsyCalibration
+from face.palsy.decoding import PalsyCalibration
+from face.vocabulary import HOUSE_BRACKMANN, SIDES
 from model_training.palsy.evaluation.evaluate import Judgement, judge, summarise
 from model_training.palsy.evaluation.grading_figures import intervals_by_person, reliability
 

@@ -8,7 +8,7 @@ import pytest
 
 from face.landmarks.canonical import pose_corrected
 from face.landmarks.detector import MIRROR_INDEX, Face
-from face.palsy.decoding import SIDES
+from face.vocabulary import SIDES
 from model_training.palsy.augmentation import augment_flow, augment_palsy, grainy, mirror_palsy, shifted
 from model_training.palsy.natural_asymmetry import NaturalAsymmetry, asymmetric_part, mirror_landmarks
 from model_training.training.config import AugmentationConfig

@@ -63,7 +63,7 @@ def _network(loaded: Sequence[Checkpoint]) -> tuple[GraphNetwork, tuple[str, ...
     if first.task == "palsy":
         if len(loaded) > 1:
             raise ExportError("palsy bundles hold one network; give one --checkpoint")
-        from model_training.palsy.task import restore
+        from model_training.networks.build import restore
 
         network = restore(first.config["model"], first.state_dict, source=str(first.path))
         if not isinstance(network, HTNetEnhanced):

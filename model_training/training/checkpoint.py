@@ -23,7 +23,7 @@ CHECKPOINT_FORMAT = 1
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A trained network. preprocessing: {"kind", "fingerprint", "spec"}; labels: names in order; calibration: see
-    palsy_decoding."""
+    face.palsy.decoding."""
 
     task: str
     config: Mapping[str, Any]

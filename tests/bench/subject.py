@@ -17,8 +17,8 @@ from export.bundle import BundleContent, write_bundle
 from export.metadata import Metadata
 from export.networks import PALSY_OUTPUTS, PalsyGraph
 from face.palsy.input import PalsyInputSpec
+from model_training.networks.build import build_network
 from model_training.networks.htnet_enhanced import HTNetEnhanced
-from model_training.palsy.task import build_network
 from model_training.training.config import load_config
 from tests import factories
 

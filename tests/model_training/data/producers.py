@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from model_training.cache_producers import read_file
+
 from model_training.data.cache_build import Arrays, RowRefused
 
 

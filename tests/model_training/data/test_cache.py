@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from model_training.cache_producers import FlowProducer, PalsyProducer
 from skimage import data
 
 from face.landmarks.both_looks import look_both_ways
 from face.landmarks.detector import FaceLandmarker, choose_face
 from face.palsy.input import PalsyInputSpec, palsy_input
-from model_training.cache_producers import FlowProducer, PalsyProducer
 from model_training.data import cache_build
 from model_training.data.cache import open_cache
 from model_training.data.cache_build import build_cache

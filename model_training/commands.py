@@ -66,12 +66,12 @@ def cache_command(
 
     Example: `python -m model_training cache runs/fnp --out runs/fnp-cache --jobs 8`
     """
-    from model_training.cache_producers import FlowProducer, PalsyProducer
     from model_training.data.cache_build import build_cache
     from model_training.data.sample_table import read_table
+    from model_training.tasks import make_producer
 
     read = read_table(table)
-    producer = PalsyProducer(faces=faces.value) if kind is Kind.palsy else FlowProducer(faces=faces.value)
+    producer = make_producer(kind, faces=faces.value)
     with progress_bar() as bar:
         task = bar.add_task("cache", total=len(read))
         report = build_cache(read, out, producer=producer, jobs=jobs, progress=lambda rows: bar.advance(task, rows))
@@ -106,10 +106,11 @@ def train_command(
     from model_training.training.config import load_config
 
     settings = load_config(config, overrides=tuple(overrides or ()))  # before torch is loaded: mistakes answer at once
+    from model_training.tasks import make_task
     from model_training.training.train import train
 
     result = train(
-        settings,
+        make_task(settings),
         resume=resume,
         init=init or (),
         say=typer.echo,

@@ -8,8 +8,8 @@ from export.bundle.content import BundleContent
 from export.checkpoints.bundle_content import bundle_content
 from export.errors import ExportError
 from export.graphs.networks import GraphNetwork, PalsyGraph
+from model_training.networks.build import restore
 from model_training.networks.htnet_enhanced import HTNetEnhanced
-from model_training.palsy.task import restore
 from model_training.training.checkpoint import Checkpoint
 
 

@@ -17,8 +17,8 @@ import typer
 from face.palsy.decoding import PalsyCalibration, decode
 from model_training.data.cache import Cache, open_cache
 from model_training.errors import TrainingError
+from model_training.metrics.classification import quadratic_weighted_kappa
 from model_training.palsy.evaluation.figures import REST_POSES
-from model_training.palsy.evaluation.grading_figures import quadratic_weighted_kappa
 from service.inference.bundle import METRICS_FILE, Bundle, load_bundle
 from service.inference.errors import BundleError
 from service.inference.manifest import PalsyManifest, Variant

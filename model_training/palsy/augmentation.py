@@ -18,9 +18,8 @@ import numpy.typing as npt
 from face.frame.regions import REGION_SIZE
 from face.vocabulary import REGIONS_OF_INTEREST, SIDES
 from model_training.palsy.natural_asymmetry import NaturalAsymmetry, mirror_landmarks
+from model_training.runtime.arrays import Arrays
 from model_training.training.config import AugmentationConfig
-
-Arrays = dict[str, npt.NDArray[Any]]
 
 # The upper and the lower regions of a mosaic.
 _REGION_ROWS = (slice(0, REGION_SIZE), slice(REGION_SIZE, None))
@@ -47,13 +46,6 @@ def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
     if "side" in sample and sample["side"] >= 0:
         mirrored["side"] = SIDE_PARTNERS[sample["side"]]
     return mirrored
-
-
-def mirror_flow(sample: Mapping[str, Any]) -> Arrays:
-    """The flow image of the mirrored clip: flipped, horizontal motion u negated (255 - u on the min-max scale)."""
-    flow = sample["flow"][..., ::-1].copy()
-    flow[0] = 255 - flow[0]
-    return {**sample, "flow": flow}
 
 
 def photometric_table(config: AugmentationConfig, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -171,8 +163,3 @@ def augment_palsy(
         scale = np.float32(rng.uniform(0, config.landmark_noise))
         out["landmarks"] = out["landmarks"] + rng.standard_normal(out["landmarks"].shape, dtype=np.float32) * scale
     return out
-
-
-def augment_flow(sample: Mapping[str, Any], *, config: AugmentationConfig, rng: np.random.Generator) -> Arrays:
-    """Flow images: the mirror only; photometric changes would change what the motion is."""
-    return mirror_flow(sample) if config.flip and rng.random() < 0.5 else dict(sample)

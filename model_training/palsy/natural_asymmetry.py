@@ -16,8 +16,8 @@ from face.frame.alignment import CANONICAL_EYE_LINE_PX, CANONICAL_INTEROCULAR_PX
 from face.frame.regions import MOSAIC_SIZE, REGION_BOXES
 from face.landmarks.detector import LEFT_EYE_CORNERS, MIRROR_INDEX, RIGHT_EYE_CORNERS
 from face.vocabulary import OUTLINED_REGIONS
+from model_training.runtime.arrays import Arrays
 
-Arrays = dict[str, npt.NDArray[Any]]
 Floats = npt.NDArray[np.float32]
 
 # Nodes of a displacement field along each side of the mosaic, one every 16 pixels.

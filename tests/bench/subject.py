@@ -18,8 +18,8 @@ from export.bundle.metadata import Metadata
 from export.bundle.writing import write_bundle
 from export.graphs.networks import PalsyGraph
 from face.palsy.input import PalsyInputSpec
+from model_training.networks.build import build_network
 from model_training.networks.htnet_enhanced import HTNetEnhanced
-from model_training.palsy.task import build_network
 from model_training.training.config import load_config
 from tests import factories
 

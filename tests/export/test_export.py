@@ -25,9 +25,9 @@ from face.microexpression.input import MicroExpressionSpec
 from face.palsy.input import PalsyInputSpec
 from model_training.microexpression.folded.network import FoldedConfig, init_weights
 from model_training.microexpression.folded.training import TrainingConfig, predict
+from model_training.networks.build import restore
 from model_training.networks.htnet import HTNet
 from model_training.networks.htnet_enhanced import HTNetEnhanced
-from model_training.palsy.task import restore
 from model_training.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from service.inference.bundle import load_bundle
 from service.inference.session import open_session

@@ -19,8 +19,8 @@ from face.palsy.reading import ReadPhotograph, read_palsy
 from face.photograph import PhotographReader
 from face.vocabulary import FacePolicy
 from model_training.errors import TrainingError
+from model_training.networks.build import forward, restore, uses_landmarks
 from model_training.palsy.inference.limits import limits_of
-from model_training.palsy.task import forward, restore, uses_landmarks
 from model_training.runtime.distributed import check_device
 from model_training.training.checkpoint import Checkpoint, load_checkpoint
 

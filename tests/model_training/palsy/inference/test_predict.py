@@ -16,6 +16,7 @@ from model_training.palsy.inference.given_images import given_images
 from model_training.palsy.inference.grader import Grader
 from model_training.palsy.inference.predict import predict_files
 from model_training.palsy.inference.visualize import MirrorAttentionRecorder, visualize_files
+from model_training.tasks import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
 from tests.model_training.training.test_train import TINY, config, quiet
@@ -24,7 +25,9 @@ from tests.model_training.training.test_train import TINY, config, quiet
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    return train(config(write_cache(folder / "cache"), folder / "run", optimisation={"epochs": 1}), say=quiet).best
+    return train(
+        make_task(config(write_cache(folder / "cache"), folder / "run", optimisation={"epochs": 1})), say=quiet
+    ).best
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 
 from face.microexpression.input import MicroExpressionSpec
+from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 from model_training.metrics.reliability import expected_calibration_error
 from model_training.metrics.temperature import temperature_of_probabilities, tempered
 from model_training.microexpression.folded.network import one_fold
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
-from model_training.microexpression.published_flow import CLASS_NAMES, FlowImages
+from model_training.microexpression.published_flow import FlowImages
 from model_training.training.checkpoint import CHECKPOINT_FORMAT, FOLDED_ENSEMBLE, load_checkpoint, stored
 
 VALIDATION_SHARE = 0.1
@@ -88,7 +89,7 @@ def train_reference(
         "format": CHECKPOINT_FORMAT,
         "task": "microexpression",
         "network": FOLDED_ENSEMBLE,
-        "labels": list(CLASS_NAMES),
+        "labels": list(EMOTIONS),
         "config": config.to_dict(),
         "preprocessing": {"spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
         "state_dict": weights,

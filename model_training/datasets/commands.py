@@ -20,12 +20,6 @@ prepare.add_typer(grade_sets)
 prepare.add_typer(microexpression_sets)
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(prepare)
-    app.command("split")(split_command)
-    app.command("merge")(merge_command)
-
-
 def split_command(
     table: Annotated[Path, typer.Argument(help="Sample table, or the folder that holds it. It is rewritten in place.")],
     validation: Validation = 0.15,
@@ -34,7 +28,7 @@ def split_command(
 ) -> None:
     """Split a sample table anew, by person and stratified by label.
 
-    Example: `python -m model_training split runs/fnp --validation 0.2 --test 0.2 --seed 7`
+    Example: `htnet data split runs/fnp --validation 0.2 --test 0.2 --seed 7`
     """
     from model_training.data.sample_table import find_table, label_names, read_table, write_table
     from model_training.datasets.reading.conversion import describe_splits
@@ -55,7 +49,7 @@ def merge_command(
 ) -> None:
     """Join sample tables, for example patients and healthy controls, into one.
 
-    Example: `python -m model_training merge runs/fnp runs/ckplus --out runs/both`
+    Example: `htnet data merge runs/fnp runs/ckplus --out runs/both`
     """
     from model_training.data.sample_table import read_table, validate, write_table
     from model_training.datasets.reading.conversion import merge_tables

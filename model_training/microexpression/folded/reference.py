@@ -7,6 +7,7 @@ weights have a leading member axis.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def load_simulated(paths: list[Path]) -> SimulatedSet:
             raise TrainingError(f"{path}: not a file of `simulate-microexpressions` ({error})") from error
     if not images:
         raise TrainingError(
-            "no simulated flow files given; make them with `python -m model_training simulate-microexpressions`"
+            "no simulated flow files given; make them with `htnet simulate microexpressions`"
         )
     return SimulatedSet(np.concatenate(images), np.concatenate(labels), np.concatenate(people))
 
@@ -109,11 +110,16 @@ def train_reference(
 
 
 def fine_tune_on_all(
-    config: TrainingConfig, checkpoint: dict[str, Any], data: FlowImages, *, seed: int
+    config: TrainingConfig,
+    checkpoint: dict[str, Any],
+    data: FlowImages,
+    *,
+    seed: int,
+    on_epoch: Callable[[int, Weights], None] | None = None,
 ) -> dict[str, Any]:
     """Every member trained on with ALL real clips: for those who hold the data. No clip is left to measure it on;
     LOSO with the same configuration is its
-    estimate. The result carries the data's licence."""
+    estimate. The result carries the data's licence. on_epoch: as in train_folded."""
     members = len(checkpoint["state_dict"]["embed.w"])
     weights = train_folded(
         config,
@@ -122,6 +128,7 @@ def fine_tune_on_all(
         torch.ones(members, len(data)),
         seed=seed,
         initial=checkpoint["state_dict"],
+        on_epoch=on_epoch,
     )
     return {
         **checkpoint,

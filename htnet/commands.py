@@ -22,7 +22,9 @@ COMMANDS = (
         extra="train",
         help="Micro-expressions: train and judge a model.",
     ),
-    LazyCommand("export", "htnet.export:export", extra="export", help="A checkpoint to a bundle that the service runs."),
+    LazyCommand(
+        "export", "htnet.export:export", extra="export", help="A checkpoint to a bundle that the service runs."
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,8 @@ def serve_command(
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     from service.server.launch import main
 
-    main()
+    with suppress(KeyboardInterrupt):  # raised again by the server, after it has stopped as Ctrl-C asked
+        main()
 
 
 @audit.command("migrate")

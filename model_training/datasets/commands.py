@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from model_training.command_messages import CommandGroup
 from model_training.datasets.grade_commands import grade_sets
 from model_training.datasets.microexpression_commands import microexpression_sets
 from model_training.datasets.options import Seed, Test, Validation
 
 prepare = typer.Typer(
     name="prepare",
-    help="From a data set's official layout to a sample table, with a report of what was read, used and dropped.",
+    cls=CommandGroup,
+    help="From a data set's official layout to a sample table, with a report of what was read, used and dropped.\n\n"
+    "Example: `htnet data prepare fnp --root FNP --grades 1..6 --out runs/fnp`",
     no_args_is_help=True,
 )
 prepare.add_typer(grade_sets)

@@ -140,7 +140,9 @@ def add_mapped_set(dataset: str, what: str, *, grades: str, classes: int) -> Non
         check_split_options(context, keep_splits)
         columns = read_column_map(column_map)
         if "label" in columns.values:
-            refuse_given(context, "grades", "merge", why=f"[values.label] of {column_map} says which value is which class")
+            refuse_given(
+                context, "grades", "merge", why=f"[values.label] of {column_map} says which value is which class"
+            )
         reader = grade_reader(grades=grades, classes=classes, merge=merge)
         conversion = begin(dataset, reader.labels, out)
         convert_with_column_map(conversion, root=root, table=table, columns=columns, grades=reader)

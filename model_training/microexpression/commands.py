@@ -167,7 +167,8 @@ def simulate_command(
 def compare_images_command(
     data: Data,
     simulated: Annotated[
-        list[Path], typer.Option("--simulated", help="Files of `htnet simulate microexpressions`, each a set. Repeatable.")
+        list[Path],
+        typer.Option("--simulated", help="Files of `htnet simulate microexpressions`, each a set. Repeatable."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for flow_statistics.json and flow_statistics.png.")],
 ) -> None:

@@ -81,11 +81,14 @@ def warp_command(
     out: OutFolder,
     per_photo: Annotated[
         int | None,
-        typer.Option(help="Palsies drawn at random for each face; every pose, side and grade on each otherwise.", min=1),
+        typer.Option(
+            help="Palsies drawn at random for each face; every pose, side and grade on each otherwise.", min=1
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="With --per-photo: the same seed draws the same palsies.")] = 0,
     split: Annotated[
-        str, typer.Option(help="train, validation or test for every row whose table does not say; empty leaves it open.")
+        str,
+        typer.Option(help="train, validation or test for every row whose table does not say; empty leaves it open."),
     ] = "",
     mover: Annotated[
         str,

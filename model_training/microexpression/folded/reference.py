@@ -56,9 +56,7 @@ def load_simulated(paths: list[Path]) -> SimulatedSet:
         except (OSError, ValueError, KeyError) as error:
             raise TrainingError(f"{path}: not a file of `simulate-microexpressions` ({error})") from error
     if not images:
-        raise TrainingError(
-            "no simulated flow files given; make them with `htnet simulate microexpressions`"
-        )
+        raise TrainingError("no simulated flow files given; make them with `htnet simulate microexpressions`")
     return SimulatedSet(np.concatenate(images), np.concatenate(labels), np.concatenate(people))
 
 

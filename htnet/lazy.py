@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -18,11 +18,9 @@ class LazyCommand(TyperCommand):
 
     def load(self) -> TyperCommand | TyperGroup:
         module, _, app = self.target.partition(":")
-        loaded = typer.main.get_command(getattr(importlib.import_module(module), app))
-        assert isinstance(loaded, TyperCommand | TyperGroup)
-        return loaded
+        command = typer.main.get_command(getattr(importlib.import_module(module), app))
+        return cast("TyperCommand | TyperGroup", command)
 
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: typer.Context | None = None, **extra: Any
-    ) -> typer.Context:
+    # Any: the class of contexts is typer's own, not one of its names for others.
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         return self.load().make_context(info_name, args, parent=parent, **extra)

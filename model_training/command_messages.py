@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
@@ -76,7 +75,7 @@ class CommandGroup(TyperGroup):
         """The extra that brings what a command of this group needs."""
         return self.extra
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:  # Any: the class of contexts is typer's own, not one of its names for others
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:

@@ -4,7 +4,7 @@ photographs."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
@@ -135,7 +135,7 @@ class FormerSimulate(TyperCommand):
 
     MOVED: ClassVar = {"--preview": "preview", "--photo": "warp", "--per-photo": "warp", "--mover": "warp"}
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Any: the class of contexts is typer's own
         for given in args:
             option = given.partition("=")[0]
             if option in self.MOVED:

@@ -45,7 +45,7 @@ class SimulatedSet:
 
 
 def load_simulated(paths: list[Path]) -> SimulatedSet:
-    """The files of `simulate-microexpressions`. People of several files are told apart by file."""
+    """The files of `htnet simulate microexpressions`. People of several files are told apart by file."""
     images, labels, people = [], [], []
     for number, path in enumerate(sorted(paths)):
         try:
@@ -54,7 +54,7 @@ def load_simulated(paths: list[Path]) -> SimulatedSet:
                 labels.append(stored["label"].astype(np.int64))
                 people.append(stored["person"].astype(np.int64) + number * 1_000_000)
         except (OSError, ValueError, KeyError) as error:
-            raise TrainingError(f"{path}: not a file of `simulate-microexpressions` ({error})") from error
+            raise TrainingError(f"{path}: not a file of `htnet simulate microexpressions` ({error})") from error
     if not images:
         raise TrainingError("no simulated flow files given; make them with `htnet simulate microexpressions`")
     return SimulatedSet(np.concatenate(images), np.concatenate(labels), np.concatenate(people))
@@ -191,7 +191,7 @@ def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, 
 
 
 def load_reference(path: Path) -> dict[str, Any]:
-    """A checkpoint of `train-microexpression`. TrainingError if it is none."""
+    """A checkpoint of `htnet microexpression reference`. TrainingError if it is none."""
     stored = load_payload(path)
     missing = {"config", "preprocessing", "state_dict", "calibration", "training_data"} - set(stored)
     if missing:

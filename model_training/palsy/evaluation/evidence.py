@@ -70,8 +70,8 @@ def write_evidence(
     MODEL_CARD.md -> OUT.
 
     test: cache of simulated test people with true maps. photographs: name -> cache of warped photographs; the first is
-    the one in the manifest's headline. progress: called with (rows done, all), for each cache anew. Raises TrainingError for a cache of another preprocessing or a draft without a
-    place for the figures.
+    the one in the manifest's headline. progress: called with (rows done, all), for each cache anew. Raises
+    TrainingError for a cache of another preprocessing or a draft without a place for the figures.
     """
     draft = card.read_text(encoding="utf-8") if card is not None else None
     if draft is not None and FIGURES_LINE not in draft:

@@ -60,6 +60,13 @@ class Bar:
     def at(self, done: int, total: int) -> None:
         self._progress.update(self._task, completed=done, total=total)
 
+    def say(self, line: str, *, err: bool = False) -> None:
+        """A line on stdout, or on stderr, that does not run into the bar on a terminal."""
+        if self._progress.disable or not (err or sys.stdout.isatty()):
+            typer.echo(line, err=err)
+        else:
+            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
 
 @contextmanager
 def progress_bar(what: str, *, total: int | None = None) -> Iterator[Bar]:
@@ -78,6 +85,6 @@ def progress_bar(what: str, *, total: int | None = None) -> Iterator[Bar]:
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        redirect_stdout=sys.stdout.isatty(),  # lines for a file or a pipe stay there
+        redirect_stdout=False,  # lines for a file or a pipe stay there
     ) as progress:
         yield Bar(progress, progress.add_task(what, total=total))

@@ -102,7 +102,7 @@ def loso_command(
                 job,
                 out=out / "parts",
                 processes=processes,
-                progress=lambda line: typer.echo(line, err=True),
+                progress=lambda line: bar.say(line, err=True),
                 on_chunk=lambda done, chunks: bar.at(finished * chunks + done, runs * chunks),
             )
             finished += 1
@@ -213,7 +213,7 @@ def train_command(
     with progress_bar("epochs", total=training.epochs) as bar:
 
         def say(epoch: int, accuracy: float) -> None:
-            typer.echo(f"epoch {epoch}: {accuracy:.3f} right of held-out simulated people (first member)")
+            bar.say(f"epoch {epoch}: {accuracy:.3f} right of held-out simulated people (first member)")
             bar.advance()
 
         checkpoint = train_reference(

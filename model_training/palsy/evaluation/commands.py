@@ -31,9 +31,7 @@ def crossval_command(
 
     settings = load_config(config, overrides=tuple(overrides or ()))
     with progress_bar("folds") as bar:
-        figures = cross_validate(
-            settings, folds=folds, jobs=jobs, validation=validation, say=typer.echo, progress=bar.at
-        )
+        figures = cross_validate(settings, folds=folds, jobs=jobs, validation=validation, say=bar.say, progress=bar.at)
     typer.echo(f"pooled over all folds: {figures}")
     typer.echo(f"report: {Path(settings.run.out) / 'report/report.html'}")
 
@@ -140,7 +138,7 @@ def ablation_command(
             photographs=photographs,
             out=out,
             processes=processes,
-            say=typer.echo,
+            say=bar.say,
             progress=bar.at,
         )
     typer.echo(f"wrote {table}")

@@ -63,7 +63,7 @@ def visualize_command(
     from model_training.palsy.inference.visualize import visualize_files
 
     with progress_bar("visualize") as bar:
-        written = visualize_files(images, checkpoint, out, device=device, say=typer.echo, progress=bar.at)
+        written = visualize_files(images, checkpoint, out, device=device, say=bar.say, progress=bar.at)
     typer.echo(f"images drawn: {len(written)}, in {out}")
 
 

@@ -1,4 +1,5 @@
-"""The command that makes a bundle: `htnet export` and `python -m export`."""
+"""The command that makes a bundle: `htnet export` and `python -m export`. Heavy imports (torch, onnx) happen inside,
+so that `--help` answers at once."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ def export_command(
         list[Path], typer.Option(help="Checkpoint; several micro-expression checkpoints become one ensemble.")
     ],
     out: Annotated[Path, typer.Option(help="Bundle folder, e.g. models/palsy; an older bundle there is replaced.")],
-    int8: Annotated[bool, typer.Option(help="Also write the 8-bit variant.")] = True,
+    int8: Annotated[
+        bool | None, typer.Option("--int8/--no-int8", help="Also write the 8-bit variant (default: where it gains).")
+    ] = None,
     float16: Annotated[bool, typer.Option(help="Also write the half-precision variant, for GPUs.")] = False,
     default_variant: Annotated[
         str | None, typer.Option(help="What the service runs: float32 or int8 (default: int8 where there is one).")
@@ -28,7 +31,7 @@ def export_command(
     ] = None,
     card: Annotated[Path | None, typer.Option(help="MODEL_CARD.md to take in place of a generated one.")] = None,
 ) -> None:
-    """Checkpoint -> ONNX graph -> parity check against torch -> verified bundle.
+    """Checkpoint -> ONNX graph -> parity check against torch -> verified bundle, for every task.
 
     Example: `htnet export --checkpoint runs/mine/best.pt --out runs/models/palsy --metrics
     runs/mine/report/metrics.json`
@@ -40,8 +43,8 @@ def export_command(
         raise ExportError(f"--default-variant must be float32 or int8, got {default_variant!r}")
     import torch
 
+    from export.bundle.metadata import read_metadata
     from export.checkpoint_bundle import export_checkpoint
-    from export.metadata import read_metadata
 
     torch.set_num_threads(1)
     report = export_checkpoint(

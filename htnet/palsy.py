@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from htnet.groups import command_group
-from model_training.command_options import Device, Faces, refuse_given
+from model_training.command_options import Device, Faces, progress_bar, refuse_given
 from model_training.commands import Kind, train_command
-from model_training.errors import UserError
+from model_training.errors import Interrupted, UserError
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
@@ -28,8 +28,13 @@ def predict_command(
     images: inference.Images,
     out: inference.AnswersFolder,
     models: Annotated[
-        Path, typer.Option(help="Folder of bundles, or one bundle: who answers, as the service would.")
-    ] = Path("models"),
+        Path | None,
+        typer.Option(
+            envvar="HTNET_MODELS_DIR",
+            help="Folder of bundles, or one bundle: what answers, as the service would. Without it, what `htnet serve` "
+            "would serve.",
+        ),
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="A checkpoint of a run answers instead; this needs PyTorch.")
     ] = None,
@@ -48,15 +53,34 @@ def predict_command(
         why = "it is about a --checkpoint, and a bundle answers"
         for name in ("pictures", "bundle", "device"):
             refuse_given(context, name, why=why)
-        predict_with_bundle(images, out, models=models, faces=faces)
+        _predict_with_bundle(images, out, models=models, faces=faces)
     else:
         refuse_given(context, "models", why="a --checkpoint answers")
         inference.predict_command(images, checkpoint, out, pictures, faces, bundle, device)
 
 
-def predict_with_bundle(images: list[Path], out: Path, *, models: Path, faces: Faces) -> None:
-    """The same CSV from a bundle's graph, by the service's own code: no PyTorch."""
-    raise UserError(f"{models}: bundles cannot answer here yet; give --checkpoint ({len(images)}, {out}, {faces})")
+def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: Faces) -> None:
+    from face.errors import NoImages
+    from service.analysis.models import find_bundles
+    from service.analysis.photograph_table import grade_photographs
+    from service.config import Settings
+    from service.inference.bundle import load_bundle
+    from service.inference.errors import BundleError
+
+    if models is None:
+        models = Settings.model_fields["models_dir"].get_default(call_default_factory=True, validated_data={})
+    try:
+        bundles = find_bundles(models)
+        bundle = next((folder for folder in bundles if load_bundle(folder).manifest.task == "palsy"), bundles[0])
+        with progress_bar("predict") as bar:
+            made = grade_photographs(images, bundle, out, faces=faces.value, progress=bar.at)
+    except (NoImages, BundleError) as error:
+        raise UserError(str(error)) from error
+    if made.stopped:
+        raise Interrupted(
+            f"Stopped after {made.graded + made.refused} of {made.images} images; their answers are in {made.table}."
+        )
+    typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")
 
 
 palsy.command("train")(train_command(Kind.palsy))

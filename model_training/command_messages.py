@@ -31,6 +31,9 @@ PACKAGE_NAMES = {
     "torch": "PyTorch",
 }
 
+# Training needs these only where it asks the service's code.
+BROUGHT_BY_SERVICE = ("onnxruntime", "pydantic_settings")
+
 
 @contextmanager
 def errors_as_messages() -> Iterator[None]:
@@ -83,7 +86,10 @@ class CommandGroup(TyperGroup):
             if not package or package in OURS:  # a fault of ours, which a traceback tells best
                 raise
             command = ctx.invoked_subcommand or ""
+            extra = self.extra_of(command)
+            if extra == "train" and package in BROUGHT_BY_SERVICE:
+                extra = "service"
             raise MissingPackage(
                 f"{ctx.command_path} {command} needs {PACKAGE_NAMES.get(package, package)}, which is not installed: "
-                f"pip install 'htnet-clinical[{self.extra_of(command)}]'"
+                f"pip install 'htnet-clinical[{extra}]'"
             ) from error

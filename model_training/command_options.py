@@ -45,7 +45,7 @@ def refuse_given(context: typer.Context, *names: str, why: str) -> None:
 
 def _was_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
-    return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
+    return source is not None and source.name == "COMMANDLINE"
 
 
 class Bar:

@@ -34,14 +34,14 @@ def cache_command(
 
     Example: `htnet data cache runs/fnp --out runs/fnp-cache --jobs 8`
     """
-    from model_training.cache_producers import FlowProducer, PalsyProducer
     from model_training.data.cache_build import build_cache
     from model_training.data.sample_table import read_table
+    from model_training.tasks import make_producer
 
     read = read_table(table)
     if kind is Kind.microexpression and not read.frame.get("onset_path", read.frame["path"].str[:0]).any():
         refuse_given(context, "faces", why=f"{table} holds flow images, in which no face is looked for")
-    producer = PalsyProducer(faces=faces.value) if kind is Kind.palsy else FlowProducer(faces=faces.value)
+    producer = make_producer(kind, faces=faces.value)
     with progress_bar("cache", total=len(read)) as bar:
         report = build_cache(read, out, producer=producer, jobs=jobs, progress=bar.advance)
     for code, count in report.not_found.items():
@@ -78,6 +78,7 @@ def train_command(task: Kind | None = None) -> Callable[..., None]:
                 f"{config}: its task is {settings.task!r}, not {task.value!r}; train it with "
                 f"`htnet {settings.task} train`"
             )
+        from model_training.tasks import make_task
         from model_training.training.run_state import STATE
         from model_training.training.train import train as train_model
 
@@ -86,7 +87,7 @@ def train_command(task: Kind | None = None) -> Callable[..., None]:
                 f"--init would have no effect: {settings.run.out} holds a run, which goes on with its own weights. "
                 "Leave --init out, or choose another run.out"
             )
-        result = train_model(settings, resume=resume, init=init or (), say=typer.echo, show_progress=True)
+        result = train_model(make_task(settings), resume=resume, init=init or (), say=typer.echo, show_progress=True)
         typer.echo(f"best epoch {result.best_epoch} of {result.epochs}: {result.best}")
 
     example = "configs/demo.toml --set data.cache=runs/fnp-cache" if task is not Kind.microexpression else "my.toml"

@@ -20,17 +20,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from model_training.data.cache import CACHE_FORMAT, DESCRIPTION, NOT_FOUND, SAMPLES, read_description
 from model_training.data.sample_table import SampleTable, write_table
 from model_training.errors import Interrupted, TrainingError
+from model_training.runtime.arrays import Arrays
 from model_training.runtime.interruption import children_ignore_ctrl_c
 from model_training.runtime.whole_file import whole_file, write_text
 
 PART_ROWS = 64
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 class RowRefused(Exception):

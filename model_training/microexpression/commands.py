@@ -294,8 +294,8 @@ def evaluate_command(
     Example: `htnet microexpression evaluate --checkpoint runs/reference.pt --data FLOW --out
     runs/zero-shot`
     """
-    from model_training.microexpression.evaluation.report import write_zero_shot
-    from model_training.microexpression.folded.reference import load_reference, zero_shot_report
+    from model_training.microexpression.evaluation.zero_shot import write_zero_shot, zero_shot_report
+    from model_training.microexpression.folded.reference import load_reference
     from model_training.microexpression.published_flow import load_flow
 
     stored = load_reference(checkpoint)

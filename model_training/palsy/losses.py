@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model_training.networks.palsy_heads import class_probabilities
 
-# Inter-ocular distances: a little above what the two looks at one face differ by (.006, mirror_look.py).
+# Inter-ocular distances: a little above what the two looks at one face differ by (.006, both_looks.py).
 _MAP_NOISE = 0.01
 
 

@@ -39,7 +39,7 @@ from model_training.simulator.shot import photograph, sample_shot, sample_subjec
 DATASET_NAME = "simulated"
 ROOM = Path(__file__).parent
 # What lies in this room and decides nothing about a render: command line, preview, photographs, bake scripts.
-NOT_OF_RENDERS = ("commands.py", "contact_sheet.py", "photographs/*", "head/bake_*.py", "head/head_data/landmarks.npz")
+NOT_OF_RENDERS = ("commands.py", "contact_sheet.py", "photographs/*", "bake/*", "head/head_data/landmarks.npz")
 
 
 @dataclass(frozen=True)

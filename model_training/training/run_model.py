@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from model_training.data.cache import Cache
+from model_training.runtime.arrays import Arrays
 from model_training.training.row_split import Rows
-from model_training.training.task import Arrays, Outputs, Task
+from model_training.training.task import Outputs, Task
 
 
 @torch.inference_mode()

@@ -12,6 +12,7 @@ import pytest
 
 from htnet.main import main
 
+MODELS = Path(__file__).parents[2] / "models"
 WITHOUT = """
 import sys
 from importlib.abc import MetaPathFinder
@@ -40,6 +41,8 @@ main()
         ("cv2", "simulate preview --out o", "htnet simulate preview needs OpenCV, which is not"),
         ("fastapi", "serve --port 0", "htnet serve needs FastAPI, which is not"),
         ("sqlalchemy", "audit migrate --url sqlite:///a", "htnet audit migrate needs SQLAlchemy, which is not"),
+        ("onnxruntime", "palsy predict x.jpg --out o", "htnet palsy predict needs ONNX Runtime, which is not"),
+        ("torch", "palsy predict x.jpg --out o --checkpoint a.pt", "htnet palsy predict needs PyTorch, which is not"),
         ("torch", "export --checkpoint a.pt --out o", "htnet export needs PyTorch, which is not"),
         ("typer", "palsy train", "htnet needs typer, which is not"),
     ],
@@ -53,7 +56,7 @@ def test_a_missing_package_is_one_sentence_that_names_the_extra(package: str, co
         check=False,
     )
     extra = {"serve": "service", "audit": "service", "export": "export"}.get(command.split()[0], "train")
-    extra = "service" if package == "typer" else extra
+    extra = "service" if package in ("typer", "onnxruntime") else extra
     assert done.returncode == 1
     wanted = f"{sentence} installed: pip install 'htnet-clinical[{extra}]'\n"
     assert done.stderr.removeprefix("Error: ") == wanted
@@ -82,6 +85,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
     [
         ("palsy train --config absent.toml", "absent.toml: no such configuration"),
         ("palsy evaluate --checkpoint a.pt --cache c --out o", "a.pt: no such checkpoint"),
+        ("palsy predict a.jpg --out o --models nowhere", "nowhere: no bundle in this folder"),
+        (f"palsy predict a.jpg --out o --models {MODELS}", "a.jpg: no such image, folder or list"),
         ("export --checkpoint a.pt --out o", "a.pt: no such checkpoint"),
         ("export --checkpoint a.pt --out o --default-variant int4", "--default-variant must be float32 or int8, got"),
         ("audit export", "which database? Set HTNET_AUDIT_URL or give --url"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from face.image.files import images_under
 from model_training.datasets.reading.conversion import Conversion
 from model_training.datasets.reading.emotions import THREE
-from model_training.datasets.reading.frames import images_under, require_folder
+from model_training.datasets.reading.frames import require_folder
 from model_training.datasets.reading.spreadsheets import read_rows, text, whole_number
 from model_training.errors import TrainingError
 

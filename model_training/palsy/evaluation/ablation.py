@@ -18,6 +18,7 @@ from model_training.errors import TrainingError
 from model_training.palsy.evaluation.evidence import answers_of
 from model_training.palsy.evaluation.figures import photograph_figures, simulated_figures
 from model_training.palsy.inference.grader import load_palsy_checkpoint
+from model_training.palsy.task import PalsyTask
 from model_training.training.config import load_config
 from model_training.training.train import BEST, train
 
@@ -98,7 +99,7 @@ def run_ablation(
 
 def _train_and_judge(run: AblationRun, config: Path, test: Path, photographs: Path) -> dict[str, float]:
     settings = load_config(config, overrides=(*run.changes, f'run.out="{run.folder}"', f"run.seed={run.seed}"))
-    train(settings, resume=(run.folder / "state.pt").exists(), say=_say_nothing)
+    train(PalsyTask(settings), resume=(run.folder / "state.pt").exists(), say=_say_nothing)
     figures = _judge(run.folder / BEST, test, photographs)
     run.figures.write_text(json.dumps(figures), encoding="utf-8")
     return figures

@@ -22,8 +22,9 @@ from face.palsy.decoding import PalsyCalibration
 from model_training.data.cache import Cache, open_cache
 from model_training.datasets.reading.splits import person_folds, stratified_groups
 from model_training.errors import Interrupted, TrainingError
+from model_training.networks.build import restore
 from model_training.palsy.evaluation.evaluate import Judgement, judge, summarise, write_evaluation
-from model_training.palsy.task import PalsyTask, restore
+from model_training.palsy.task import PalsyTask
 from model_training.runtime.interruption import children_ignore_ctrl_c
 from model_training.runtime.whole_file import whole_file, write_text
 from model_training.training.checkpoint import load_checkpoint
@@ -135,11 +136,12 @@ def run_fold(config_values: dict[str, Any], test_people: list[str], validation: 
         np.flatnonzero(keep & ~testing & (group == "train")), np.flatnonzero(keep & ~testing & (group == "validation"))
     )
     check_split(cache.frame, split, labels=config.data.labels, source=out.name)
-    result = fit(config, cache, split, resume=(out / STATE).is_file(), say=_say_nothing)
+    task = PalsyTask(config)
+    result = fit(task, cache, split, resume=(out / STATE).is_file(), say=_say_nothing)
     loaded = load_checkpoint(result.best)
     network = restore(loaded.config["model"], loaded.state_dict, source=str(result.best))
     rows = np.flatnonzero(testing)
-    outputs = run_model(PalsyTask(config), network, cache, rows)
+    outputs = run_model(task, network, cache, rows)
     with whole_file(out / "fold.npz") as temporary:
         np.savez(temporary, rows=rows, **outputs)
     write_text(json.dumps({"test_people": test_people, "figures": dict(result.figures)}), out / DONE)

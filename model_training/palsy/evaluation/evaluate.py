@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from face.palsy.decoding import SIDES, PalsyCalibration, PalsyReading, decode
+from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
+from face.vocabulary import SIDES
 from model_training.data.cache import Cache, open_cache
 from model_training.data.sample_table import write_table
 from model_training.errors import TrainingError
-from model_training.palsy.evaluation.grading_figures import (
-    confusion_matrix,
-    grading_figures,
-    intervals_by_person,
-    per_class_recall,
-    reliability,
-)
+from model_training.metrics.classification import confusion_matrix, per_class_recall
+from model_training.metrics.intervals import intervals_by_person
+from model_training.metrics.reliability import ReliabilityBin, calibration_error, equal_width_bins
+from model_training.networks.build import restore
+from model_training.palsy.evaluation.grading_figures import RELIABILITY_BINS, grading_figures
 from model_training.palsy.evaluation.html_report import write_report
-from model_training.palsy.task import PalsyTask, restore, side_index
+from model_training.palsy.task import PalsyTask, side_index
 from model_training.runtime.distributed import check_device
 from model_training.runtime.whole_file import write_text
 from model_training.training.checkpoint import Checkpoint, load_checkpoint
@@ -60,6 +59,16 @@ class Judgement:
             predicted_sides=np.asarray([SIDES.index(reading.side) for reading in readings]),
             likelier_sides=np.asarray([SIDES.index(reading.likelier_side) for reading in readings]),
         )
+
+    @property
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """(N,) grades answered, from 0."""
+        return np.asarray([reading.index for reading in self.readings], np.int64)
+
+    def reliability_curve(self) -> list[ReliabilityBin]:
+        """Of the grades answered."""
+        confidence = np.asarray([reading.probability for reading in self.readings])
+        return equal_width_bins(confidence, self.predicted == self.truth, bins=RELIABILITY_BINS)
 
     def predictions(self) -> pd.DataFrame:
         kept = [
@@ -183,10 +192,8 @@ def summarise(judged: Judgement, *, by: tuple[str, ...] = (), repeats: int = 500
     everything = np.arange(len(judged.truth))
     people = judged.frame["person_id"].to_numpy(object)
     whole = _group(judged, everything, people, repeats)
-    matrix = confusion_matrix(judged.truth, np.asarray([r.index for r in judged.readings]), classes=len(judged.labels))
-    confidence = np.asarray([reading.probability for reading in judged.readings])
-    correct = np.asarray([reading.index for reading in judged.readings]) == judged.truth
-    ece, bins = reliability(confidence, correct)
+    matrix = confusion_matrix(truth=judged.truth, predicted=judged.predicted, classes=len(judged.labels))
+    curve = judged.reliability_curve()
     groups: dict[str, dict[str, Any]] = {}
     for column in dict.fromkeys([*GROUP_COLUMNS, *by]):
         if column not in judged.frame.columns:
@@ -216,7 +223,7 @@ def summarise(judged: Judgement, *, by: tuple[str, ...] = (), repeats: int = 500
             for label, value in zip(judged.labels, recall, strict=True)
         },
         "confusion_matrix": matrix.tolist(),
-        "reliability": {"ece": ece, "bins": bins},
+        "reliability": {"ece": calibration_error(curve), "bins": [asdict(point) for point in curve]},
         "groups": groups,
         "table": table,
         "note": "Intervals: 95 % percentile bootstrap, resampling people.",

@@ -18,6 +18,7 @@ import torch
 from face.palsy.decoding import PalsyCalibration
 from model_training.data.cache import Cache, open_cache
 from model_training.errors import TrainingError
+from model_training.networks.build import forward, uses_landmarks
 from model_training.palsy.evaluation.figures import (
     REST_POSES,
     Answers,
@@ -28,7 +29,6 @@ from model_training.palsy.evaluation.figures import (
     simulated_figures,
 )
 from model_training.palsy.inference.grader import load_palsy_checkpoint
-from model_training.palsy.task import forward, uses_landmarks
 
 BATCH_SIZE = 64
 # The line of a card's draft that the table of figures takes the place of.

@@ -37,7 +37,7 @@ def predict_command(
     from model_training.palsy.inference.predict import predict_files
 
     with progress_bar("predict") as bar:
-        graded, refused = predict_files(
+        made = predict_files(
             images,
             checkpoint,
             out,
@@ -47,7 +47,7 @@ def predict_command(
             device=device,
             progress=bar.at,
         )
-    typer.echo(f"{graded} images graded, {refused} refused: {out / 'predictions.csv'}")
+    typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")
 
 
 def visualize_command(

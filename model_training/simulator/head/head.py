@@ -1,7 +1,7 @@
 """The baked head: a neutral mean face, identity shapes and face units split into the patient's left and right.
 
 Model frame: metres, origin between the eyeballs, +x the patient's left (image right in an unmirrored photograph),
-+z up, -y the way the face looks. The midsagittal plane is x = 0. `bake_head.py` makes the data file; NOTICE names
++z up, -y the way the face looks. The midsagittal plane is x = 0. `simulator/bake` makes the data file; NOTICE names
 its CC0 sources.
 """
 

@@ -1,6 +1,6 @@
 """Bakes head_data/landmarks.npz: where on the head each of MediaPipe's face landmarks lies. Run once, by hand.
 
-    python -m model_training.simulator.head.bake_landmarks --out model_training/simulator/head_data/landmarks.npz
+    python -m model_training.simulator.bake.bake_landmarks --out model_training/simulator/head/head_data/landmarks.npz
 
 The mean face is rendered under many lights, from straight ahead, and the detector's points are averaged over the
 pictures and over both sides. A point then lies on the foremost triangle of the skin behind it; where there is none

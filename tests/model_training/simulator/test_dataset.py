@@ -131,6 +131,12 @@ def test_the_fingerprint_covers_whatever_decides_a_render() -> None:
         *("render/camera.py", "render/glasses.py", "render/look.py", "render/renderer.py", "render/shader_inputs.py"),
         *("render/shaders/face.frag", "render/shaders/face.vert", "render/shaders/value.frag"),
     }
-    decides_nothing = {"commands.py", "contact_sheet.py", "bake/bake_head.py", "bake/bake_landmarks.py", "head/head_data/landmarks.npz"}
+    decides_nothing = {
+        "commands.py",
+        "contact_sheet.py",
+        "bake/bake_head.py",
+        "bake/bake_landmarks.py",
+        "head/head_data/landmarks.npz",
+    }
     assert not covered & decides_nothing
     assert not [name for name in covered if name.startswith("photographs/")]

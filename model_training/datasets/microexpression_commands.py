@@ -146,9 +146,9 @@ def prepare_published_flow(
 
     Example: `python -m model_training prepare published-flow --root micro-expression --out runs/flow`
     """
+    from face.vocabulary import EMOTIONS
     from model_training.datasets.converters.published_flow import convert_published_flow
-    from model_training.datasets.reading.emotions import THREE
 
-    conversion = begin("flow", THREE, out)
+    conversion = begin("flow", EMOTIONS, out)
     convert_published_flow(conversion, root=root)
     end(conversion, validation=validation, test=test, seed=seed)

@@ -11,8 +11,8 @@ import numpy as np
 
 from face.errors import PreprocessingError
 from face.image.decode import decode_image
-from face.landmarks.detector import FaceLandmarker, choose_face
 from face.microexpression.input import MicroExpressionSpec, microexpression_input
+from face.photograph import PhotographReader
 from face.vocabulary import FacePolicy
 from model_training.data.cache_build import RowRefused
 from model_training.data.files import TRAINING_LIMITS, read_file
@@ -43,19 +43,15 @@ class FlowProducer:
         return [row["path"], *([row["onset_path"]] if row.get("onset_path") else [])]
 
     def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]:
-        landmarker = FaceLandmarker()
-
-        def photograph(path: Path) -> tuple[Any, Any]:
-            rgb = decode_image(read_file(path), limits=TRAINING_LIMITS).rgb
-            return rgb, choose_face(landmarker.detect(rgb), policy=self.faces)
+        reader = PhotographReader(limits=TRAINING_LIMITS)
 
         def make(row: Mapping[str, Any], folder: Path) -> Arrays:
             try:
                 if not row.get("onset_path"):
                     return {"flow": read_flow_image(folder / row["path"], size=self.spec.image_size)}
-                onset, onset_face = photograph(folder / row["onset_path"])
-                apex, apex_face = photograph(folder / row["path"])
-                made = microexpression_input(onset, onset_face, apex, apex_face, self.spec)
+                onset = reader.read(read_file(folder / row["onset_path"]), policy=self.faces)
+                apex = reader.read(read_file(folder / row["path"]), policy=self.faces)
+                made = microexpression_input(onset.rgb, onset.face, apex.rgb, apex.face, self.spec)
             except PreprocessingError as error:
                 raise RowRefused(error.code, str(error)) from error
             return {"flow": made.tensors["flow"]}

@@ -13,10 +13,9 @@ import numpy as np
 
 from face.errors import PreprocessingError
 from face.frame.regions import MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
-from face.image.decode import decode_image
-from face.landmarks.both_looks import look_both_ways
-from face.landmarks.detector import FaceLandmarker, choose_face
-from face.palsy.input import PalsyInputSpec, palsy_input
+from face.palsy.input import PalsyInputSpec
+from face.palsy.reading import see_palsy
+from face.photograph import PhotographReader
 from face.vocabulary import REGIONS_OF_INTEREST, FacePolicy
 from model_training.data.cache_build import RowRefused
 from model_training.data.files import TRAINING_LIMITS, read_file
@@ -53,22 +52,22 @@ class PalsyProducer:
         return [row["path"], *([row["asymmetry_map"]] if row.get("asymmetry_map") else [])]
 
     def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]:
-        landmarker = FaceLandmarker()
+        reader = PhotographReader(limits=TRAINING_LIMITS)
 
         def make(row: Mapping[str, Any], folder: Path) -> Arrays:
             try:
-                rgb = decode_image(read_file(folder / row["path"]), limits=TRAINING_LIMITS).rgb
-                face = choose_face(landmarker.detect(rgb), policy=self.faces)
-                face = look_both_ways(rgb, face, landmarker).face
-                made = palsy_input(rgb, face, self.spec)
+                photograph, made = see_palsy(read_file(folder / row["path"]), reader, self.spec, policy=self.faces)
             except PreprocessingError as error:
                 raise RowRefused(error.code, str(error)) from error
             masks = roi_masks(made.aligned, size=MAP_SIZE)
             truth = np.full((MAP_SIZE, MAP_SIZE), np.nan, np.float16)
             if row.get("asymmetry_map"):
-                height, width = rgb.shape[:2]
-                unit = float(row.get("asymmetry_map_unit", ASYMMETRY_MAP_UNIT))
-                photo_map = read_asymmetry_map(folder / row["asymmetry_map"], unit=unit, width=width, height=height)
+                photo_map = read_asymmetry_map(
+                    folder / row["asymmetry_map"],
+                    unit=float(row.get("asymmetry_map_unit", ASYMMETRY_MAP_UNIT)),
+                    width=photograph.width,
+                    height=photograph.height,
+                )
                 truth = photo_map_to_mosaic(photo_map, made.aligned, size=MAP_SIZE).astype(np.float16)
             return {
                 "images": made.tensors["images"],

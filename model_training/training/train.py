@@ -245,10 +245,12 @@ class Trainer:
 
     def _save_best(self, figures: Mapping[str, float]) -> None:
         frame = self.cache.frame.iloc[np.sort(self.split.validation)]
+        model = self.task.model_config(self.learner.model)
         save_checkpoint(
             Checkpoint(
                 task=self.task.kind,
-                config={"train": as_dict(self.config), "model": self.task.model_config(self.learner.model)},
+                network=model["name"],
+                config={"train": as_dict(self.config), "model": model},
                 labels=self.task.labels,
                 preprocessing={
                     "kind": self.cache.kind,

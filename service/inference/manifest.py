@@ -2,7 +2,7 @@
 
 Strict and frozen: an unknown key, a missing key or a value of another type is an error that names the field. One
 class per task, told apart by `task`; sections that differ between the tasks (labels, calibration, thresholds) are
-typed. Written by `export.bundle.write_bundle`.
+typed. Written by `export.bundle.writing.write_bundle`.
 """
 
 from __future__ import annotations

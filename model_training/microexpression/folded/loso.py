@@ -27,6 +27,7 @@ import torch
 
 from model_training.errors import TrainingError
 from model_training.microexpression.folded.network import one_fold
+from model_training.microexpression.folded.reference import load_reference
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages, load_flow
 
@@ -130,7 +131,7 @@ def fit_chunk(data: FlowImages, run: LosoRun, folds: list[int]) -> dict[str, np.
 
     initial = None
     if run.initial:
-        stored = torch.load(run.initial, weights_only=True)
+        stored = load_reference(Path(run.initial))
         members = len(stored["state_dict"]["embed.w"])
         chosen_member = one_fold(stored["state_dict"], run.seed % members)
         initial = {name: value.expand(len(folds), *value.shape[1:]).clone() for name, value in chosen_member.items()}

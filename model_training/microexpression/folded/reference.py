@@ -1,8 +1,7 @@
 """The reference model: an ensemble of small HTNets trained on simulated flow alone, calibrated on simulated people it
 has not seen.
 
-A checkpoint is {config, preprocessing, state_dict, calibration, training_data}, loaded with weights_only=True;
-weights have a leading member axis.
+A checkpoint is the dictionary that model_training.training.checkpoint reads; weights have a leading member axis.
 """
 
 from __future__ import annotations
@@ -15,13 +14,14 @@ import numpy as np
 import torch
 
 from face.microexpression.input import MicroExpressionSpec
+from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 from model_training.metrics.reliability import expected_calibration_error
 from model_training.metrics.temperature import temperature_of_probabilities, tempered
 from model_training.microexpression.folded.network import one_fold
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages
-from model_training.training.checkpoint import load_payload
+from model_training.training.checkpoint import CHECKPOINT_FORMAT, FOLDED_ENSEMBLE, load_checkpoint, stored
 
 VALIDATION_SHARE = 0.1
 
@@ -86,6 +86,10 @@ def train_reference(
     mean = predict(config, weights, images[held]).numpy().mean(0)
     temperature = temperature_of_probabilities(mean, simulated.labels[held])
     return {
+        "format": CHECKPOINT_FORMAT,
+        "task": "microexpression",
+        "network": FOLDED_ENSEMBLE,
+        "labels": list(EMOTIONS),
         "config": config.to_dict(),
         "preprocessing": {"spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
         "state_dict": weights,
@@ -130,8 +134,12 @@ def fine_tune_on_all(
 
 def load_reference(path: Path) -> dict[str, Any]:
     """A checkpoint of `train-microexpression`. TrainingError if it is none."""
-    stored = load_payload(path)
-    missing = {"config", "preprocessing", "state_dict", "calibration", "training_data"} - set(stored)
-    if missing:
-        raise TrainingError(f"{path}: the checkpoint lacks {', '.join(sorted(missing))}")
-    return stored
+    loaded = load_checkpoint(path)
+    if loaded.network != FOLDED_ENSEMBLE:
+        raise TrainingError(
+            f"{path}: holds a {loaded.network} for {loaded.task}; needed is an ensemble of `train-microexpression`"
+        )
+    lacking = [name for name in ("calibration", "training_data") if not getattr(loaded, name)]
+    if lacking:
+        raise TrainingError(f"{path}: the checkpoint lacks {', '.join(lacking)}")
+    return stored(loaded)

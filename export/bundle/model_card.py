@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from export.metadata import Metadata
+from export.bundle.metadata import Metadata
 
 
 def model_card(*, task: str, metadata: Metadata, labels: tuple[str, ...], metrics: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What a smaller variant of a palsy bundle costs: kappa of each variant on the same people.
 
-    python -m export.variant_kappa --bundle models/palsy --cache runs/sim-test-cache
+    python -m export.variants.kappa --bundle models/palsy --cache runs/sim-test-cache
 
 writes `float32` and `int8`, each with a `kappa`, into the bundle's metrics.json.
 """
@@ -16,9 +16,11 @@ import typer
 
 from face.palsy.decoding import PalsyCalibration, decode
 from model_training.data.cache import Cache, open_cache
+from model_training.errors import TrainingError
 from model_training.metrics.classification import quadratic_weighted_kappa
 from model_training.palsy.evaluation.figures import REST_POSES
 from service.inference.bundle import METRICS_FILE, Bundle, load_bundle
+from service.inference.errors import BundleError
 from service.inference.manifest import PalsyManifest, Variant
 from service.inference.session import open_session
 
@@ -45,10 +47,13 @@ def main(
     cache: Annotated[Path, typer.Option(help="Cache of people that training never saw.")],
 ) -> None:
     """Kappa of the float32 and the int8 graph on the same people."""
-    loaded = load_bundle(bundle)
-    if not isinstance(loaded.manifest, PalsyManifest):
-        raise typer.BadParameter(f"{bundle} is a bundle for {loaded.manifest.task}, not for palsy")
-    people = open_cache(cache, kind="palsy", fingerprint=loaded.manifest.input.fingerprint)
+    try:
+        loaded = load_bundle(bundle)
+        if not isinstance(loaded.manifest, PalsyManifest):
+            raise typer.BadParameter(f"{bundle} is a bundle for {loaded.manifest.task}, not for palsy")
+        people = open_cache(cache, kind="palsy", fingerprint=loaded.manifest.input.fingerprint)
+    except (BundleError, TrainingError) as error:
+        raise typer.BadParameter(str(error)) from error
     path = bundle / METRICS_FILE
     metrics = json.loads(path.read_text(encoding="utf-8"))
     for variant in VARIANTS:

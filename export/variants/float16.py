@@ -1,7 +1,7 @@
 """The float16 variant of a graph, for GPUs: weights and activations in half precision, inputs and outputs as they are.
 
 The bytes of the image become numbers inside the graph, so nothing but bytes travels to the device. The geometry branch
-stays in float32, for the reason given in export.quantize.
+stays in float32, for the reason given in export.variants.int8.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import onnx
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from export.quantize import KEEP_FLOAT
+from export.variants.int8 import KEEP_FLOAT
 
 _FLOAT16 = onnx.TensorProto.FLOAT16
 

@@ -3,7 +3,7 @@
 Convolutions stay in float32 (the default recipe makes 1x1 and small convolutions slower), and so do the modules named
 in `keep_float`: the geometry branch projects hundreds of coordinates whose differences are smaller than one step of an
 8-bit scale. Weights use the full 8 bits: on processors without VNNI instructions ONNX Runtime's kernels may saturate;
-compare there with `export.parity`.
+compare there with `export.graphs.parity`.
 """
 
 from __future__ import annotations

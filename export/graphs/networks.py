@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +18,17 @@ from model_training.networks.htnet_enhanced import HTNetEnhanced
 class GraphNetwork(nn.Module, ABC):
     """What can become a graph: named outputs, and examples of the inputs that it will see."""
 
+    outputs: ClassVar[tuple[str, ...]]
+
     @abstractmethod
     def example_inputs(self, count: int, *, seed: int = 0) -> dict[str, Tensor]:
         """Named tensors with a batch of `count`, in the order of forward's arguments."""
 
 
-PALSY_OUTPUTS = ("grade_logits", "side_logits", "regional_asymmetry", "asymmetry_map", "roi_maps", "ood_score")
-
-
 class PalsyGraph(GraphNetwork):
     """(images, landmarks) -> the outputs of the palsy graph, ROI maps included."""
+
+    outputs = ("grade_logits", "side_logits", "regional_asymmetry", "asymmetry_map", "roi_maps", "ood_score")
 
     def __init__(self, network: HTNetEnhanced) -> None:
         super().__init__()
@@ -39,8 +41,8 @@ class PalsyGraph(GraphNetwork):
         self.network = network
 
     def forward(self, images: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
-        outputs: dict[str, Tensor] = self.network(images, landmarks, return_roi_maps=True)
-        return outputs
+        answer: dict[str, Tensor] = self.network(images, landmarks, return_roi_maps=True)
+        return answer
 
     def example_inputs(self, count: int, *, seed: int = 0) -> dict[str, Tensor]:
         """Random mosaics and faces drawn from the fitted components: the range of values that the graph will see."""
@@ -63,6 +65,8 @@ class EmotionGraph(GraphNetwork):
     members: networks that take the uint8 flow image, or with `scale` what it makes of one. Attention over one token is
     folded into one Linear.
     """
+
+    outputs = ("emotion_logits",)
 
     def __init__(
         self, members: Sequence[nn.Module], *, flip: bool = True, scale: Callable[[Tensor], Tensor] | None = None

@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from export.checkpoint_bundle import export_checkpoint
-from export.half import write_float16
-from export.networks import PalsyGraph
+from export.graphs.networks import PalsyGraph
+from export.variants.float16 import write_float16
 from service.inference.bundle import load_bundle
 from service.inference.session import InferenceSession, open_session
 from tests.export.test_export import palsy_checkpoint, palsy_network

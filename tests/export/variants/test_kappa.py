@@ -8,12 +8,12 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from export.variant_kappa import kappa_of, main
+from export.variants.kappa import kappa_of, main
 from model_training.data.cache import open_cache
 from service.inference.bundle import load_bundle
 from tests.model_training.caches import write_cache
 
-SHIPPED = Path(__file__).resolve().parents[2] / "models" / "palsy"
+SHIPPED = Path(__file__).resolve().parents[3] / "models" / "palsy"
 
 
 def test_both_variants_are_judged_and_written_beside_the_other_figures(tmp_path: Path) -> None:

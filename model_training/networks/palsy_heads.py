@@ -58,6 +58,7 @@ class PalsyHead(nn.Module):
             self.grade.bias[1:] = 0.54  # softplus(0.54) = 1
 
     def forward(self, halves: Tensor) -> PalsyLogits:
+        """(N, 2, in_dim), the patient's right half first -> the logits of the face."""
         # (N, 2, hidden): each half beside its partner
         pair = self.pair(torch.cat((halves, swap_halves(halves)), dim=-1))
         even = pair[:, PATIENT_LEFT] + pair[:, PATIENT_RIGHT]

@@ -3,7 +3,7 @@
 Leave-one-subject-out trains the same network 68 times on nearly the same data. One after the other, the time goes
 into starting thousands of tiny
 operations; with the folds as the batch axis of `torch.baddbmm` it goes into arithmetic. `HTNet`
-(model_training/htnet.py, lean form) with the weights of one
+(networks/htnet.py, lean form) with the weights of one
 fold gives the same answers; `fold_state_dict` converts.
 
 Only the one-token setting is here (28 pixels, patch 7, three hierarchies): every block sees one token, its softmax

@@ -41,6 +41,7 @@ class Answers:
     asymmetry_map: Floats | None = None
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> Answers:
+        """The answers where keep (N,) is true."""
         maps = None if self.asymmetry_map is None else self.asymmetry_map[keep]
         return Answers(self.frame[keep].reset_index(drop=True), self.grade_logits[keep], self.side_logits[keep], maps)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,29 +26,6 @@ def register(app: typer.Typer) -> None:
     app.command("finetune-microexpression")(finetune_command)
     app.command("evaluate-microexpression")(evaluate_command)
     app.command("microexpression-metrics")(metrics_command)
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The TOML's sections; an unknown one is an error."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise TrainingError(f"{path}: cannot be read as a configuration ({error})") from error
-    unknown = set(values) - {"training", "simulation"}
-    if unknown:
-        raise TrainingError(
-            f"{path}: unknown section(s) {', '.join(sorted(unknown))}; known are training and simulation"
-        )
-    return values
-
-
-def training_config(path: Path) -> Any:
-    from model_training.microexpression.folded.training import TrainingConfig
-
-    try:
-        return TrainingConfig.from_dict(read_config(path).get("training", {}))
-    except (ValueError, TypeError) as error:
-        raise TrainingError(f"{path}: {error}") from error
 
 
 def loso_command(
@@ -78,6 +54,7 @@ def loso_command(
     """
     from rich.console import Console
 
+    from model_training.microexpression.config import training_config
     from model_training.microexpression.evaluation.report import loso_report, write_report
     from model_training.microexpression.folded.loso import LosoRun, run_loso
     from model_training.microexpression.published_flow import load_flow
@@ -128,15 +105,10 @@ def simulate_command(
     from rich.progress import track
 
     from face.microexpression.input import MicroExpressionSpec
+    from model_training.microexpression.config import simulation_config
     from model_training.microexpression.simulation.simulated_flow import SimulationConfig, simulate_people
 
-    values = dict(read_config(config).get("simulation", {})) if config is not None else {}
-    if "class_shares" in values:
-        values["class_shares"] = tuple(values["class_shares"])
-    try:
-        simulation = SimulationConfig(**values)
-    except (TypeError, ValueError) as error:
-        raise TrainingError(f"[simulation]: {error}") from error
+    simulation = simulation_config(config) if config is not None else SimulationConfig()
     parts = list(
         track(
             simulate_people(MicroExpressionSpec(), simulation, people=range(first, first + people), seed=seed),
@@ -191,6 +163,7 @@ def train_command(
     import torch
 
     from face.microexpression.input import MicroExpressionSpec
+    from model_training.microexpression.config import training_config
     from model_training.microexpression.folded.reference import load_simulated, train_reference
 
     def say(epoch: int, accuracy: float) -> None:
@@ -249,6 +222,7 @@ def finetune_command(
     """
     import torch
 
+    from model_training.microexpression.config import training_config
     from model_training.microexpression.folded.reference import fine_tune_on_all, load_reference
     from model_training.microexpression.published_flow import load_flow
 

@@ -115,14 +115,12 @@ def _warp(photo: Path, out: Path, *, per_photo: int, seed: int, split: str, move
 
 
 def _simulate(out: Path, *, processes: int, **settings: int | str) -> None:
+    from model_training.configuration import build
     from model_training.simulator.dataset import SimulationConfig, simulate
 
-    try:
-        config = SimulationConfig(**settings)
-        if processes < 1:
-            raise ValueError(f"processes must be at least 1, got {processes}")
-    except ValueError as error:
-        raise TrainingError(str(error)) from error
+    if processes < 1:
+        raise TrainingError(f"processes must be at least 1, got {processes}")
+    config = build(SimulationConfig, settings)
     with _counted("photographs") as progress:
         task = progress.add_task("simulate", total=config.identities * config.images_per_identity)
         table = simulate(out, config, processes=processes, on_progress=lambda images: progress.advance(task, images))

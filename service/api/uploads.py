@@ -1,21 +1,24 @@
 """The body of an analysing request -> the images in it, in memory only.
 
-A web framework's own form parser writes large parts to temporary files; photographs never touch a disk here.
+The parser is Starlette's, with the refusals that it lacks. `Request.form()` writes large parts to temporary files;
+photographs never touch a disk here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import sys
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from fastapi import Request
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.api.errors import RequestError
 
 IMAGE_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
-_HEADERS_PER_PART_MAX = 16
 
 
 async def read_images(request: Request, fields: Sequence[str]) -> dict[str, bytes]:
@@ -26,13 +29,12 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
     Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
     unsupported-media-type for another kind of body.
     """
-    body = await request.body()
     content_type, options = parse_options_header(request.headers.get("content-type", ""))
     if content_type == b"multipart/form-data":
-        return _check_fields(_parts(body, options.get(b"boundary", b""), limit=len(fields)), fields)
+        return _check_fields(await _read_parts(request, options.get(b"boundary", b""), limit=len(fields)), fields)
     kind = content_type.decode("latin-1")
     if len(fields) == 1 and (kind.startswith("image/") or kind in ("application/octet-stream", "")):
-        return {fields[0]: body}
+        return {fields[0]: await request.body()}
     raise RequestError(
         "unsupported-media-type",
         f"Send multipart/form-data with the {_named(fields)}"
@@ -82,67 +84,55 @@ def _check_fields(parts: list[tuple[str, bytes]], fields: Sequence[str]) -> dict
     return images
 
 
-def _parts(body: bytes, boundary: bytes, *, limit: int) -> list[tuple[str, bytes]]:
-    """(field name, content) of each part. More than limit + 1 parts are not even collected."""
-    parts: list[tuple[str, list[bytes]]] = []
-    header = {"name": b"", "value": b""}
-    disposition = b""
-    headers = 0
-    ended = False
+class _Parser(MultiPartParser):
+    """Starlette's parser with three refusals of ours: too many parts, a part without a name, a body that is cut off."""
 
-    def on_part_begin() -> None:
-        nonlocal disposition, headers
-        disposition, headers = b"", 0
-        header.update(name=b"", value=b"")
-        if len(parts) > limit:
-            raise RequestError("invalid-parameters", f"There are more than {limit} fields in the body.")
+    spool_max_size = 0  # of a part in memory: without a limit, so that none is moved to a file
 
-    def on_header_field(data: bytes, start: int, end: int) -> None:
-        header["name"] += data[start:end]
-
-    def on_header_value(data: bytes, start: int, end: int) -> None:
-        header["value"] += data[start:end]
-
-    def on_header_end() -> None:
-        nonlocal disposition, headers
-        headers += 1
-        if headers > _HEADERS_PER_PART_MAX:
-            raise RequestError("invalid-request", f"A part has more than {_HEADERS_PER_PART_MAX} headers.")
-        if header["name"].lower() == b"content-disposition":
-            disposition = header["value"]
-        header.update(name=b"", value=b"")
-
-    def on_headers_finished() -> None:
-        _, options = parse_options_header(disposition)
-        name = options.get(b"name")
-        if name is None:
-            raise RequestError("invalid-request", "A part of the multipart body has no field name.")
-        parts.append((name.decode("utf-8", "replace"), []))
-
-    def on_part_data(data: bytes, start: int, end: int) -> None:
-        parts[-1][1].append(data[start:end])
-
-    def on_end() -> None:
-        nonlocal ended
-        ended = True
-
-    try:
-        parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": on_part_begin,
-                "on_header_field": on_header_field,
-                "on_header_value": on_header_value,
-                "on_header_end": on_header_end,
-                "on_headers_finished": on_headers_finished,
-                "on_part_data": on_part_data,
-                "on_end": on_end,
-            },
+    def __init__(self, request: Request, boundary: str, *, limit: int) -> None:
+        # A part without a file name is text to Starlette; as latin-1, text keeps every byte of an image.
+        headers = Headers({"content-type": f'multipart/form-data; boundary="{boundary}"; charset=latin-1'})
+        super().__init__(
+            headers, self._whole(request.stream()), max_files=math.inf, max_fields=math.inf, max_part_size=sys.maxsize
         )
-        parser.write(body)
-        parser.finalize()
-    except FormParserError as error:
-        raise RequestError("invalid-request", "The body is not valid multipart/form-data.") from error
-    if not ended:
-        raise RequestError("invalid-request", "The multipart body is cut off: its closing boundary is missing.")
-    return [(name, b"".join(chunks)) for name, chunks in parts]
+        self._limit = limit
+        self._ended = False
+
+    async def _whole(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in stream:
+            yield chunk
+        if not self._ended:
+            raise RequestError("invalid-request", "The multipart body is cut off: its closing boundary is missing.")
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        if len(self.items) > self._limit:
+            raise RequestError("invalid-parameters", f"There are more than {self._limit} fields in the body.")
+
+    def on_headers_finished(self) -> None:
+        try:
+            super().on_headers_finished()
+        except MultiPartException as error:
+            raise RequestError("invalid-request", "A part of the multipart body has no field name.") from error
+
+    def on_end(self) -> None:
+        self._ended = True
+
+
+async def _read_parts(request: Request, boundary: bytes, *, limit: int) -> list[tuple[str, bytes]]:
+    """(field name, content) of each part. More than limit + 1 parts are not even collected."""
+    invalid = RequestError("invalid-request", "The body is not valid multipart/form-data.")
+    # RFC 2046 knows no boundary with a quote or a backslash.
+    if not boundary or b'"' in boundary or b"\\" in boundary:
+        raise invalid
+    try:
+        form = await _Parser(request, boundary.decode("latin-1"), limit=limit).parse()
+    except MultiPartException as error:
+        raise invalid from error
+    try:
+        return [
+            (name, await part.read() if isinstance(part, UploadFile) else part.encode("latin-1"))
+            for name, part in form.multi_items()
+        ]
+    finally:
+        await form.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,19 +28,18 @@ def form(*parts: bytes) -> bytes:
     return b"".join(parts) + b"--b--\r\n"
 
 
-async def read(body: bytes, content_type: str = FORM, *, fields: Sequence[str] = ("image",)) -> dict[str, bytes]:
-    pieces = pieces_of(body)
+async def read(
+    body: bytes, content_type: str = FORM, *, fields: Sequence[str] = ("image",), pieces_of: int = 0
+) -> dict[str, bytes]:
+    """What is read from a body that comes whole, as the admission middleware hands it on, or in pieces."""
+    starts = range(0, len(body), pieces_of) if pieces_of else [0]
+    left = [body[start : start + (pieces_of or len(body))] for start in starts]
 
     async def receive() -> Message:
-        return await anext(pieces)
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
 
     headers = [(b"content-type", content_type.encode("latin-1"))]
     return await read_images(Request({"type": "http", "method": "POST", "headers": headers}, receive), fields)
-
-
-async def pieces_of(body: bytes) -> AsyncIterator[Message]:
-    """As the admission middleware hands a body on: in one piece."""
-    yield {"type": "http.request", "body": body, "more_body": False}
 
 
 @pytest.mark.parametrize(
@@ -95,6 +94,11 @@ async def test_boundaries_of_any_usual_length(length: int) -> None:
 @pytest.mark.parametrize("disposition", [IMAGE, "Content-Disposition: form-data; name=image"], ids=["file", "no-file"])
 async def test_what_else_the_content_type_says_changes_no_byte(content_type: str, disposition: str) -> None:
     assert await read(form(part(disposition)), content_type) == {"image": NOT_TEXT}
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+async def test_pieces_are_put_together(size: int) -> None:
+    assert await read(form(part(IMAGE)), pieces_of=size) == {"image": NOT_TEXT}
 
 
 async def test_an_empty_part_is_an_empty_image() -> None:
@@ -178,7 +182,8 @@ UNKNOWN = "There is a field that is not known here; send the field 'image'."
         (["image"] * 5000, "There are more than 1 fields in the body."),
     ],
     ids=[
-        "no-part", "twice", "unknown", "line-end-as-percent", "nul", "capital", "not-ascii", "empty-name", "three", "many",
+        "no-part", "twice", "unknown", "line-end-as-percent", "nul", "capital", "not-ascii", "empty-name",
+        "three", "thousands",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("filename", ["", '; filename="p"'], ids=["no-file", "file"])

@@ -2,6 +2,8 @@
 
 For the analysing routes: refuse at once if the queue is full, before any of the body is read; read the body within its
 limits; wait a short time for a place; run within the time limit. Other routes only get the limit on the body's size.
+By hand, because servers and rate limiters count connections or requests: none refuses before the body is read and holds
+a place until the thread that computes has ended, also when the client has gone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Write the locks requirements/*.txt from pyproject.toml and the environment that runs this script.
 
-The locks hold the whole closure of what is wanted with exact versions and are installed with ``pip install --no-deps``:
-mediapipe asks for an OpenCV wheel with windows, which a server lacks the libraries for, so a resolver must not be asked.
-What is added and left out on purpose is in ``CV2_PROVIDER`` and ``LEFT_OUT``, with the reason.
+The locks hold the whole closure with exact versions and are installed with ``pip install --no-deps``: mediapipe asks
+for an OpenCV wheel with windows, for which a server lacks the libraries, so a resolver must not be asked. What is added
+and left out on purpose is in ``CV2_PROVIDER`` and ``LEFT_OUT``, with the reason.
 
 Run it with ``make lock`` after installing a new version into the environment, with the oldest Python that the locks
 serve: a release that a newer one alone can install must not get in. ``tests/ops/test_locks.py`` checks the result.
@@ -43,7 +43,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
 
 
 def read_requirements() -> tuple[dict[str, list[str]], list[str]]:
-    """Of pyproject.toml: extra -> requirement strings, with the project's own dependencies under ``""``; the group gpu."""
+    """Of pyproject.toml: extra -> requirement strings, ``""`` being the project's own dependencies; the group gpu."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         content = tomllib.load(file)
     project = content["project"]

@@ -35,11 +35,11 @@ def shipped_models_dir() -> Path:
 class Settings(OperationSettings):
     """What the analyses need, on top of what surrounds them. The defaults are right for one machine.
 
-    models_dir: a folder of bundles, or one bundle; unset = `models` where the service is started, else those that it came
-    with. landmark_model: a face_landmarker.task in place of the package's own. model_variant: of every bundle; unset = the manifest's default, on a GPU float16 or float32.
-    model_threads: of one graph run. `running_max` analyses run at the same time in a worker, each with a landmarker of
-    its own. batch_max: how many of them may share a run of a graph; unset = 32 on a GPU, 1 on the CPU. A GPU wants a
-    `running_max` of that size.
+    models_dir: a folder of bundles, or one bundle; unset = `models` where the service is started, else those that it
+    came with. landmark_model: a face_landmarker.task in place of the package's own. model_variant: of every bundle;
+    unset = the manifest's default, on a GPU float16 or float32. model_threads: of one graph run. `running_max` analyses
+    run at the same time in a worker, each with a landmarker of its own. batch_max: how many of them may share a run of
+    a graph; unset = 32 on a GPU, 1 on the CPU. A GPU wants a `running_max` of that size.
     overlay_max_side_px: longer side of the overlays, which are never larger than the photograph.
     """
 

@@ -45,7 +45,8 @@ def test_editable_installation_serves_the_checkout(installation: Path) -> None:
     assert shipped_models_dir() == installation.parent / "models"
 
 
-def test_where_there_is_none_the_refusal_names_models_here(installation: Path) -> None:
+@pytest.mark.usefixtures("installation")
+def test_where_there_is_none_the_refusal_names_models_here() -> None:
     assert shipped_models_dir() == Path("models")
 
 

@@ -2,69 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
-
-import torch
 import typer
 
-from export.checkpoint_bundle import export_checkpoint
-from export.errors import ExportError
-from export.metadata import read_metadata
+from export.commands import export_command
+from model_training.command_messages import errors_as_messages
 
 
-def main(
-    checkpoint: Annotated[
-        list[Path], typer.Option(help="Checkpoint; several micro-expression checkpoints become one ensemble.")
-    ],
-    out: Annotated[Path, typer.Option(help="Bundle folder, e.g. models/palsy; an older bundle there is replaced.")],
-    int8: Annotated[bool, typer.Option(help="Also write the 8-bit variant.")] = True,
-    float16: Annotated[bool, typer.Option(help="Also write the half-precision variant, for GPUs.")] = False,
-    default_variant: Annotated[
-        str | None, typer.Option(help="What the service runs: float32 or int8 (default: int8 where there is one).")
-    ] = None,
-    metadata: Annotated[
-        Path | None, typer.Option(help="TOML with name, version, description, training_data, ...")
-    ] = None,
-    metrics: Annotated[
-        Path | None, typer.Option(help="metrics.json of `evaluate`; default: the checkpoint's own.")
-    ] = None,
-    card: Annotated[Path | None, typer.Option(help="MODEL_CARD.md to take in place of a generated one.")] = None,
-) -> None:
-    """Checkpoint -> ONNX graph -> parity check against torch -> verified bundle.
-
-    Example: python -m export --checkpoint runs/mine/best.pt --out runs/models/palsy
-    --metrics runs/mine/report/metrics.json
-    """
-    torch.set_num_threads(1)
-    try:
-        variant: Literal["float32", "int8"] | None = None
-        if default_variant in ("float32", "int8"):
-            variant = default_variant  # type: ignore[assignment]
-        elif default_variant is not None:
-            raise ExportError(f"--default-variant must be float32 or int8, got {default_variant!r}")
-        report = export_checkpoint(
-            checkpoint,
-            out,
-            metadata=read_metadata(metadata) if metadata is not None else None,
-            metrics_file=metrics,
-            card_file=card,
-            int8=int8,
-            float16=float16,
-            default_variant=variant,
-        )
-    except ExportError as error:
-        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(1) from error
-    typer.echo(f"bundle: {report.directory}")
-    for name, size in report.bytes.items():
-        typer.echo(f"  {name}: {size:,} bytes")
-    typer.echo(
-        f"torch against ONNX Runtime: max abs difference {report.parity.worst:.2e} over {report.parity.samples} inputs"
-    )
-    for name, difference in report.int8.max_difference.items() if report.int8 else ():
-        typer.echo(f"int8 against torch: {name} {difference:.3f}")
+def main() -> None:
+    """Exit status 1 and one message for what the user can mend."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+    app.command()(export_command)
+    with errors_as_messages():
+        app()
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -1,21 +1,40 @@
-"""A checkpoint of `python -m model_training train` -> everything that `write_bundle` needs."""
+"""Checkpoints -> a bundle: what a checkpoint says it is decides which builder takes it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from export.bundle import BundleContent, BundleReport, write_bundle
+from export.bundle.content import BundleContent
+from export.bundle.metadata import Metadata
+from export.bundle.writing import BundleReport, write_bundle
+from export.checkpoints.microexpression import folded_ensemble, separate_members
+from export.checkpoints.palsy import palsy
 from export.errors import ExportError
-from export.metadata import Metadata
-from export.microexpression import export_reference, is_reference
-from export.networks import PALSY_OUTPUTS, EmotionGraph, GraphNetwork, PalsyGraph
+from export.graphs.networks import GraphNetwork
 from model_training.errors import TrainingError
-from model_training.networks.htnet import HTNet
-from model_training.networks.htnet_enhanced import HTNetEnhanced
-from model_training.training.checkpoint import Checkpoint, load_checkpoint
+from model_training.training.checkpoint import FOLDED_ENSEMBLE, Checkpoint, load_checkpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How one kind of checkpoint is exported. several: several of them make one bundle; smaller: whether int8 and
+    float16 variants are worth having."""
+
+    build: Callable[[Sequence[Checkpoint]], tuple[GraphNetwork, BundleContent]]
+    several: bool = False
+    smaller: bool = True
+
+
+# By task and network, as the checkpoint names them.
+KINDS: Mapping[tuple[str, str], Kind] = {
+    ("palsy", "HTNetEnhanced"): Kind(build=palsy),
+    ("microexpression", "HTNet"): Kind(build=separate_members, several=True),
+    ("microexpression", FOLDED_ENSEMBLE): Kind(build=folded_ensemble, smaller=False),
+}
 
 
 def export_checkpoint(
@@ -25,103 +44,74 @@ def export_checkpoint(
     metadata: Metadata | None = None,
     metrics_file: Path | None = None,
     card_file: Path | None = None,
-    int8: bool = True,
+    int8: bool | None = None,
     float16: bool = False,
     default_variant: Literal["float32", "int8"] | None = None,
 ) -> BundleReport:
-    """One checkpoint -> one bundle; several micro-expression checkpoints become one ensemble. Raises ExportError."""
+    """One checkpoint -> one bundle; several micro-expression checkpoints become one ensemble.
+
+    int8: by default where it is worth having. Raises ExportError, also for a variant that was
+    asked for and that this kind of checkpoint does not have.
+    """
     card = _read_text(card_file) if card_file is not None else None
-    if len(checkpoints) == 1 and is_reference(checkpoints[0]):
-        figures = _read_json(metrics_file) if metrics_file is not None else {}
-        return export_reference(checkpoints[0], directory, metrics=figures, card=card, metadata=metadata)
     try:
         loaded = [load_checkpoint(path) for path in checkpoints]
-        first = loaded[0]
-        network, outputs = _network(loaded)
+        kind = _kind_of(loaded)
+        _refuse_variants(loaded[0], kind, int8=int8, float16=float16, default_variant=default_variant)
+        network, content = kind.build(loaded)
     except (TrainingError, ValueError) as error:
         raise ExportError(str(error)) from error
-    metadata = metadata or _default_metadata(first)
-    metrics = _read_json(metrics_file) if metrics_file is not None else dict(first.metrics)
-    content = BundleContent(
-        task="palsy" if first.task == "palsy" else "microexpression",
-        metadata=metadata,
-        labels={"grades": list(first.labels)} if first.task == "palsy" else {"emotions": list(first.labels)},
-        calibration=_calibration(first),
-        preprocessing=first.preprocessing,
-        metrics=metrics,
-        thresholds=dict(first.calibration.get("thresholds", {})),
+    content = replace(
+        content,
+        metadata=metadata or content.metadata,
+        metrics=_read_json(metrics_file) if metrics_file is not None else content.metrics,
         card=card,
-        checkpoint=checkpoints[0] if len(checkpoints) == 1 else None,
     )
     return write_bundle(
-        network, content, directory, outputs=outputs, int8=int8, float16=float16, default_variant=default_variant
+        network,
+        content,
+        directory,
+        int8=kind.smaller if int8 is None else int8,
+        float16=float16,
+        default_variant=default_variant,
     )
 
 
-def _network(loaded: Sequence[Checkpoint]) -> tuple[GraphNetwork, tuple[str, ...]]:
+def _kind_of(loaded: Sequence[Checkpoint]) -> Kind:
+    if not loaded:
+        raise ExportError("a bundle needs at least one checkpoint")
     first = loaded[0]
-    if first.task == "palsy":
-        if len(loaded) > 1:
-            raise ExportError("palsy bundles hold one network; give one --checkpoint")
-        from model_training.palsy.task import restore
-
-        network = restore(first.config["model"], first.state_dict, source=str(first.path))
-        if not isinstance(network, HTNetEnhanced):
-            raise ExportError(
-                f"{first.path}: a {type(network).__name__} gives no ROI maps, so it can be evaluated but not served; "
-                "train an HTNetEnhanced"
-            )
-        return PalsyGraph(network), PALSY_OUTPUTS
-    if first.task == "microexpression":
-        for other in loaded[1:]:
-            if (other.task, other.labels) != (first.task, first.labels):
-                raise ExportError(
-                    f"{other.path}: task or labels differ from those of {first.path}; an ensemble shares both"
-                )
-            if other.preprocessing["fingerprint"] != first.preprocessing["fingerprint"]:
-                raise ExportError(f"{other.path}: was trained on another preprocessing than {first.path}")
-        return EmotionGraph([_htnet(checkpoint) for checkpoint in loaded]), ("emotion_logits",)
-    raise ExportError(f"{first.path}: a checkpoint for {first.task!r}; there are bundles for palsy and microexpression")
-
-
-def _htnet(checkpoint: Checkpoint) -> HTNet:
-    arguments = dict(checkpoint.config["model"])
-    name = arguments.pop("name", None)
-    if name != "HTNet":
-        raise ExportError(f"{checkpoint.path}: a micro-expression network is HTNet, the checkpoint holds {name!r}")
-    network = HTNet(**{**arguments, "block_repeats": tuple(arguments["block_repeats"])})
-    try:
-        network.load_state_dict(dict(checkpoint.state_dict))
-    except RuntimeError as error:
-        problem = str(error).splitlines()[0]
-        raise ExportError(f"{checkpoint.path}: the weights do not fit the configuration ({problem})") from error
-    return network.eval()
-
-
-def _calibration(checkpoint: Checkpoint) -> dict[str, Any]:
-    names = (
-        ("grade_temperature", "side_temperature", "conformal_threshold", "coverage")
-        if checkpoint.task == "palsy"
-        else ("temperature",)
-    )
-    missing = [name for name in names if name not in checkpoint.calibration]
-    if missing:
+    kind = KINDS.get((first.task, first.network))
+    if kind is None:
+        known = ", ".join(f"{task} ({network})" for task, network in KINDS)
         raise ExportError(
-            f"{checkpoint.path}: has no calibration ({', '.join(missing)} missing). Training writes it when it ends; "
-            "finish the run with --resume, or export the best checkpoint of a finished run."
+            f"{first.path}: holds a {first.network} for {first.task}, which the service cannot run; there are bundles "
+            f"for {known}"
         )
-    return {name: float(checkpoint.calibration[name]) for name in names}
+    for other in loaded[1:]:
+        if (other.task, other.network) != (first.task, first.network):
+            raise ExportError(
+                f"{other.path}: holds a {other.network} for {other.task}, but {first.path} a {first.network} for "
+                f"{first.task}; give checkpoints of one kind"
+            )
+    if len(loaded) > 1 and not kind.several:
+        raise ExportError(
+            f"{loaded[1].path}: a bundle holds one {first.network} for {first.task}; give one --checkpoint, not "
+            f"{len(loaded)}"
+        )
+    return kind
 
 
-def _default_metadata(checkpoint: Checkpoint) -> Metadata:
-    datasets = checkpoint.training_data.get("datasets", checkpoint.training_data.get("name", "not recorded"))
-    stated = ", ".join(map(str, datasets)) if isinstance(datasets, list | tuple | Mapping) else str(datasets)
-    return Metadata(
-        name=f"{checkpoint.task}-custom",
-        version="0.1.0",
-        description=f"{checkpoint.task} model exported from {Path(checkpoint.path or 'a checkpoint').name}.",
-        training_data=stated,
-    )
+def _refuse_variants(
+    checkpoint: Checkpoint, kind: Kind, *, int8: bool | None, float16: bool, default_variant: str | None
+) -> None:
+    asked = {"--int8": int8, "--float16": float16, "--default-variant int8": default_variant == "int8"}
+    refused = [] if kind.smaller else [option for option, given in asked.items() if given]
+    if refused:
+        raise ExportError(
+            f"{checkpoint.path}: {refused[0]} does not apply to a {checkpoint.network}: its networks are too small to "
+            "gain by it, the bundle holds float32 only"
+        )
 
 
 def _read_text(path: Path) -> str:

@@ -84,3 +84,11 @@ class OutOfDistribution(PreprocessingError):
     """The face is too unlike those that the model has learned from: a refusal that only the model can give."""
 
     code = "out-of-distribution"
+
+
+class InvalidLimits(ValueError):
+    """Thresholds that no answer can be held against: the bundle or the checkpoint is to blame, not the photograph."""
+
+
+class NoImages(ValueError):
+    """A path that leads to no image file."""

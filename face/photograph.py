@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +13,7 @@ from face.image.decode import ImageLimits, decode_image
 from face.landmarks.both_looks import BothLooks, look_both_ways
 from face.landmarks.detector import Face, FaceLandmarker, choose_face
 from face.stopwatch import Stopwatch
-
-FacePolicy = Literal["single", "largest"]
+from face.vocabulary import FacePolicy
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +54,12 @@ class PhotographReader:
             landmarker.detect(np.zeros((64, 64, 3), dtype=np.uint8))
             self._free.put(landmarker)
 
-    def read(self, data: bytes, *, policy: FacePolicy, watch: Stopwatch, both_ways: bool = False) -> Photograph:
+    def read(
+        self, data: bytes, *, policy: FacePolicy, watch: Stopwatch | None = None, both_ways: bool = False
+    ) -> Photograph:
         """Stages `decode` and `landmarks`; both_ways: a second look, at the mirrored photograph, evens the landmarks
         out. Raises the PreprocessingErrors of decode_image and choose_face."""
+        watch = watch or Stopwatch()
         with watch.stage("decode"):
             rgb = decode_image(data, limits=self._limits).rgb
         with watch.stage("landmarks"):

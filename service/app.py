@@ -103,7 +103,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
             except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
                 logger.critical("The service cannot start: %s", error)
                 raise
-            for model in loaded.values():
+            for model in loaded:
                 opened.callback(model.close)
                 manifest = model.bundle.manifest
                 logger.info("Serving %s %s from %s", model.task, manifest.version, model.bundle.directory)

@@ -15,9 +15,8 @@ import numpy.typing as npt
 from face.frame.alignment import CANONICAL_EYE_LINE_PX, CANONICAL_SIZE, AlignedFace
 from face.frame.geometry import Similarity
 from face.landmarks.detector import MIRROR_INDEX
+from face.vocabulary import OUTLINED_REGIONS, REGIONS_OF_INTEREST, OutlinedRegion, Region, RegionOfInterest
 
-# Row by row as seen on the unmirrored photograph: the left column of the picture is the patient's right.
-REGION_ORDER = ("right_eye", "left_eye", "right_lip", "left_lip")
 REGION_SIZE = 112
 MOSAIC_SIZE = 2 * REGION_SIZE
 
@@ -36,12 +35,11 @@ _MOSAIC_LEFT = CANONICAL_SIZE[0] // 2 - REGION_SIZE
 # 74 px (0.77 interocular distances) above the eyes reaches the middle of the forehead also with raised brows.
 _MOSAIC_TOP = int(CANONICAL_EYE_LINE_PX) - 74
 # Eyes come with brow and lower forehead, lips with nasolabial fold and the side of the nose.
-REGION_BOXES: dict[str, Box] = {
+REGION_BOXES: dict[OutlinedRegion, Box] = {
     name: Box(_MOSAIC_LEFT + column * REGION_SIZE, _MOSAIC_TOP + row * REGION_SIZE, REGION_SIZE, REGION_SIZE)
-    for name, (row, column) in zip(REGION_ORDER, ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True)
+    for name, (row, column) in zip(OUTLINED_REGIONS, ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True)
 }
 
-FACE_ROI = ("forehead", "left_eye", "nose", "right_eye", "mouth")
 # Outlines by landmark, the patient's right half from top to bottom of the midline; the left half is added by mirroring.
 # The forehead holds the brow, which the frontalis moves; the eye is what the orbicularis oculi moves; the mouth reaches
 # to the nasolabial folds.
@@ -54,8 +52,8 @@ _MASK_EDGE_PX = 4.0
 
 
 def mosaic(aligned: AlignedFace) -> npt.NDArray[np.uint8]:
-    """(224, 224, 3) uint8: the four regions in REGION_ORDER. The mosaic of a mirrored photograph is the mirrored
-    mosaic.
+    """(224, 224, 3) uint8: the four regions in the order of OUTLINED_REGIONS. The mosaic of a mirrored photograph is
+    the mirrored mosaic.
     """
     tiles = [aligned.image[box.y : box.y + box.height, box.x : box.x + box.width] for box in REGION_BOXES.values()]
     return np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])])
@@ -69,7 +67,7 @@ def photo_to_mosaic(aligned: AlignedFace, *, size: int = MOSAIC_SIZE) -> Similar
     return to_mosaic.then(Similarity.scaling(size / MOSAIC_SIZE))
 
 
-def region_polygons(aligned: AlignedFace) -> dict[str, npt.NDArray[np.float64]]:
+def region_polygons(aligned: AlignedFace) -> dict[OutlinedRegion, npt.NDArray[np.float64]]:
     """Outline of each region on the photograph: (4, 2) points from the top left corner clockwise, as seen on the
     canonical face.
     """
@@ -120,15 +118,15 @@ def photo_map_to_mosaic(values: npt.NDArray[np.float32], aligned: AlignedFace, *
 
 
 def roi_masks(aligned: AlignedFace, *, size: int) -> npt.NDArray[np.float32]:
-    """(5, size, size) float32 in 0..1 on the mosaic, in the order of FACE_ROI: soft masks inside outlines drawn by the
-    landmarks.
+    """(5, size, size) float32 in 0..1 on the mosaic, in the order of REGIONS_OF_INTEREST: soft masks inside
+    outlines drawn by the landmarks.
     """
     if size < 1:
         raise ValueError(f"a mask needs a size of at least 1, got {size}")
     cell = MOSAIC_SIZE / size
     centres = (np.arange(size, dtype=np.float64) + 0.5) * cell
     xy = aligned.points[:, :2].astype(np.float64)
-    outlines = {
+    outlines: dict[RegionOfInterest, tuple[int, ...]] = {
         "forehead": _closed(_FOREHEAD_RIGHT),
         "left_eye": tuple(int(i) for i in MIRROR_INDEX[list(_RIGHT_EYE)]),
         "nose": _closed(_NOSE_RIGHT),
@@ -136,19 +134,28 @@ def roi_masks(aligned: AlignedFace, *, size: int) -> npt.NDArray[np.float32]:
         "mouth": _closed(_MOUTH_RIGHT),
     }
     distances = np.stack(
-        [_signed_distance(centres + _MOSAIC_LEFT, centres + _MOSAIC_TOP, xy[list(outlines[name])]) for name in FACE_ROI]
+        [
+            _signed_distance(centres + _MOSAIC_LEFT, centres + _MOSAIC_TOP, xy[list(outlines[name])])
+            for name in REGIONS_OF_INTEREST
+        ]
     )
     return (1.0 / (1.0 + np.exp(-np.clip(distances / _MASK_EDGE_PX, -30, 30)))).astype(np.float32)
 
 
 # Asymmetry that counts as full: 0.15 inter-ocular distances, about 9 mm.
 ASYMMETRY_FULL_SCALE = 0.15
-REGIONAL_ROI = {"forehead": (0,), "eye": (1, 3), "nose": (2,), "mouth": (4,)}  # positions in FACE_ROI
+# Which maps of interest make up each region.
+INTEREST_OF_REGION: dict[Region, tuple[RegionOfInterest, ...]] = {
+    "forehead": ("forehead",),
+    "eye": ("left_eye", "right_eye"),
+    "nose": ("nose",),
+    "mouth": ("mouth",),
+}
 
 
 def regional_asymmetry(
     values: npt.NDArray[np.float32], aligned: AlignedFace, *, full_scale: float = ASYMMETRY_FULL_SCALE
-) -> dict[str, float]:
+) -> dict[Region, float]:
     """Asymmetry of forehead, eye, nose and mouth, 0..1: what the map (n, n) on the mosaic shows inside the landmarks'
     masks.
 
@@ -158,9 +165,9 @@ def regional_asymmetry(
     if not full_scale > 0:
         raise ValueError(f"full_scale must be positive, got {full_scale}")
     masks = roi_masks(aligned, size=values.shape[0])
-    scores = {}
-    for name, positions in REGIONAL_ROI.items():
-        weight = masks[list(positions)].sum(axis=0)
+    scores: dict[Region, float] = {}
+    for name, parts in INTEREST_OF_REGION.items():
+        weight = masks[[REGIONS_OF_INTEREST.index(part) for part in parts]].sum(axis=0)
         mean_square = float((weight * values.astype(np.float64) ** 2).sum() / max(float(weight.sum()), 1e-9))
         scores[name] = min(1.0, mean_square**0.5 / full_scale)
     return scores

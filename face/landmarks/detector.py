@@ -9,7 +9,7 @@ import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from face.errors import MultipleFaces, NoFace
 from face.landmarks.mirror_table import LANDMARK_PAIRS
 from face.landmarks.native_noise import without_startup_noise
 from face.landmarks.usage_reports import stop_usage_reports
+from face.vocabulary import FacePolicy
 
 LANDMARK_COUNT = 478
 # MediaPipe's face_landmarker.task, float16, 3,758,596 bytes, Apache-2.0 (see NOTICE). MediaPipe's own wheel has none.
@@ -253,7 +254,7 @@ def _without_repeats(faces: list[Face]) -> list[Face]:
     return kept
 
 
-def choose_face(faces: list[Face], *, policy: Literal["single", "largest"]) -> Face:
+def choose_face(faces: list[Face], *, policy: FacePolicy) -> Face:
     """The face to be judged.
 
     `single`: there must be exactly one. `largest`: the one that takes up most of the photograph.

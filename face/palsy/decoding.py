@@ -2,7 +2,7 @@
 share.
 
 The graph gives raw logits. Calibration (temperatures, conformal threshold) is data of the bundle, so decoding is numpy
-on a few numbers and lives here, where both `service.analysis` and `model_training` may import it: the served answer
+on a few numbers and lives here, where both service and training may import it: the served answer
 equals `predict`'s because it is this function's.
 
 Grades are ordinal: logit k is that of P(grade > k+1). Class probabilities are differences of neighbouring cumulative
@@ -22,10 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating[Any]]
+from face.probability import FloatArray, sigmoid, softmax
+from face.vocabulary import SIDES, Side
 
-HOUSE_BRACKMANN: tuple[str, ...] = ("I", "II", "III", "IV", "V", "VI")
-SIDES: tuple[str, ...] = ("left", "right", "none")
 # Index of the first grade whose definition has an obvious difference between the sides (House-Brackmann III).
 SIDE_NAMED_FROM = 2
 # What its probability must exceed at a slight weakness: a side named for a healthy face misleads more than none.
@@ -79,7 +78,7 @@ class PalsyReading:
     index: int
     expected: float
     prediction_set: tuple[int, ...]
-    side: str
+    side: Side
     side_probability: float
     side_probabilities: FloatArray
 
@@ -88,23 +87,10 @@ class PalsyReading:
         return float(self.probabilities[self.index])
 
     @property
-    def likelier_side(self) -> str:
+    def likelier_side(self) -> Side:
         """The more probable of left and right, also where the answer is `none`: what a palsy that is known to be there
         would be called."""
         return SIDES[_left_or_right(self.side_probabilities)]
-
-
-def sigmoid(logits: FloatArray) -> npt.NDArray[np.float64]:
-    """Logistic function that neither overflows nor loses small values."""
-    x = np.asarray(logits, dtype=np.float64)
-    return np.exp(-np.logaddexp(0.0, -x))
-
-
-def softmax(logits: FloatArray) -> npt.NDArray[np.float64]:
-    """Softmax over the last axis."""
-    x = np.asarray(logits, dtype=np.float64)
-    x = np.exp(x - x.max(axis=-1, keepdims=True))
-    return np.asarray(x / x.sum(axis=-1, keepdims=True))
 
 
 def grade_probabilities(grade_logits: FloatArray, *, temperature: float = 1.0) -> npt.NDArray[np.float64]:

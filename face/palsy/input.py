@@ -21,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from face.frame.alignment import CANONICAL_INTEROCULAR_PX, CANONICAL_SIZE, AlignedFace, align_face
-from face.frame.regions import MOSAIC_SIZE, REGION_BOXES, REGION_ORDER, mosaic
+from face.frame.regions import MOSAIC_SIZE, REGION_BOXES, mosaic
 from face.landmarks.canonical import STABLE_TEMPLATE, pose_corrected
 from face.landmarks.detector import LANDMARK_COUNT, LANDMARK_MODEL_SHA256, Face
+from face.vocabulary import OUTLINED_REGIONS
 
 # Grey value of "no contrast here".
 NEUTRAL_GREY = 128
@@ -52,7 +53,7 @@ class PalsyInputSpec:
     mosaic_size: int = MOSAIC_SIZE
     canonical_size: tuple[int, int] = CANONICAL_SIZE
     canonical_interocular_px: float = CANONICAL_INTEROCULAR_PX
-    regions: tuple[str, ...] = REGION_ORDER
+    regions: tuple[str, ...] = OUTLINED_REGIONS
     region_boxes: tuple[tuple[int, int, int, int], ...] = tuple(
         (box.x, box.y, box.width, box.height) for box in REGION_BOXES.values()
     )
@@ -122,7 +123,7 @@ class PalsyInput:
 def palsy_input(rgb: npt.NDArray[np.uint8], face: Face, spec: PalsyInputSpec) -> PalsyInput:
     """`rgb` (H, W, 3) uint8 and the face found in it -> the model's input. ValueError as `align_face`.
 
-    The face is that of both looks (`mirror_look.look_both_ways`).
+    The face is that of both looks (`both_looks.look_both_ways`).
     """
     aligned = align_face(rgb, face)
     grey = np.asarray(cv2.cvtColor(aligned.image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from face.errors import OutOfDistribution
 from face.landmarks.both_looks import BothLooks
-from face.palsy.decoding import SIDES, PalsyReading
+from face.palsy.decoding import PalsyReading
+from face.vocabulary import SIDES
 
 # Beyond this, in inter-ocular distances, both looks at a face contradict each other: more than 95 % of portraits and
 # 99 % of simulated patients stay below.

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from model_training.runtime.arrays import Arrays
 from model_training.runtime.interruption import leave_ctrl_c_to_the_parent
 
-Arrays = dict[str, npt.NDArray[Any]]
 Batch = dict[str, Tensor]
 # (epoch, position of the first sample in it, sample indices): what a batch follows from.
 Key = tuple[int, int, npt.NDArray[np.int64]]

@@ -20,17 +20,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from model_training.data.cache import CACHE_FORMAT, DESCRIPTION, NOT_FOUND, SAMPLES, read_description
 from model_training.data.sample_table import SampleTable, write_table
 from model_training.errors import Interrupted, TrainingError
+from model_training.runtime.arrays import Arrays
 from model_training.runtime.interruption import children_ignore_ctrl_c
 from model_training.runtime.whole_file import whole_file, write_text
 
 PART_ROWS = 64
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 class RowRefused(Exception):
@@ -42,19 +41,32 @@ class RowRefused(Exception):
 
 
 class Producer(Protocol):
-    """Turns one row into arrays; picklable, because every worker process opens its own."""
+    """Turns one row of the table into arrays; picklable, because every worker process opens its own. kind: of the
+    cache."""
 
     kind: str
 
-    def fingerprint(self) -> str: ...
-    def spec_dict(self) -> Mapping[str, Any]: ...
-    def arrays(self) -> Mapping[str, tuple[tuple[int, ...], str]]: ...
-    def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]: ...
-    def files(self, row: Mapping[str, Any]) -> list[str]: ...
+    def fingerprint(self) -> str:
+        """SHA-256 of the preprocessing: caches with another one do not mix."""
+
+    def spec_dict(self) -> Mapping[str, Any]:
+        """The preprocessing as JSON, kept in the cache and in checkpoints that were trained on it."""
+
+    def arrays(self) -> Mapping[str, tuple[tuple[int, ...], str]]:
+        """Name -> (shape of one sample, dtype) of what a row becomes."""
+
+    def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]:
+        """make(row, folder of the table) -> the arrays of that row; it raises RowRefused for a row without a sample."""
+
+    def files(self, row: Mapping[str, Any]) -> list[str]:
+        """Every file that the row's arrays depend on, relative to the table's folder."""
 
 
 @dataclass(frozen=True)
 class CacheReport:
+    """rows: of the table; found: of them in the cache; not_found: how many others, by code; computed: rows that were
+    not there from an earlier call, in `seconds`."""
+
     rows: int
     found: int
     not_found: Mapping[str, int]

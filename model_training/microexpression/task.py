@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch.nn.functional as F
-from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
-from face.palsy.decoding import softmax
+from face.probability import softmax
+from model_training.configuration import Configuration, build
 from model_training.data.cache import Cache
 from model_training.errors import TrainingError
+from model_training.metrics.classification import confusion_matrix, macro_f1, macro_recall
+from model_training.metrics.temperature import fit_temperature, negative_log_likelihood
+from model_training.microexpression.augmentation import augment_flow
+from model_training.networks.build import arguments_of
 from model_training.networks.htnet import HTNet
-from model_training.palsy.augmentation import augment_flow
-from model_training.palsy.evaluation.grading_figures import confusion_matrix, macro_f1, per_class_recall
-from model_training.training.config import TrainConfig, build
-from model_training.training.task import Arrays, Augment, Outputs
+from model_training.runtime.arrays import Arrays
+from model_training.training.config import TrainConfig
+from model_training.training.task import Augment, Outputs
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlowLossConfig:
+class FlowLossConfig(Configuration):
     label_smoothing: float = 0.0
 
 
 class MicroExpressionTask:
+    """See training.task.Task. A batch holds flow (N, 3, 28, 28) uint8, channels u, v, strain, and label (N,) from 0;
+    the output is emotion_logits (N, classes).
+
+    Raises TrainingError for a loss that it does not know.
+    """
+
     kind = "microexpression"
 
     def __init__(self, config: TrainConfig) -> None:
@@ -51,11 +58,7 @@ class MicroExpressionTask:
             raise TrainingError(f"configuration, section [model]: {error}") from error
 
     def model_config(self, model: nn.Module) -> dict[str, Any]:
-        arguments: dict[str, Any] = dict(model.config)  # type: ignore[arg-type]
-        return {
-            "name": "HTNet",
-            **{key: list(value) if isinstance(value, tuple) else value for key, value in arguments.items()},
-        }
+        return {"name": "HTNet", **arguments_of(model)}
 
     def augmenter(self, arrays: Arrays) -> Augment:  # noqa: ARG002 - depends on no other sample
         def augment(sample: Mapping[str, Any], rng: np.random.Generator) -> Arrays:
@@ -84,16 +87,13 @@ class MicroExpressionTask:
     def judge(self, frame: pd.DataFrame, outputs: Outputs) -> dict[str, float]:
         """UF1 (unweighted mean F1) and UAR (unweighted mean recall) over the pooled predictions."""
         truth = frame["label"].to_numpy() - 1
-        matrix = confusion_matrix(truth, outputs["emotion_logits"].argmax(1), classes=len(self.labels))
-        uf1, uar = macro_f1(matrix), float(np.nanmean(per_class_recall(matrix)))
+        predicted = outputs["emotion_logits"].argmax(1)
+        matrix = confusion_matrix(truth=truth, predicted=predicted, classes=len(self.labels))
+        uf1, uar = macro_f1(matrix), macro_recall(matrix, predicted_only_counts=False)
         return {"uf1": uf1, "uar": uar, "score": uf1}
 
     def calibrate(self, frame: pd.DataFrame, outputs: Outputs) -> dict[str, Any]:
-        truth, logits = frame["label"].to_numpy() - 1, outputs["emotion_logits"]
-
-        def loss(log_temperature: float) -> float:
-            picked = softmax(logits / np.exp(log_temperature))[np.arange(len(truth)), truth]
-            return float(-np.log(np.clip(picked, 1e-9, 1)).mean())
-
-        found = minimize_scalar(loss, bounds=(np.log(0.2), np.log(5.0)), method="bounded")
-        return {"temperature": float(np.exp(found.x))}
+        """{"temperature"}: what divides the logits before the softmax."""
+        truth = frame["label"].to_numpy() - 1
+        logits = np.asarray(outputs["emotion_logits"], np.float64)
+        return {"temperature": fit_temperature(lambda t: negative_log_likelihood(softmax(logits / t), truth))}

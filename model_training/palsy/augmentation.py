@@ -15,18 +15,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face.frame.regions import FACE_ROI, REGION_SIZE
-from face.palsy.decoding import SIDES
+from face.frame.regions import REGION_SIZE
+from face.vocabulary import REGIONS_OF_INTEREST, SIDES
 from model_training.palsy.natural_asymmetry import NaturalAsymmetry, mirror_landmarks
+from model_training.runtime.arrays import Arrays
 from model_training.training.config import AugmentationConfig
-
-Arrays = dict[str, npt.NDArray[Any]]
 
 # The upper and the lower regions of a mosaic.
 _REGION_ROWS = (slice(0, REGION_SIZE), slice(REGION_SIZE, None))
 
 _SIDES_EXCHANGED = {"left_eye": "right_eye", "right_eye": "left_eye", "left": "right", "right": "left"}
-ROI_PARTNERS = np.asarray([FACE_ROI.index(_SIDES_EXCHANGED.get(name, name)) for name in FACE_ROI])
+ROI_PARTNERS = np.asarray([REGIONS_OF_INTEREST.index(_SIDES_EXCHANGED.get(name, name)) for name in REGIONS_OF_INTEREST])
 SIDE_PARTNERS = np.asarray([SIDES.index(_SIDES_EXCHANGED.get(side, side)) for side in SIDES])
 
 
@@ -47,13 +46,6 @@ def mirror_palsy(sample: Mapping[str, Any]) -> Arrays:
     if "side" in sample and sample["side"] >= 0:
         mirrored["side"] = SIDE_PARTNERS[sample["side"]]
     return mirrored
-
-
-def mirror_flow(sample: Mapping[str, Any]) -> Arrays:
-    """The flow image of the mirrored clip: flipped, horizontal motion u negated (255 - u on the min-max scale)."""
-    flow = sample["flow"][..., ::-1].copy()
-    flow[0] = 255 - flow[0]
-    return {**sample, "flow": flow}
 
 
 def photometric_table(config: AugmentationConfig, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -171,8 +163,3 @@ def augment_palsy(
         scale = np.float32(rng.uniform(0, config.landmark_noise))
         out["landmarks"] = out["landmarks"] + rng.standard_normal(out["landmarks"].shape, dtype=np.float32) * scale
     return out
-
-
-def augment_flow(sample: Mapping[str, Any], *, config: AugmentationConfig, rng: np.random.Generator) -> Arrays:
-    """Flow images: the mirror only; photometric changes would change what the motion is."""
-    return mirror_flow(sample) if config.flip and rng.random() < 0.5 else dict(sample)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 
-from face.palsy.decoding import PalsyCalibration, grade_probabilities, inclusion_scores, softmax
-
-Floats = npt.NDArray[np.floating]
+from face.palsy.decoding import PalsyCalibration, grade_probabilities, inclusion_scores
+from face.probability import softmax
+from model_training.metrics.classification import Floats
+from model_training.metrics.temperature import fit_temperature, negative_log_likelihood
 
 
 def fit_palsy_calibration(
@@ -24,20 +24,14 @@ def fit_palsy_calibration(
     Temperatures minimise the negative log-likelihood; the threshold is the finite-sample conformal quantile of the true
     classes' inclusion scores.
     """
-    grade_temperature = _temperature(
-        lambda t: (
-            -np.log(
-                np.clip(grade_probabilities(grade_logits, temperature=t)[np.arange(len(labels)), labels], 1e-9, 1)
-            ).mean()
-        )
+    grade_temperature = fit_temperature(
+        lambda t: negative_log_likelihood(grade_probabilities(grade_logits, temperature=t), labels)
     )
     known = sides >= 0
     side_temperature = 1.0
     if known.any():
-        side_temperature = _temperature(
-            lambda t: (
-                -np.log(np.clip(softmax(side_logits[known] / t)[np.arange(known.sum()), sides[known]], 1e-9, 1)).mean()
-            )
+        side_temperature = fit_temperature(
+            lambda t: negative_log_likelihood(softmax(side_logits[known] / t), sides[known])
         )
     scores = inclusion_scores(grade_probabilities(grade_logits, temperature=grade_temperature))[
         np.arange(len(labels)), labels
@@ -50,10 +44,3 @@ def fit_palsy_calibration(
         conformal_threshold=threshold,
         coverage=coverage,
     )
-
-
-def _temperature(loss) -> float:
-    found = minimize_scalar(
-        lambda log_t: loss(float(np.exp(log_t))), bounds=(np.log(0.2), np.log(5.0)), method="bounded"
-    )
-    return float(np.exp(found.x))

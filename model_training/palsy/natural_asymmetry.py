@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from face.frame.alignment import CANONICAL_EYE_LINE_PX, CANONICAL_INTEROCULAR_PX, CANONICAL_SIZE
-from face.frame.regions import MOSAIC_SIZE, REGION_BOXES, REGION_ORDER
+from face.frame.regions import MOSAIC_SIZE, REGION_BOXES
 from face.landmarks.detector import LEFT_EYE_CORNERS, MIRROR_INDEX, RIGHT_EYE_CORNERS
+from face.vocabulary import OUTLINED_REGIONS
+from model_training.runtime.arrays import Arrays
 
-Arrays = dict[str, npt.NDArray[Any]]
 Floats = npt.NDArray[np.float32]
 
 # Nodes of a displacement field along each side of the mosaic, one every 16 pixels.
@@ -75,7 +76,7 @@ def mosaic_fields(parts: Floats, places: npt.NDArray[np.float64]) -> Floats:
     moved[..., 0] += turn[:, None] * places[:, 1]
     moved[..., 1] -= turn[:, None] * places[:, 0]
 
-    box = REGION_BOXES[REGION_ORDER[0]]
+    box = REGION_BOXES[OUTLINED_REGIONS[0]]
     step = MOSAIC_SIZE / _NODES
     x = (box.x + (np.arange(_NODES) + 0.5) * step - CANONICAL_SIZE[0] / 2) / CANONICAL_INTEROCULAR_PX
     y = (box.y + (np.arange(_NODES) + 0.5) * step - CANONICAL_EYE_LINE_PX) / CANONICAL_INTEROCULAR_PX

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 from torch import Tensor, nn
 
-from face.palsy.decoding import SIDES, PalsyCalibration, decode
+from face.palsy.decoding import PalsyCalibration, decode
+from face.vocabulary import SIDES
+from model_training.configuration import build
 from model_training.data.cache import Cache
 from model_training.data.sample_table import SEVERITY_COLUMNS
 from model_training.errors import TrainingError
+from model_training.metrics.classification import quadratic_weighted_kappa
+from model_training.networks.build import NETWORKS, arguments_of, build_network, forward, uses_landmarks
 from model_training.networks.closeups import MOVEMENTS
-from model_training.networks.htnet import named_size
-from model_training.networks.htnet_enhanced import HTNetEnhanced
-from model_training.networks.htnet_grader import HTNetGrader
 from model_training.palsy.augmentation import augment_palsy
 from model_training.palsy.calibration import fit_palsy_calibration
 from model_training.palsy.losses import PalsyLossConfig, palsy_loss
 from model_training.palsy.natural_asymmetry import NaturalAsymmetry
-from model_training.training.config import TrainConfig, build
-from model_training.training.task import Arrays, Augment, Outputs
+from model_training.runtime.arrays import Arrays
+from model_training.training.config import TrainConfig
+from model_training.training.task import Augment, Outputs
 
-NETWORKS: Mapping[str, type[nn.Module]] = {"HTNetEnhanced": HTNetEnhanced, "HTNet": HTNetGrader}
 # The simulator's and the palsy literature's severity scale: 0 = grade I, 5 = grade VI.
 SEVERITY_SPAN = 5.0
 COLLECTED = ("grade_logits", "side_logits", "regional_asymmetry", "ood_score")
@@ -36,45 +35,14 @@ _MOVEMENT_OF_POSE = {pose: index for index, poses in enumerate(MOVEMENTS.values(
 WARNED_SHARE = 0.01
 
 
-def build_network(model: Mapping[str, Any], *, source: str = "[model]") -> nn.Module:
-    """{"name": class, optional "size", **arguments} -> a fresh network. Raises TrainingError naming an unknown key or a
-    value it refuses."""
-    arguments = dict(model)
-    name = arguments.pop("name", "HTNetEnhanced")
-    if name not in NETWORKS:
-        raise TrainingError(f"{source}: unknown name {name!r}; there are {', '.join(NETWORKS)}")
-    try:
-        size = named_size(arguments.pop("size")) if "size" in arguments else {}
-        arguments = {**size, **arguments}
-        known = set(
-            inspect.signature(HTNetEnhanced.__init__ if name == "HTNetEnhanced" else _htnet_keys).parameters
-        ) - {"self"}
-        unknown = [key for key in arguments if key not in known]
-        if unknown:
-            raise TrainingError(
-                f"{source}: unknown key {unknown[0]!r} for {name}; known: size, {', '.join(sorted(known))}"
-            )
-        return NETWORKS[name](**arguments)
-    except (ValueError, TypeError) as error:
-        raise TrainingError(f"{source}: {error}") from error
-
-
-def _htnet_keys(
-    *,
-    image_size: int,
-    patch_size: int,
-    num_classes: int,
-    dim: int,
-    heads: int,
-    num_hierarchies: int,
-    block_repeats: tuple[int, ...],
-    in_channels: int,
-    dropout: float,
-) -> None:
-    """The keys that HTNetGrader takes."""
-
-
 class PalsyTask:
+    """See training.task.Task. A batch holds images (N, 1, 224, 224) uint8, landmarks (N, 478, 3), roi_masks
+    (N, 5, 32, 32) uint8, asymmetry_map (N, 32, 32) and the `targets`; outputs are those of HTNetEnhanced or
+    HTNetGrader.
+
+    Raises TrainingError for a loss that it does not know, or a model of another number of grades than there are labels.
+    """
+
     kind = "palsy"
 
     def __init__(self, config: TrainConfig) -> None:
@@ -110,12 +78,9 @@ class PalsyTask:
 
     def model_config(self, model: nn.Module) -> dict[str, Any]:
         name = next(name for name, cls in NETWORKS.items() if isinstance(model, cls))
-        arguments: dict[str, Any] = dict(model.config)  # type: ignore[arg-type]
+        arguments = arguments_of(model)
         arguments.pop("lean", None)
-        return {
-            "name": name,
-            **{key: list(value) if isinstance(value, tuple) else value for key, value in arguments.items()},
-        }
+        return {"name": name, **arguments}
 
     def augmenter(self, arrays: Arrays) -> Augment:
         config, natural = self.config.augmentation, None
@@ -143,8 +108,7 @@ class PalsyTask:
         return {name: outputs[name].float().cpu().numpy() for name in COLLECTED if name in outputs}
 
     def judge(self, frame: pd.DataFrame, outputs: Outputs) -> dict[str, float]:
-        from model_training.palsy.evaluation.grading_figures import quadratic_weighted_kappa
-
+        """kappa, mae of the expected grade, within_one and, where the table tells sides, side; uncalibrated."""
         truth = frame["label"].to_numpy() - 1
         readings = decode(outputs["grade_logits"], outputs["side_logits"], calibration=PalsyCalibration())
         predicted = np.asarray([reading.index for reading in readings])
@@ -183,25 +147,6 @@ class PalsyTask:
         return fitted
 
 
-def uses_landmarks(model: nn.Module) -> bool:
-    return getattr(model, "geometry_branch", None) is not None
-
-
-def forward(
-    model: nn.Module, batch: Mapping[str, Tensor], *, uses_geometry: bool, maps: bool = False, branches: bool = False
-) -> dict[str, Tensor]:
-    """Call either network with what it takes. maps: the ROI maps too, where there are any; branches: each head's own
-    logits."""
-    inner = getattr(model, "module", model)
-    inner = getattr(inner, "_orig_mod", inner)
-    if isinstance(inner, HTNetGrader):
-        return model(batch["images"])
-    maps = maps and inner.config["use_images"] and inner.config["use_roi"]
-    images = batch["images"] if inner.config["use_images"] else None
-    landmarks = batch["landmarks"] if uses_geometry else None
-    return model(images, landmarks, return_roi_maps=maps, return_branches=branches)
-
-
 def side_index(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
     """(N,) index of SIDES, -1 where the table does not say."""
     return np.asarray([SIDES.index(side) if side in SIDES else -1 for side in frame["side"]], np.int64)
@@ -235,15 +180,3 @@ def targets(frame: pd.DataFrame, *, classes: int) -> Arrays:
         "regional": regional,
         "movement": np.asarray([_MOVEMENT_OF_POSE.get(pose, -1) for pose in frame["pose"]], np.int64),
     }
-
-
-def restore(model: Mapping[str, Any], state_dict: Mapping[str, torch.Tensor], *, source: str) -> nn.Module:
-    """The network of a checkpoint, with its weights. Raises TrainingError where they do not fit each other."""
-    network = build_network(model, source=source)
-    try:
-        network.load_state_dict(state_dict)
-    except RuntimeError as error:
-        raise TrainingError(
-            f"{source}: the weights do not fit the configuration ({str(error).splitlines()[0]})"
-        ) from error
-    return network.eval()

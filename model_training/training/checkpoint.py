@@ -1,11 +1,13 @@
-"""Checkpoints: {config, preprocessing, state_dict} and what grew around it, read with weights_only=True.
+"""Checkpoints: {task, network, config, preprocessing, state_dict} and what grew around it, read with weights_only=True.
 
-A checkpoint holds only tensors, strings, numbers, lists and dictionaries. `config["model"]` is {"name": class,
-**constructor arguments}, all of them, so that the network can be built from the file alone.
+A checkpoint holds only tensors, strings, numbers, lists and dictionaries. It says what it is: `task` and `network`,
+a class of model_training.networks or FOLDED_ENSEMBLE. Of a class, `config["model"]` is {"name": class, **constructor
+arguments}, all of them, so that the network can be built from the file alone.
 """
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +16,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 from model_training.runtime.whole_file import whole_file
 
 CHECKPOINT_FORMAT = 1
+# The micro-expression ensemble: weights with a leading axis of members (model_training.microexpression.folded).
+FOLDED_ENSEMBLE = "folded HTNet ensemble"
+_ENSEMBLE_KINDS = ("simulation", "fine-tuned")
+REQUIRED: Mapping[str, type] = {
+    "task": str, "network": str, "config": dict, "labels": list, "preprocessing": dict, "state_dict": dict,
+}  # fmt: skip
+REQUIRED_WITHIN: Mapping[str, tuple[str, ...]] = {"config": ("model",), "preprocessing": ("spec", "fingerprint")}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A trained network. preprocessing: {"kind", "fingerprint", "spec"}; labels: names in order; calibration: see
-    palsy_decoding."""
+    """A trained network. network: its class or FOLDED_ENSEMBLE; preprocessing: {"kind", "fingerprint", "spec"}; labels:
+    names in order; calibration: PalsyCalibration's keys and `thresholds`, or `temperature`."""
 
     task: str
+    network: str
     config: Mapping[str, Any]
     labels: tuple[str, ...]
     preprocessing: Mapping[str, Any]
@@ -55,46 +66,81 @@ def save_atomically(payload: Mapping[str, Any], path: Path) -> None:
 def load_payload(path: Path) -> dict[str, Any]:
     """The raw dictionary of a checkpoint or training state. Raises TrainingError for anything else."""
     if not path.is_file():
-        raise TrainingError(f"{path}: no such checkpoint")
+        raise TrainingError(f"{path}: {'a folder, not a checkpoint' if path.is_dir() else 'no such checkpoint'}")
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # a damaged archive fails in many ways, and none of them is worth a traceback
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise TrainingError(f"{path}: not a checkpoint that can be loaded safely ({reason})") from error
+        raise TrainingError(f"{path}: not a checkpoint that can be loaded safely: {_what_it_is(path)}") from error
     if not isinstance(payload, dict):
         raise TrainingError(f"{path}: not a checkpoint, it holds a {type(payload).__name__}")
     return payload
 
 
+def _what_it_is(path: Path) -> str:
+    """Torch's own reasons tell readers to load the file unsafely."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if not start:
+        return "the file is empty"
+    if zipfile.is_zipfile(path):
+        return "it holds more than tensors and plain values, or is damaged; objects are never loaded, they can run code"
+    if start.startswith(b"PK"):
+        return "its end is missing, it was not written or copied whole"
+    return "it is not a file of torch.save"
+
+
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    save_atomically(
-        {
-            "format": CHECKPOINT_FORMAT,
-            "task": checkpoint.task,
-            "config": dict(checkpoint.config),
-            "labels": list(checkpoint.labels),
-            "preprocessing": dict(checkpoint.preprocessing),
-            "state_dict": dict(checkpoint.state_dict),
-            "calibration": dict(checkpoint.calibration),
-            "metrics": dict(checkpoint.metrics),
-            "training_data": dict(checkpoint.training_data),
-        },
-        path,
-    )
+    save_atomically(stored(checkpoint), path)
+
+
+def stored(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The dictionary that a file holds."""
+    return {
+        "format": CHECKPOINT_FORMAT,
+        "task": checkpoint.task,
+        "network": checkpoint.network,
+        "config": dict(checkpoint.config),
+        "labels": list(checkpoint.labels),
+        "preprocessing": dict(checkpoint.preprocessing),
+        "state_dict": dict(checkpoint.state_dict),
+        "calibration": dict(checkpoint.calibration),
+        "metrics": dict(checkpoint.metrics),
+        "training_data": dict(checkpoint.training_data),
+    }
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Raises TrainingError naming the file and what is missing."""
+    """The checkpoint of any task and network. Raises TrainingError naming the file and what is missing."""
     payload = load_payload(path)
-    missing = [key for key in ("task", "config", "labels", "preprocessing", "state_dict") if key not in payload]
+    if "progress" in payload:
+        raise TrainingError(
+            f"{path}: the state of a run, which --resume goes on from; the trained network is best.pt beside it"
+        )
+    if "network" not in payload:
+        payload = _said_by_older_fields(payload)
+    if payload and all(isinstance(value, Tensor) for value in payload.values()):
+        raise TrainingError(f"{path}: bare weights without the configuration that they belong to, not a checkpoint")
+    missing = [key for key in REQUIRED if key not in payload]
     if missing:
         raise TrainingError(f"{path}: not a checkpoint of this package, it lacks {', '.join(missing)}")
     if payload.get("format") != CHECKPOINT_FORMAT:
         raise TrainingError(
             f"{path}: checkpoint format {payload.get('format')!r}, this version reads {CHECKPOINT_FORMAT}"
         )
+    for key, kind in REQUIRED.items():
+        if not isinstance(payload[key], kind):
+            raise TrainingError(
+                f"{path}: not a checkpoint of this package, its {key} is a {type(payload[key]).__name__}, "
+                f"not a {kind.__name__}"
+            )
+    lacking = [f"{key}.{name}" for key, names in REQUIRED_WITHIN.items() for name in names if name not in payload[key]]
+    if lacking:
+        raise TrainingError(f"{path}: not a checkpoint of this package, it lacks {', '.join(lacking)}")
     return Checkpoint(
         task=payload["task"],
+        network=payload["network"],
         config=payload["config"],
         labels=tuple(payload["labels"]),
         preprocessing=payload["preprocessing"],
@@ -104,6 +150,28 @@ def load_checkpoint(path: Path) -> Checkpoint:
         training_data=payload.get("training_data", {}),
         path=path,
     )
+
+
+def _said_by_older_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint from before the field `network` with what it would say today; anything else as it is.
+
+    A network on its own had task and format and named its class in the configuration; an ensemble had neither, and
+    recorded what it was trained on by a kind.
+    """
+    config, training_data = payload.get("config"), payload.get("training_data")
+    if "task" in payload:
+        model = config.get("model") if isinstance(config, dict) else None
+        named = isinstance(model, dict) and "name" in model
+        return {**payload, "network": model["name"]} if named else dict(payload)
+    if isinstance(training_data, dict) and training_data.get("kind") in _ENSEMBLE_KINDS:
+        return {
+            **payload,
+            "format": CHECKPOINT_FORMAT,
+            "task": "microexpression",
+            "network": FOLDED_ENSEMBLE,
+            "labels": list(EMOTIONS),
+        }
+    return dict(payload)
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,20 @@ import pandas as pd
 from torch import Tensor, nn
 
 from model_training.data.cache import Cache
-from model_training.errors import TrainingError
+from model_training.runtime.arrays import Arrays
 from model_training.training.config import TrainConfig
 
-Arrays = dict[str, npt.NDArray[Any]]
 Outputs = dict[str, npt.NDArray[np.floating[Any]]]
 Augment = Callable[[Mapping[str, Any], np.random.Generator], Arrays]
 
 
 class Task(Protocol):
-    """One kind of model: how it is built, fed, judged and calibrated. Made from a TrainConfig by `make_task`."""
+    """One kind of model: how it is built, fed, judged and calibrated.
 
+    config: of the whole run; kind: of the cache it learns from; labels: names of the classes, in order.
+    """
+
+    config: TrainConfig
     kind: str
     labels: tuple[str, ...]
 
@@ -38,7 +41,9 @@ class Task(Protocol):
     def augmenter(self, arrays: Arrays) -> Augment:
         """What changes one of these training samples, given a random generator of its own."""
 
-    def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]: ...
+    def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The network's outputs by name for a batch of `arrays`, first axis = sample. With model.training also those
+        that only the loss needs."""
 
     def loss(
         self, batch: Mapping[str, Tensor], outputs: Mapping[str, Tensor], weights: Tensor | None
@@ -53,15 +58,3 @@ class Task(Protocol):
 
     def calibrate(self, frame: pd.DataFrame, outputs: Outputs) -> dict[str, Any]:
         """What the checkpoint's calibration holds, fitted on validation people."""
-
-
-def make_task(config: TrainConfig) -> Task:
-    if config.task == "palsy":
-        from model_training.palsy.task import PalsyTask
-
-        return PalsyTask(config)
-    if config.task == "microexpression":
-        from model_training.microexpression.task import MicroExpressionTask
-
-        return MicroExpressionTask(config)
-    raise TrainingError(f"unknown task {config.task!r}")

@@ -22,13 +22,12 @@ from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.distributed import World, join_world
 from model_training.runtime.interruption import stop_on_signal
 from model_training.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, take_weights
-from model_training.training.config import TrainConfig, as_dict
 from model_training.training.learner import Learner
 from model_training.training.optimisation import learning_rate
 from model_training.training.row_split import Split, split_of
 from model_training.training.run_model import run_model
 from model_training.training.run_state import STATE, Progress, load_state, save_state
-from model_training.training.task import Outputs, Task, make_task
+from model_training.training.task import Outputs, Task
 from model_training.training.training_log import TrainingLog
 
 BEST = "best.pt"
@@ -48,7 +47,7 @@ class TrainResult:
 
 
 def train(
-    config: TrainConfig,
+    task: Task,
     *,
     resume: bool = False,
     init: Sequence[Path] = (),
@@ -57,27 +56,32 @@ def train(
 ) -> TrainResult:
     """Train on the split that the table names. Raises TrainingError for what the user can mend, Interrupted on
     Ctrl-C."""
-    cache = open_cache(Path(config.data.cache), kind=config.task)
-    return fit(
-        config, cache, split_of(cache, config.data), resume=resume, init=init, say=say, show_progress=show_progress
-    )
+    data = task.config.data
+    cache = open_cache(Path(data.cache), kind=task.kind)
+    return fit(task, cache, split_of(cache, data), resume=resume, init=init, say=say, show_progress=show_progress)
 
 
 def fit(
-    config: TrainConfig, cache: Cache, split: Split, *, resume: bool = False, init: Sequence[Path] = (),
+    task: Task, cache: Cache, split: Split, *, resume: bool = False, init: Sequence[Path] = (),
     say: Callable[[str], None] = print, show_progress: bool = False,
 ) -> TrainResult:  # fmt: skip
     """Train on one split of an opened cache (the loop under `train` and `crossval`)."""
-    if config.run.threads > 0:
-        torch.set_num_threads(config.run.threads)
-    with join_world(config.run.device) as world:
-        return Trainer(config, cache, split, world, say=say, show_progress=show_progress).run(resume=resume, init=init)
+    run = task.config.run
+    if run.threads > 0:
+        torch.set_num_threads(run.threads)
+    with join_world(run.device) as world:
+        return Trainer(task, cache, split, world, say=say, show_progress=show_progress).run(resume=resume, init=init)
 
 
 class Trainer:
+    """One run of a task on one split of a cache, as one of the processes of `world`. After `begin`: learner, progress.
+
+    say: gets the lines for the user, in the leading process alone.
+    """
+
     def __init__(
         self,
-        config: TrainConfig,
+        task: Task,
         cache: Cache,
         split: Split,
         world: World,
@@ -85,9 +89,9 @@ class Trainer:
         say: Callable[[str], None],
         show_progress: bool,
     ) -> None:
-        self.config, self.cache, self.split, self.world = config, cache, split, world
+        self.task, self.cache, self.split, self.world = task, cache, split, world
+        self.config = config = task.config
         self.say = say if world.leads else _be_quiet
-        self.task: Task = make_task(config)
         self.out = Path(config.run.out)
         o, d = config.optimisation, config.data
         labels = cache.frame["label"].to_numpy()[split.train]
@@ -122,7 +126,7 @@ class Trainer:
         self.begin(resume=resume, init=init)
         if self.world.leads:
             self.log.start(
-                as_dict(self.config),
+                self.config.to_dict(),
                 epoch=self.progress.epoch,
                 step=self.progress.step,
                 steps_per_epoch=self.plan.steps,
@@ -240,10 +244,12 @@ class Trainer:
 
     def _save_best(self, figures: Mapping[str, float]) -> None:
         frame = self.cache.frame.iloc[np.sort(self.split.validation)]
+        model = self.task.model_config(self.learner.model)
         save_checkpoint(
             Checkpoint(
                 task=self.task.kind,
-                config={"train": as_dict(self.config), "model": self.task.model_config(self.learner.model)},
+                network=model["name"],
+                config={"train": self.config.to_dict(), "model": model},
                 labels=self.task.labels,
                 preprocessing={
                     "kind": self.cache.kind,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
 from face.microexpression.input import MicroExpressionSpec, microexpression_input
-from face.palsy.decoding import softmax
-from face.photograph import FacePolicy, PhotographReader
+from face.photograph import PhotographReader
+from face.probability import softmax
 from face.stopwatch import Stopwatch
+from face.vocabulary import FacePolicy
 from service.heatmaps.overlay import Overlay, overlay_size, photo_overlay
 from service.inference.bundle import MANIFEST_FILE, Bundle
 from service.inference.errors import BundleError

@@ -1,37 +1,40 @@
-"""A folder of bundles -> analyzers, one per task: loading is the same for all tasks and is written once."""
+"""A folder of bundles -> analyzers, one per task: loading is the same for all tasks and is written once.
+
+A new task is a field of `LoadedModels` and a case in `load_models`; handlers then reach its analyzer by its own type.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 from face.photograph import PhotographReader
+from face.vocabulary import Task
 from service.analysis.microexpression import MicroexpressionAnalyzer
 from service.analysis.palsy import PalsyAnalyzer
 from service.inference.batching import BatchingSession
 from service.inference.bundle import MANIFEST_FILE, Bundle, load_bundle
 from service.inference.errors import BundleError
-from service.inference.manifest import Task, Variant
+from service.inference.manifest import Variant
 from service.inference.session import Provider, Session, open_session
-
-# Makes the analyzer of a task from (bundle, session, reader, overlay_max_side_px=...).
-AnalyzerFactory = Callable[..., Any]
-ANALYZERS: Mapping[Task, AnalyzerFactory] = {"palsy": PalsyAnalyzer, "microexpression": MicroexpressionAnalyzer}
 
 GPU_BATCH_MAX = 32
 
 
+AnalyzerT_co = TypeVar("AnalyzerT_co", covariant=True)
+
+
 @dataclass(frozen=True, eq=False)
-class LoadedModel:
+class LoadedModel(Generic[AnalyzerT_co]):
     """A bundle that runs. sha256: of the graph that runs, which depends on the variant."""
 
     bundle: Bundle
     variant: Variant
     session: Session
-    analyzer: Any
+    analyzer: AnalyzerT_co
 
     @property
     def task(self) -> Task:
@@ -44,6 +47,30 @@ class LoadedModel:
     def close(self) -> None:
         if isinstance(self.session, BatchingSession):
             self.session.close()
+
+
+# Where the answer is not looked at: identity, audit, list of models.
+AnyModel = LoadedModel[object]
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModels:
+    """One field for each task, named as the task; None where the folder has no bundle for it."""
+
+    palsy: LoadedModel[PalsyAnalyzer] | None = None
+    microexpression: LoadedModel[MicroexpressionAnalyzer] | None = None
+
+    def __iter__(self) -> Iterator[AnyModel]:
+        for field in fields(self):
+            model: AnyModel | None = getattr(self, field.name)
+            if model is not None:
+                yield model
+
+    def of(self, task: Task) -> AnyModel | None:
+        return next((model for model in self if model.task == task), None)
+
+    def tasks(self) -> list[Task]:
+        return [model.task for model in self]
 
 
 def find_bundles(models_dir: Path) -> list[Path]:
@@ -72,7 +99,7 @@ def load_models(
     threads: int,
     overlay_max_side_px: int,
     batch_max: int | None = None,
-) -> dict[Task, LoadedModel]:
+) -> LoadedModels:
     """Every bundle verified, loaded and warmed up. Raises BundleError and ProviderUnavailable: a service starts with
     all of its models or not at all.
 
@@ -82,18 +109,18 @@ def load_models(
     """
     if batch_max is None:
         batch_max = GPU_BATCH_MAX if provider == "cuda" else 1
-    models: dict[Task, LoadedModel] = {}
+    models = LoadedModels()
     with ExitStack() as opened:  # a start that fails closes the sessions it has
         for directory in find_bundles(models_dir):
             bundle = load_bundle(directory)
             task = bundle.manifest.task
-            if task in models:
-                other = models[task].bundle.directory
+            other = models.of(task)
+            if other is not None:
                 raise BundleError(
-                    directory / MANIFEST_FILE, f"is a second bundle for {task!r}; the first is {other}", field="task"
+                    directory / MANIFEST_FILE,
+                    f"is a second bundle for {task!r}; the first is {other.bundle.directory}",
+                    field="task",
                 )
-            if task not in ANALYZERS:
-                raise BundleError(directory / MANIFEST_FILE, f"this version does not serve {task!r}", field="task")
             chosen = variant
             if chosen is None and provider == "cuda":
                 chosen = "float16" if "float16" in bundle.manifest.files else "float32"
@@ -101,11 +128,13 @@ def load_models(
             if batch_max > 1:
                 session = BatchingSession(session, batch_max=batch_max)
                 opened.callback(session.close)
-            models[task] = LoadedModel(
-                bundle=bundle,
-                variant=bundle.variant(chosen),
-                session=session,
-                analyzer=ANALYZERS[task](bundle, session, reader, overlay_max_side_px=overlay_max_side_px),
-            )
+            runs = bundle.variant(chosen)
+            match task:
+                case "palsy":
+                    palsy = PalsyAnalyzer(bundle, session, reader, overlay_max_side_px=overlay_max_side_px)
+                    models = replace(models, palsy=LoadedModel(bundle, runs, session, palsy))
+                case "microexpression":
+                    emotion = MicroexpressionAnalyzer(bundle, session, reader, overlay_max_side_px=overlay_max_side_px)
+                    models = replace(models, microexpression=LoadedModel(bundle, runs, session, emotion))
         opened.pop_all()
     return models

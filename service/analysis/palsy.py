@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
-from face.frame.regions import region_polygons, regional_asymmetry
-from face.palsy.decoding import (
-    HOUSE_BRACKMANN,
-    PalsyCalibration,
-    PalsyReading,
-    decode,
-)
-from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
-from face.palsy.warnings import check_agreement, check_likeness, check_looks
-from face.photograph import FacePolicy, Photograph, PhotographReader
+from face.frame.quality import Quality
+from face.frame.regions import region_polygons
+from face.palsy.decoding import PalsyCalibration, PalsyReading
+from face.palsy.input import PalsyInputSpec
+from face.palsy.limits import AnswerLimits
+from face.palsy.reading import ReadPhotograph, read_palsy
+from face.photograph import PhotographReader
 from face.stopwatch import Stopwatch
+from face.vocabulary import HOUSE_BRACKMANN, FacePolicy, OutlinedRegion, Region, RegionOfInterest
 from service.heatmaps.overlay import Overlay, mosaic_overlay
 from service.inference.bundle import MANIFEST_FILE, Bundle
 from service.inference.errors import BundleError
-from service.inference.manifest import OUT_OF_DISTRIBUTION_OUTPUT, PalsyManifest
+from service.inference.manifest import PalsyManifest
 from service.inference.session import Session
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +37,10 @@ class PalsyAnalysis:
     reading: PalsyReading
     coverage: float
     score: float
-    regional: dict[str, float]
+    regional: dict[Region, float]
     heatmap: Overlay | None
-    roi_maps: dict[str, Overlay] | None
-    polygons: dict[str, npt.NDArray[np.floating[Any]]]
+    roi_maps: dict[RegionOfInterest, Overlay] | None
+    polygons: dict[OutlinedRegion, npt.NDArray[np.float64]]
     quality: Quality
     warnings: tuple[str, ...]
     timings_ms: dict[str, float]
@@ -77,7 +71,7 @@ class PalsyAnalyzer:
         self._session = session
         self._reader = reader
         self._calibration = PalsyCalibration(**manifest.calibration.model_dump())
-        self._limits = QualityLimits(**manifest.thresholds.quality)
+        self._limits = AnswerLimits.of(manifest.thresholds.model_dump())
         self._overlay_max_side_px = overlay_max_side_px
 
     def analyze(
@@ -85,72 +79,55 @@ class PalsyAnalyzer:
     ) -> PalsyAnalysis:
         """Raises the PreprocessingErrors of every stage, OutOfDistribution, and NonFiniteOutput."""
         watch = Stopwatch()
-        photograph = self._reader.read(data, policy=face, watch=watch, both_ways=True)
-        with watch.stage("preprocessing"):
-            model_input = palsy_input(photograph.rgb, photograph.face, self._spec)
-            quality = measure_quality(photograph.rgb, photograph.face, aligned=model_input.aligned)
-            warnings = check_quality(quality, self._limits)
-            if photograph.looks is not None:
-                warnings += check_looks(photograph.looks)
-        with watch.stage("inference"):
-            outputs = self._session.run({name: tensor[None] for name, tensor in model_input.tensors.items()})
-            reading = decode(outputs["grade_logits"], outputs["side_logits"], calibration=self._calibration)[0]
-        warnings += self._likeness(outputs) + check_agreement(reading)
+        read = self.read(data, face=face, watch=watch)
+        regional = read.regional
+        assert regional is not None  # noqa: S101 - every manifest names an asymmetry map among the outputs
         with watch.stage("rendering"):
-            regional = regional_asymmetry(
-                outputs["asymmetry_map"][0],
-                model_input.aligned,
-                full_scale=self._manifest.thresholds.heatmap_full_scale,
+            asymmetry = self._overlay(read, read.outputs["asymmetry_map"], self._limits.full_scale) if heatmap else None
+            regions_of_interest = (
+                {
+                    name: self._overlay(read, values, 1.0)
+                    for name, values in zip(self._manifest.labels.roi, read.outputs["roi_maps"], strict=True)
+                }
+                if roi_maps
+                else None
             )
-            asymmetry = self._asymmetry_overlay(outputs, model_input, photograph) if heatmap else None
-            regions_of_interest = self._roi_overlays(outputs, model_input, photograph) if roi_maps else None
         return PalsyAnalysis(
             labels=self._manifest.labels.grades,
-            reading=reading,
+            reading=read.reading,
             coverage=self._calibration.coverage,
             score=sum(regional.values()) / len(regional),
             regional=regional,
             heatmap=asymmetry,
             roi_maps=regions_of_interest,
-            polygons={name: np.asarray(corners) for name, corners in region_polygons(model_input.aligned).items()},
-            quality=quality,
-            warnings=tuple(warnings),
+            polygons=region_polygons(read.made.aligned),
+            quality=read.quality,
+            warnings=read.warnings,
             timings_ms=watch.finish(),
         )
 
-    def _likeness(self, outputs: Mapping[str, Array]) -> list[str]:
-        limits = self._manifest.thresholds.out_of_distribution
-        if limits is None:
-            return []
-        score = float(outputs[OUT_OF_DISTRIBUTION_OUTPUT].reshape(-1)[0])
-        return check_likeness(score, warn_above=limits.warn_above, refuse_above=limits.refuse_above)
-
-    def _asymmetry_overlay(
-        self, outputs: Mapping[str, Array], model_input: PalsyInput, photograph: Photograph
-    ) -> Overlay:
-        return mosaic_overlay(
-            outputs["asymmetry_map"][0],
-            model_input.aligned,
-            width=photograph.width,
-            height=photograph.height,
-            full_scale=self._manifest.thresholds.heatmap_full_scale,
-            max_side_px=self._overlay_max_side_px,
+    def read(self, data: bytes, *, face: FacePolicy = "single", watch: Stopwatch | None = None) -> ReadPhotograph:
+        """The reading without pictures: what a table of many photographs needs. Raises as `analyze`."""
+        return read_palsy(
+            data,
+            self._reader,
+            self._session.run,
+            self._spec,
+            calibration=self._calibration,
+            limits=self._limits,
+            policy=face,
+            watch=watch,
         )
 
-    def _roi_overlays(
-        self, outputs: Mapping[str, Array], model_input: PalsyInput, photograph: Photograph
-    ) -> dict[str, Overlay]:
-        return {
-            name: mosaic_overlay(
-                values,
-                model_input.aligned,
-                width=photograph.width,
-                height=photograph.height,
-                full_scale=1.0,
-                max_side_px=self._overlay_max_side_px,
-            )
-            for name, values in zip(self._manifest.labels.roi, outputs["roi_maps"][0], strict=True)
-        }
+    def _overlay(self, read: ReadPhotograph, values: npt.NDArray[Any], full_scale: float) -> Overlay:
+        return mosaic_overlay(
+            values,
+            read.made.aligned,
+            width=read.photograph.width,
+            height=read.photograph.height,
+            full_scale=full_scale,
+            max_side_px=self._overlay_max_side_px,
+        )
 
 
 def _input_spec(bundle: Bundle, manifest: PalsyManifest) -> PalsyInputSpec:

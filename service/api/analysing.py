@@ -13,7 +13,7 @@ from fastapi import Request
 
 from face.errors import PreprocessingError
 from face.frame.quality import Quality
-from service.analysis.models import LoadedModel
+from service.analysis.models import AnyModel
 from service.api.state import Worker
 from service.audit.entry import AuditEntry, hash_image
 from service.audit.store import AuditUnavailable
@@ -35,7 +35,7 @@ class Summary:
 async def analyse(
     request: Request,
     worker: Worker,
-    model: LoadedModel,
+    model: AnyModel,
     images: Sequence[bytes],
     work: Callable[[], ResultT],
     *,
@@ -82,7 +82,7 @@ async def analyse(
 class _Recorder:
     """Writes one request's audit record; does nothing where the audit is switched off."""
 
-    def __init__(self, request: Request, worker: Worker, model: LoadedModel, images: Sequence[bytes]) -> None:
+    def __init__(self, request: Request, worker: Worker, model: AnyModel, images: Sequence[bytes]) -> None:
         self._audit = worker.audit
         self._request = request
         self._model = model

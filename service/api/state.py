@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, TypedDict
+from typing import Annotated, TypedDict, TypeVar
 
 from fastapi import Depends, Request
 
-from service.analysis.models import LoadedModel
+from face.vocabulary import Task
+from service.analysis.microexpression import MicroexpressionAnalyzer
+from service.analysis.models import LoadedModel, LoadedModels
+from service.analysis.palsy import PalsyAnalyzer
 from service.api.errors import RequestError
 from service.audit.store import AuditSink
-from service.inference.manifest import Task
 from service.observability.metrics import Metrics
 from service.operations import Drain
+
+AnalyzerT = TypeVar("AnalyzerT")
 
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """models: by task, loaded and warmed up. executor: the threads that analyse. audit: None if it was switched off."""
+    """models: loaded and warmed up. executor: the threads that analyse. audit: None if it was switched off."""
 
-    models: Mapping[Task, LoadedModel]
+    models: LoadedModels
     executor: ThreadPoolExecutor
     metrics: Metrics
     audit: AuditSink | None
@@ -44,15 +47,24 @@ async def _worker(request: Request) -> Worker:
 CurrentWorker = Annotated[Worker, Depends(_worker)]
 
 
-def loaded_model(task: Task) -> Callable[[Worker], Awaitable[LoadedModel]]:
-    """Dependency: the model of a task. RequestError `model-not-loaded` where the service runs without one."""
+def _loaded(model: LoadedModel[AnalyzerT] | None, task: Task, worker: Worker) -> LoadedModel[AnalyzerT]:
+    """RequestError `model-not-loaded` where the service runs without a model for the task."""
+    if model is None:
+        raise RequestError(
+            "model-not-loaded",
+            f"This service runs without a model for {task!r}; it has {', '.join(worker.models.tasks()) or 'none'}.",
+        )
+    return model
 
-    async def of_worker(worker: CurrentWorker) -> LoadedModel:
-        if task not in worker.models:
-            raise RequestError(
-                "model-not-loaded",
-                f"This service runs without a model for {task!r}; it has {', '.join(worker.models) or 'none'}.",
-            )
-        return worker.models[task]
 
-    return of_worker
+async def _palsy(worker: CurrentWorker) -> LoadedModel[PalsyAnalyzer]:
+    return _loaded(worker.models.palsy, "palsy", worker)
+
+
+async def _microexpression(worker: CurrentWorker) -> LoadedModel[MicroexpressionAnalyzer]:
+    return _loaded(worker.models.microexpression, "microexpression", worker)
+
+
+# How a handler gets its model: with the type of its analyzer, so that a wrong call of it fails the type check.
+PalsyModel = Annotated[LoadedModel[PalsyAnalyzer], Depends(_palsy)]
+MicroexpressionModel = Annotated[LoadedModel[MicroexpressionAnalyzer], Depends(_microexpression)]

@@ -2,7 +2,7 @@
 
 Strict and frozen: an unknown key, a missing key or a value of another type is an error that names the field. One
 class per task, told apart by `task`; sections that differ between the tasks (labels, calibration, thresholds) are
-typed. Written by `export.bundle.write_bundle`.
+typed. Written by `export.bundle.writing.write_bundle`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from pydantic import (
 
 from face.frame.quality import QualityLimits
 from face.frame.regions import ASYMMETRY_FULL_SCALE
+from face.palsy.reading import OUT_OF_DISTRIBUTION_OUTPUT
+from face.vocabulary import EMOTIONS, REGIONS, REGIONS_OF_INTEREST, SIDES, Region, RegionOfInterest, Side
 
 SCHEMA_VERSION = 1
 
@@ -32,7 +34,6 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+([-+][0-9A-Za-z.-]+)?$")]
 Variant = Literal["float32", "int8", "float16"]
-Task = Literal["palsy", "microexpression"]
 
 
 def _quality_limits(values: dict[str, float]) -> dict[str, float]:
@@ -49,13 +50,19 @@ QualityLimitValues = Annotated[dict[str, float], AfterValidator(_quality_limits)
 
 PALSY_INPUTS = ("images", "landmarks")
 PALSY_OUTPUTS = ("grade_logits", "side_logits", "regional_asymmetry", "asymmetry_map", "roi_maps")
-OUT_OF_DISTRIBUTION_OUTPUT = "ood_score"
 MICROEXPRESSION_INPUTS = ("flow",)
 MICROEXPRESSION_OUTPUTS = ("emotion_logits",)
-SIDE_LABELS = ("left", "right", "none")
-REGION_LABELS = ("forehead", "eye", "nose", "mouth")
-ROI_LABELS = ("forehead", "left_eye", "nose", "right_eye", "mouth")
-EMOTION_LABELS = ("negative", "positive", "surprise")
+
+
+def _exactly(words: tuple[str, ...]) -> AfterValidator:
+    """The graphs' outputs have a fixed order: a manifest that names another one is for another program."""
+
+    def check(values: tuple[str, ...]) -> tuple[str, ...]:
+        if values != words:
+            raise ValueError(f"must be {', '.join(words)}, in this order, got {', '.join(values)}")
+        return values
+
+    return AfterValidator(check)
 
 
 class Section(BaseModel):
@@ -109,13 +116,9 @@ class PalsyLabels(Section):
     """grades: K ordered names, mildest first: House-Brackmann I..VI, or a data set's own (normal, mild, severe)."""
 
     grades: Annotated[tuple[Text, ...], Field(min_length=2, max_length=12)]
-    sides: tuple[Literal["left"], Literal["right"], Literal["none"]] = ("left", "right", "none")
-    regions: tuple[Literal["forehead"], Literal["eye"], Literal["nose"], Literal["mouth"]] = (
-        "forehead", "eye", "nose", "mouth",
-    )  # fmt: skip
-    roi: tuple[Literal["forehead"], Literal["left_eye"], Literal["nose"], Literal["right_eye"], Literal["mouth"]] = (
-        "forehead", "left_eye", "nose", "right_eye", "mouth",
-    )  # fmt: skip
+    sides: Annotated[tuple[Side, ...], _exactly(SIDES)] = SIDES
+    regions: Annotated[tuple[Region, ...], _exactly(REGIONS)] = REGIONS
+    roi: Annotated[tuple[RegionOfInterest, ...], _exactly(REGIONS_OF_INTEREST)] = REGIONS_OF_INTEREST
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -147,7 +150,7 @@ class PalsyThresholds(Section):
 
 
 class MicroexpressionLabels(Section):
-    emotions: Annotated[tuple[Text, ...], Field(min_length=2, max_length=16)] = EMOTION_LABELS
+    emotions: Annotated[tuple[Text, ...], Field(min_length=2, max_length=16)] = EMOTIONS
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -230,8 +233,8 @@ class PalsyManifest(_Manifest):
         _require(self.outputs, PALSY_OUTPUTS, field="outputs")
         expected: dict[str, tuple[int, ...]] = {
             "grade_logits": (len(self.labels.grades) - 1,),
-            "side_logits": (len(SIDE_LABELS),),
-            "regional_asymmetry": (len(REGION_LABELS),),
+            "side_logits": (len(SIDES),),
+            "regional_asymmetry": (len(REGIONS),),
         }
         for name, shape in expected.items():
             tensor = self.output(name)
@@ -240,9 +243,9 @@ class PalsyManifest(_Manifest):
                     f"outputs: {name} must have shape {list(shape)} for these labels, got {list(tensor.shape)}"
                 )
         roi = self.output("roi_maps")
-        if roi is not None and (len(roi.shape) != 3 or roi.shape[0] != len(ROI_LABELS)):
+        if roi is not None and (len(roi.shape) != 3 or roi.shape[0] != len(REGIONS_OF_INTEREST)):
             raise ValueError(
-                f"outputs: roi_maps must have shape [{len(ROI_LABELS)}, height, width], got {list(roi.shape)}"
+                f"outputs: roi_maps must have shape [{len(REGIONS_OF_INTEREST)}, height, width], got {list(roi.shape)}"
             )
         limits = self.thresholds.out_of_distribution
         if limits is not None and self.output(OUT_OF_DISTRIBUTION_OUTPUT) is None:

@@ -12,7 +12,7 @@ from typing import Any
 import onnxruntime
 import torch
 
-from export.networks import PalsyGraph
+from export.graphs.networks import PalsyGraph
 from service.inference.batching import BatchingSession
 from service.inference.device_buffers import DeviceBuffers
 from service.inference.session import Array, InferenceSession, Session

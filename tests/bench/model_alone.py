@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from export.networks import PalsyGraph
+from export.graphs.networks import PalsyGraph
 from model_training.networks.htnet_enhanced import HTNetEnhanced
 from service.inference.session import InferenceSession
 from tests.bench.measuring import interleaved

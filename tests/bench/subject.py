@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 import torch
 
-from export.bundle import BundleContent, write_bundle
-from export.metadata import Metadata
-from export.networks import PALSY_OUTPUTS, PalsyGraph
+from export.bundle.content import BundleContent
+from export.bundle.metadata import Metadata
+from export.bundle.writing import write_bundle
+from export.graphs.networks import PalsyGraph
 from face.palsy.input import PalsyInputSpec
+from model_training.networks.build import build_network
 from model_training.networks.htnet_enhanced import HTNetEnhanced
-from model_training.palsy.task import build_network
 from model_training.training.config import load_config
 from tests import factories
 
@@ -67,7 +68,6 @@ def bundle(model: HTNetEnhanced, directory: Path) -> Path:
         PalsyGraph(model),
         content,
         directory / "palsy",
-        outputs=PALSY_OUTPUTS,
         float16=torch.cuda.is_available(),
         default_variant="int8",
     )

@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from face.image.files import images_under
 from model_training.datasets.reading.conversion import Conversion
-from model_training.datasets.reading.frames import images_under, require_folder
+from model_training.datasets.reading.frames import require_folder
 from model_training.datasets.reading.labels import GradeReader
 from model_training.datasets.reading.spreadsheets import read_rows, text
 from model_training.errors import TrainingError

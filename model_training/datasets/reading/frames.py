@@ -6,10 +6,9 @@ import re
 from functools import cache
 from pathlib import Path
 
+from face.image.files import IMAGE_SUFFIXES
 from model_training.datasets.reading.people import person_number
 from model_training.errors import TrainingError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def require_folder(path: Path, what: str) -> Path:
@@ -38,7 +37,3 @@ def numbered_frames(folder: Path) -> dict[int, Path]:
         if digits and item.suffix.lower() in IMAGE_SUFFIXES:
             found[int(digits.group())] = item
     return dict(sorted(found.items()))
-
-
-def images_under(folder: Path) -> list[Path]:
-    return sorted(item for item in folder.rglob("*") if item.is_file() and item.suffix.lower() in IMAGE_SUFFIXES)

@@ -13,8 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from model_training.configuration import build
 from model_training.errors import TrainingError
-from model_training.microexpression.evaluation.scores import calibration_error, fit_temperature, tempered
+from model_training.metrics.reliability import expected_calibration_error
+from model_training.metrics.temperature import temperature_of_probabilities, tempered
 from model_training.microexpression.folded.reference import SimulatedSet, as_tensor
 from model_training.microexpression.folded.training import TrainingConfig, predict
 
@@ -40,7 +42,7 @@ def calibrate_by_confidence(
 
     simulated: people that the networks have not seen. TrainingError where the real images look no harder than these.
     """
-    config = TrainingConfig.from_dict(checkpoint["config"])
+    config = build(TrainingConfig, checkpoint["config"], source="the checkpoint")
 
     def ensemble(images: np.ndarray) -> np.ndarray:
         return predict(config, checkpoint["state_dict"], as_tensor(images)).numpy().mean(0)
@@ -60,7 +62,7 @@ def calibrate_by_confidence(
         low, high = (middle, high) if degraded(middle).max(1).mean() > wanted else (low, middle)
     share = (low + high) / 2
     probabilities = degraded(share)
-    temperature = fit_temperature(probabilities, simulated.labels)
+    temperature = temperature_of_probabilities(probabilities, simulated.labels)
     calibration = {
         **checkpoint["calibration"],
         "temperature_of_clean_simulation": checkpoint["calibration"]["temperature"],
@@ -68,6 +70,6 @@ def calibrate_by_confidence(
         "mixed_share": share,
         "mean_confidence": wanted,
         "accuracy_on_degraded": float((probabilities.argmax(1) == simulated.labels).mean()),
-        "ece_on_degraded": calibration_error(tempered(probabilities, temperature), simulated.labels),
+        "ece_on_degraded": expected_calibration_error(tempered(probabilities, temperature), simulated.labels),
     }
     return {**checkpoint, "calibration": calibration}

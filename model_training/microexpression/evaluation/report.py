@@ -5,20 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from model_training.metrics.classification import confusion_matrix
+from model_training.metrics.reliability import expected_calibration_error
+from model_training.microexpression.evaluation.confusion_plot import draw_confusion
 from model_training.microexpression.evaluation.scores import (
     calibrated_by_others,
-    calibration_error,
+    composite_confusion,
     composite_scores,
-    confusion,
-    paired_bootstrap,
+    intervals_by_subject,
+    right_by_subject,
     scores_of,
-    subject_bootstrap,
+    uf1_difference,
 )
 from model_training.microexpression.folded.loso import PROTOCOLS, LosoResult, choose, choose_held_out
 from model_training.microexpression.published_flow import FlowImages
@@ -40,24 +42,21 @@ def mean_and_spread(scores: list[dict[str, dict[str, float]]]) -> dict[str, dict
 def protocol_report(probabilities: list[np.ndarray], data: FlowImages, labels: np.ndarray) -> dict[str, Any]:
     """One protocol: (N, classes) a seed -> scores of single models and of their averaged ensemble, intervals,
     confusion matrices and calibration."""
-    classes = len(data.class_names)
-    single = [composite_scores(one.argmax(-1), labels, data.datasets, classes) for one in probabilities]
     mean = np.mean(probabilities, axis=0)
-    ensemble = mean.argmax(-1)
-    parts = {"full": np.ones(len(labels), bool), **{name: data.datasets == name for name in sorted(set(data.datasets))}}
+    among = {"truth": labels, "datasets": data.datasets, "classes": len(data.class_names)}
+    single = [composite_scores(predicted=one.argmax(-1), **among) for one in probabilities]
+    ensemble = {"predicted": mean.argmax(-1), **among}
     calibrated, temperatures = calibrated_by_others(mean, labels, data.subjects)
     return {
         "seeds": single,
         "single": mean_and_spread(single),
         "single_interval_95_by_subject": _mean_interval(probabilities, data, labels),
-        "ensemble": composite_scores(ensemble, labels, data.datasets, classes),
-        "ensemble_interval_95_by_subject": subject_bootstrap(ensemble, labels, data.subjects, classes=classes),
-        "confusion_of_ensemble": {
-            name: confusion(ensemble[mask], labels[mask], classes).tolist() for name, mask in parts.items()
-        },
+        "ensemble": composite_scores(**ensemble),
+        "ensemble_interval_95_by_subject": _interval(mean, data, labels),
+        "confusion_of_ensemble": {name: counts.tolist() for name, counts in composite_confusion(**ensemble).items()},
         "calibration_of_ensemble": {
-            "ece": calibration_error(mean, labels),
-            "ece_temperature_from_other_subjects": calibration_error(calibrated, labels),
+            "ece": expected_calibration_error(mean, labels),
+            "ece_temperature_from_other_subjects": expected_calibration_error(calibrated, labels),
             "temperature_from_other_subjects": float(np.mean(temperatures)),
         },
     }
@@ -65,25 +64,28 @@ def protocol_report(probabilities: list[np.ndarray], data: FlowImages, labels: n
 
 def _mean_interval(probabilities: list[np.ndarray], data: FlowImages, labels: np.ndarray) -> dict[str, list[float]]:
     """The interval of a single model: the mean over seeds of each seed's bounds."""
-    each = [
-        subject_bootstrap(one.argmax(-1), labels, data.subjects, classes=len(data.class_names)) for one in probabilities
-    ]
+    each = [_interval(one, data, labels) for one in probabilities]
     return {key: np.mean([interval[key] for interval in each], axis=0).tolist() for key in ("uf1", "uar")}
+
+
+def _interval(probabilities: np.ndarray, data: FlowImages, labels: np.ndarray) -> dict[str, list[float]]:
+    return intervals_by_subject(
+        truth=labels, predicted=probabilities.argmax(-1), subjects=data.subjects, classes=len(data.class_names)
+    )
 
 
 def shuffled_report(shuffled: list[LosoResult], data: FlowImages) -> dict[str, Any]:
     """The control: what (a) and (b) make of permuted labels, mean over the runs."""
     table = {}
     for protocol in ("a", "b"):
-        scores = [
-            scores_of(
-                confusion(choose(one, data.subject_index(), protocol).argmax(-1), one.labels, len(data.class_names))
-            )
-            for one in shuffled
-        ]
+        scores = []
+        for one in shuffled:
+            predicted = choose(one, data.subject_index(), protocol).argmax(-1)
+            counts = confusion_matrix(truth=one.labels, predicted=predicted, classes=len(data.class_names))
+            scores.append(scores_of(counts))
         table[protocol] = {
-            "uf1": float(np.mean([score[0] for score in scores])),
-            "uar": float(np.mean([score[1] for score in scores])),
+            "uf1": float(np.mean([score["uf1"] for score in scores])),
+            "uar": float(np.mean([score["uar"] for score in scores])),
             "chance_uar": 1 / len(data.class_names),
         }  # fmt: skip
     return table
@@ -127,17 +129,16 @@ def loso_report(
         report["shuffled_labels"] = shuffled_report(shuffled, data)
     ensemble = np.mean(chosen["b"], axis=0).argmax(-1)
     if len(results) > 1:
-        report["ensemble_minus_single_uf1"] = paired_bootstrap(
-            chosen["b"][0].argmax(-1), ensemble, data.labels, data.subjects, classes=len(data.class_names)
+        report["ensemble_minus_single_uf1"] = uf1_difference(
+            truth=data.labels,
+            first=chosen["b"][0].argmax(-1),
+            second=ensemble,
+            subjects=data.subjects,
+            classes=len(data.class_names),
         )
-    report["per_subject"] = [
-        {
-            "subject": name,
-            "clips": int((data.subjects == name).sum()),
-            "right_b_ensemble": int((ensemble == data.labels)[data.subjects == name].sum()),
-        }
-        for name in data.subject_names
-    ]
+    report["per_subject"] = right_by_subject(
+        truth=data.labels, predicted=ensemble, subjects=data.subjects, name="right_b_ensemble"
+    )
     return report
 
 
@@ -210,45 +211,4 @@ def plot(report: dict[str, Any], path: Path) -> None:
     draw_confusion(matrix, report["protocols"]["b"]["confusion_of_ensemble"]["full"], report["classes"])
     matrix.set_xlabel("predicted, (b), ensemble")
     figure.savefig(path, dpi=90)
-    pyplot.close(figure)
-
-
-def draw_confusion(axes: Any, counts: list[list[int]], names: Sequence[str]) -> None:
-    """Counts, coloured by their share of the true class, onto matplotlib axes."""
-    table = np.array(counts)
-    axes.imshow(table / np.maximum(table.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(*table.shape):
-        share = table[row, column] / max(table[row].sum(), 1)
-        axes.text(
-            column, row, table[row, column], ha="center", va="center", fontsize=9,
-            color="white" if share > 0.6 else "black",
-        )  # fmt: skip
-    axes.set_xticks(range(len(names)), names, fontsize=8)
-    axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_ylabel("true")
-
-
-def write_zero_shot(report: dict[str, Any], out: Path, names: Sequence[str]) -> None:
-    """zero_shot.json and zero_shot.png: confusion matrix of each data set, and how far a probability can be
-    believed."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "zero_shot.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    tables = report["ensemble_confusion"]
-    figure, axes = pyplot.subplots(1, len(tables) + 1, figsize=(3.1 * (len(tables) + 1), 3.1), layout="constrained")
-    for place, (name, counts) in zip(axes[:-1], tables.items(), strict=True):
-        draw_confusion(place, counts, names)
-        score = report["ensemble"][name]
-        place.set_title(f"{name}: UF1 {score['uf1']:.3f}, UAR {score['uar']:.3f}", fontsize=9)
-    points = report["reliability"]
-    axes[-1].plot([1 / len(names), 1], [1 / len(names), 1], color="0.7", linewidth=1)
-    axes[-1].plot([point["confidence"] for point in points], [point["accuracy"] for point in points], "o-")
-    axes[-1].set_title(f"calibration: ECE {report['calibration']['ece']:.3f}", fontsize=9)
-    axes[-1].set_xlabel("answered probability")
-    axes[-1].set_ylabel("share right")
-    figure.savefig(out / "zero_shot.png", dpi=90)
     pyplot.close(figure)

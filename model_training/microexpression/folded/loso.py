@@ -27,6 +27,7 @@ import torch
 
 from model_training.errors import TrainingError
 from model_training.microexpression.folded.network import one_fold
+from model_training.microexpression.folded.reference import load_reference
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages, load_flow
 
@@ -130,7 +131,7 @@ def fit_chunk(data: FlowImages, run: LosoRun, folds: list[int]) -> dict[str, np.
 
     initial = None
     if run.initial:
-        stored = torch.load(run.initial, weights_only=True)
+        stored = load_reference(Path(run.initial))
         members = len(stored["state_dict"]["embed.w"])
         chosen_member = one_fold(stored["state_dict"], run.seed % members)
         initial = {name: value.expand(len(folds), *value.shape[1:]).clone() for name, value in chosen_member.items()}
@@ -149,9 +150,16 @@ def _fit_to_file(source: str, run: LosoRun, folds: list[int], target: str) -> st
 
 
 def run_loso(
-    source: Path, run: LosoRun, *, out: Path, processes: int = 1, progress: Callable[[str], None] | None = None
+    source: Path,
+    run: LosoRun,
+    *,
+    out: Path,
+    processes: int = 1,
+    progress: Callable[[str], None] | None = None,
+    on_chunk: Callable[[int, int], object] | None = None,
 ) -> LosoResult:
-    """One LOSO; finished chunks under `out` are kept and taken up again. Raises TrainingError on unusable data."""
+    """One LOSO; finished chunks under `out` are kept and taken up again. progress gets a line a chunk, on_chunk (chunks
+    done, all), the kept ones first. Raises TrainingError on unusable data."""
     data = load_flow(source)
     names = data.subject_names
     if len(names) < 2:
@@ -171,11 +179,15 @@ def run_loso(
     files = [folder / f"folds_{chunk[0]:03d}.npz" for chunk in chunks]
     missing = [(chunk, file) for chunk, file in zip(chunks, files, strict=True) if not file.is_file()]
     say = progress or (lambda _: None)
-    say(f"{run.name()}: {len(chunks) - len(missing)} of {len(chunks)} chunks are done")
+    kept = len(chunks) - len(missing)
+    say(f"{run.name()}: {kept} of {len(chunks)} chunks are done")
+    count = on_chunk or (lambda _done, _all: None)
+    count(kept, len(chunks))
     if processes <= 1:
         for number, (chunk, file) in enumerate(missing, start=1):
             _fit_to_file(str(source), run, chunk, str(file))
             say(f"{run.name()}: chunk {number} of {len(missing)}")
+            count(kept + number, len(chunks))
     elif missing:
         # Not forked: a fork of a process in which torch has computed hangs in its threads.
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -183,6 +195,7 @@ def run_loso(
             for number, future in enumerate(as_completed(futures), start=1):
                 future.result()
                 say(f"{run.name()}: chunk {number} of {len(missing)}")
+                count(kept + number, len(chunks))
     probabilities = np.full((run.config.epochs, len(data), run.config.model.num_classes), np.nan, np.float32)
     losses = []
     for file in files:

@@ -3,7 +3,7 @@
 Leave-one-subject-out trains the same network 68 times on nearly the same data. One after the other, the time goes
 into starting thousands of tiny
 operations; with the folds as the batch axis of `torch.baddbmm` it goes into arithmetic. `HTNet`
-(model_training/htnet.py, lean form) with the weights of one
+(networks/htnet.py, lean form) with the weights of one
 fold gives the same answers; `fold_state_dict` converts.
 
 Only the one-token setting is here (28 pixels, patch 7, three hierarchies): every block sees one token, its softmax
@@ -14,12 +14,14 @@ linear map value -> out and query and key do not exist.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
+
+from model_training.configuration import Configuration
 
 PATCH = 7
 IMAGE = 28
@@ -27,32 +29,21 @@ CHANNELS = 3
 CLASSES = 3
 LEVELS = 3
 PATCH_VALUES = PATCH * PATCH * CHANNELS
-SIDES = (4, 2, 1)  # tokens along a side of each level
+TOKENS_PER_SIDE = (4, 2, 1)  # of each level's square
+
+Repeats = Annotated[int, Field(ge=1)]
 
 
-@dataclass(frozen=True)
-class FoldedConfig:
-    """Size of one network. `position`: 'token' learns one vector a token, 'scalar' one number a level, as the
-    published code does with one token a block."""
+class FoldedConfig(Configuration):
+    """Size of one network."""
 
-    dim: int = 16
-    block_repeats: tuple[int, int, int] = (2, 2, 2)
-    dropout: float = 0.3
-    position: str = "token"
-    num_classes: int = CLASSES
-
-    def __post_init__(self) -> None:
-        if self.dim < 1 or len(self.block_repeats) != LEVELS or min(self.block_repeats) < 1:
-            raise ValueError(f"dim and three block_repeats must be positive, got {self.dim} and {self.block_repeats}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
-        if self.position not in ("token", "scalar"):
-            raise ValueError(f"position must be 'token' or 'scalar', got {self.position!r}")
-        if self.num_classes < 2:
-            raise ValueError(f"num_classes must be at least 2, got {self.num_classes}")
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "block_repeats": list(self.block_repeats)}
+    dim: int = Field(16, ge=1)
+    block_repeats: tuple[Repeats, Repeats, Repeats] = Field((2, 2, 2), strict=False)
+    """Blocks of each level, the finest first."""
+    dropout: float = Field(0.3, ge=0.0, lt=1.0)
+    position: Literal["token", "scalar"] = "token"
+    """token learns one vector a token; scalar one number a level, as the published code does with one token a block."""
+    num_classes: int = Field(CLASSES, ge=2)
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> Tensor:
@@ -78,7 +69,7 @@ def init_weights(config: FoldedConfig, folds: int, generator: torch.Generator) -
 
     for level in range(LEVELS):
         width = config.dim << level
-        tokens = SIDES[level] ** 2
+        tokens = TOKENS_PER_SIDE[level] ** 2
         if config.position == "token":
             weights[f"{level}.position"] = torch.randn(folds, 1, tokens, width, generator=generator) * 0.02
         else:
@@ -118,7 +109,7 @@ def _window_index(side: int) -> Tensor:
     return torch.tensor(index)
 
 
-WINDOWS = {side: _window_index(side) for side in SIDES[:2]}
+WINDOWS = {side: _window_index(side) for side in TOKENS_PER_SIDE[:2]}
 
 
 def _norm(x: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
@@ -177,7 +168,7 @@ def forward(config: FoldedConfig, weights: dict[str, Tensor], x: Tensor, *, trai
         else x.reshape(folds, batch * 16, PATCH_VALUES)
     )
     h = _linear(tokens, weights, "embed")
-    for level, side in enumerate(SIDES):
+    for level, side in enumerate(TOKENS_PER_SIDE):
         width = config.dim << level
         h = (h.view(folds, batch, side * side, width) + weights[f"{level}.position"]).view(
             folds, batch * side * side, width
@@ -235,7 +226,7 @@ def fold_state_dict(config: FoldedConfig, weights: dict[str, Tensor], fold: int)
         state[f"{target}.bias"] = take[f"{name}.b"][0].clone()
 
     linear("embed", "encoder.patch_embedding.projection")
-    for level, side in enumerate(SIDES):
+    for level, side in enumerate(TOKENS_PER_SIDE):
         width = config.dim << level
         prefix = f"encoder.levels.{level}"
         state[f"{prefix}.position"] = (

@@ -1,12 +1,12 @@
 """The reference model: an ensemble of small HTNets trained on simulated flow alone, calibrated on simulated people it
 has not seen.
 
-A checkpoint is {config, preprocessing, state_dict, calibration, training_data}, loaded with weights_only=True;
-weights have a leading member axis.
+A checkpoint is the dictionary that model_training.training.checkpoint reads; weights have a leading member axis.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,14 @@ import numpy as np
 import torch
 
 from face.microexpression.input import MicroExpressionSpec
+from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
-from model_training.microexpression.evaluation.scores import (
-    calibrated_by_others,
-    calibration_error,
-    composite_scores,
-    confusion,
-    fit_temperature,
-    reliability,
-    subject_bootstrap,
-    tempered,
-)
+from model_training.metrics.reliability import expected_calibration_error
+from model_training.metrics.temperature import temperature_of_probabilities, tempered
 from model_training.microexpression.folded.network import one_fold
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages
-from model_training.training.checkpoint import load_payload
+from model_training.training.checkpoint import CHECKPOINT_FORMAT, FOLDED_ENSEMBLE, load_checkpoint, stored
 
 VALIDATION_SHARE = 0.1
 
@@ -44,7 +37,7 @@ class SimulatedSet:
 
 
 def load_simulated(paths: list[Path]) -> SimulatedSet:
-    """The files of `simulate-microexpressions`. People of several files are told apart by file."""
+    """The files of `htnet simulate microexpressions`. People of several files are told apart by file."""
     images, labels, people = [], [], []
     for number, path in enumerate(sorted(paths)):
         try:
@@ -53,11 +46,9 @@ def load_simulated(paths: list[Path]) -> SimulatedSet:
                 labels.append(stored["label"].astype(np.int64))
                 people.append(stored["person"].astype(np.int64) + number * 1_000_000)
         except (OSError, ValueError, KeyError) as error:
-            raise TrainingError(f"{path}: not a file of `simulate-microexpressions` ({error})") from error
+            raise TrainingError(f"{path}: not a file of `htnet simulate microexpressions` ({error})") from error
     if not images:
-        raise TrainingError(
-            "no simulated flow files given; make them with `python -m model_training simulate-microexpressions`"
-        )
+        raise TrainingError("no simulated flow files given; make them with `htnet simulate microexpressions`")
     return SimulatedSet(np.concatenate(images), np.concatenate(labels), np.concatenate(people))
 
 
@@ -92,8 +83,12 @@ def train_reference(
         config, images[train], labels[train], torch.ones(members, len(train)), seed=seed, on_epoch=report
     )
     mean = predict(config, weights, images[held]).numpy().mean(0)
-    temperature = fit_temperature(mean, simulated.labels[held])
+    temperature = temperature_of_probabilities(mean, simulated.labels[held])
     return {
+        "format": CHECKPOINT_FORMAT,
+        "task": "microexpression",
+        "network": FOLDED_ENSEMBLE,
+        "labels": list(EMOTIONS),
         "config": config.to_dict(),
         "preprocessing": {"spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
         "state_dict": weights,
@@ -101,19 +96,24 @@ def train_reference(
             "temperature": temperature,
             "simulated_validation_people": len(kept),
             "simulated_validation_accuracy": float((mean.argmax(1) == simulated.labels[held]).mean()),
-            "ece_before": calibration_error(mean, simulated.labels[held]),
-            "ece_after": calibration_error(tempered(mean, temperature), simulated.labels[held]),
+            "ece_before": expected_calibration_error(mean, simulated.labels[held]),
+            "ece_after": expected_calibration_error(tempered(mean, temperature), simulated.labels[held]),
         },
         "training_data": {"kind": "simulation", "images": len(train), "people": len(people) - len(kept), "seed": seed},
     }
 
 
 def fine_tune_on_all(
-    config: TrainingConfig, checkpoint: dict[str, Any], data: FlowImages, *, seed: int
+    config: TrainingConfig,
+    checkpoint: dict[str, Any],
+    data: FlowImages,
+    *,
+    seed: int,
+    on_epoch: Callable[[int, Weights], None] | None = None,
 ) -> dict[str, Any]:
     """Every member trained on with ALL real clips: for those who hold the data. No clip is left to measure it on;
     LOSO with the same configuration is its
-    estimate. The result carries the data's licence."""
+    estimate. The result carries the data's licence. on_epoch: as in train_folded."""
     members = len(checkpoint["state_dict"]["embed.w"])
     weights = train_folded(
         config,
@@ -122,6 +122,7 @@ def fine_tune_on_all(
         torch.ones(members, len(data)),
         seed=seed,
         initial=checkpoint["state_dict"],
+        on_epoch=on_epoch,
     )
     return {
         **checkpoint,
@@ -136,59 +137,15 @@ def fine_tune_on_all(
     }
 
 
-def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, Any]:
-    """Scores on real clips none of which was trained on: each member, their mean and spread, the ensemble with its
-    interval by subject."""
-    config = TrainingConfig.from_dict(checkpoint["config"])
-    each = predict(config, checkpoint["state_dict"], as_tensor(data.images)).numpy()
-    ensemble = each.mean(0)
-    members = [composite_scores(one.argmax(-1), data.labels, data.datasets) for one in each]
-    full = np.array([[one["full"]["uf1"], one["full"]["uar"]] for one in members])
-    predicted = ensemble.argmax(-1)
-    answered = tempered(ensemble, checkpoint["calibration"]["temperature"])
-    by_others, temperatures = calibrated_by_others(ensemble, data.labels, data.subjects)
-    parts = {"full": np.ones(len(data), bool), **{name: data.datasets == name for name in sorted(set(data.datasets))}}
-    pairs = [(first, second) for second in range(len(each)) for first in range(second)]
-    return {
-        "clips": len(data),
-        "subjects": len(data.subject_names),
-        "members": members,
-        "member_agreement": float(
-            np.mean([(each[i].argmax(-1) == each[j].argmax(-1)).mean() for i, j in pairs] or [1])
-        ),
-        "single_mean": {"uf1": float(full[:, 0].mean()), "uar": float(full[:, 1].mean())},
-        "single_sd": {
-            "uf1": float(full[:, 0].std(ddof=1)) if len(full) > 1 else 0.0,
-            "uar": float(full[:, 1].std(ddof=1)) if len(full) > 1 else 0.0,
-        },
-        "ensemble": composite_scores(predicted, data.labels, data.datasets),
-        "ensemble_interval_95_by_subject": subject_bootstrap(predicted, data.labels, data.subjects),
-        "ensemble_confusion": {
-            name: confusion(predicted[mask], data.labels[mask]).tolist() for name, mask in parts.items()
-        },
-        "calibration": {
-            "temperature": float(checkpoint["calibration"]["temperature"]),
-            "ece": calibration_error(answered, data.labels),
-            "ece_uncalibrated": calibration_error(ensemble, data.labels),
-            "ece_temperature_from_other_subjects": calibration_error(by_others, data.labels),
-            "temperature_from_other_subjects": float(temperatures.mean()),
-        },
-        "reliability": reliability(answered, data.labels),
-        "per_subject": [
-            {
-                "subject": name,
-                "clips": int((data.subjects == name).sum()),
-                "right": int((predicted == data.labels)[data.subjects == name].sum()),
-            }
-            for name in data.subject_names
-        ],
-    }
-
-
 def load_reference(path: Path) -> dict[str, Any]:
-    """A checkpoint of `train-microexpression`. TrainingError if it is none."""
-    stored = load_payload(path)
-    missing = {"config", "preprocessing", "state_dict", "calibration", "training_data"} - set(stored)
-    if missing:
-        raise TrainingError(f"{path}: the checkpoint lacks {', '.join(sorted(missing))}")
-    return stored
+    """A checkpoint of `htnet microexpression reference`. TrainingError if it is none."""
+    loaded = load_checkpoint(path)
+    if loaded.network != FOLDED_ENSEMBLE:
+        raise TrainingError(
+            f"{path}: holds a {loaded.network} for {loaded.task}; needed is an ensemble of `htnet microexpression "
+            "reference`"
+        )
+    lacking = [name for name in ("calibration", "training_data") if not getattr(loaded, name)]
+    if lacking:
+        raise TrainingError(f"{path}: the checkpoint lacks {', '.join(lacking)}")
+    return stored(loaded)

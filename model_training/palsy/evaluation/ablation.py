@@ -18,6 +18,7 @@ from model_training.errors import TrainingError
 from model_training.palsy.evaluation.evidence import answers_of
 from model_training.palsy.evaluation.figures import photograph_figures, simulated_figures
 from model_training.palsy.inference.grader import load_palsy_checkpoint
+from model_training.palsy.task import PalsyTask
 from model_training.training.config import load_config
 from model_training.training.train import BEST, train
 
@@ -60,11 +61,12 @@ def run_ablation(
     out: Path,
     processes: int = 1,
     say: Callable[[str], None] = print,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Path:
     """Train and judge VARIANTS x seeds 1 .. `seeds` -> path of OUT/ablation.md; ablation.csv has a row for each run.
 
-    `processes` share the runs. Finished runs are kept, an interrupted one goes on. Raises TrainingError as `train`
-    does.
+    `processes` share the runs. Finished runs are kept, an interrupted one goes on. progress: called with
+    (runs done, all that were missing). Raises TrainingError as `train` does.
     """
     if seeds < 1:
         raise TrainingError(f"--seeds must be at least 1, got {seeds}")
@@ -83,6 +85,8 @@ def run_ablation(
                 f"{run.variant}, seed {run.seed}: kappa {figures['kappa']:.3f}, photographs "
                 f"{figures['photo_spearman']:.3f} (run {number} of {len(missing)})"
             )
+            if progress is not None:
+                progress(number, len(missing))
     table = pd.DataFrame(
         {"variant": run.variant, "seed": run.seed, **json.loads(run.figures.read_text(encoding="utf-8"))}
         for run in runs
@@ -95,7 +99,7 @@ def run_ablation(
 
 def _train_and_judge(run: AblationRun, config: Path, test: Path, photographs: Path) -> dict[str, float]:
     settings = load_config(config, overrides=(*run.changes, f'run.out="{run.folder}"', f"run.seed={run.seed}"))
-    train(settings, resume=(run.folder / "state.pt").exists(), say=_say_nothing)
+    train(PalsyTask(settings), resume=(run.folder / "state.pt").exists(), say=_say_nothing)
     figures = _judge(run.folder / BEST, test, photographs)
     run.figures.write_text(json.dumps(figures), encoding="utf-8")
     return figures

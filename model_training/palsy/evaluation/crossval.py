@@ -19,15 +19,17 @@ import pandas as pd
 import psutil
 
 from face.palsy.decoding import PalsyCalibration
+from model_training.configuration import build
 from model_training.data.cache import Cache, open_cache
 from model_training.datasets.reading.splits import person_folds, stratified_groups
 from model_training.errors import Interrupted, TrainingError
+from model_training.networks.build import restore
 from model_training.palsy.evaluation.evaluate import Judgement, judge, summarise, write_evaluation
-from model_training.palsy.task import PalsyTask, restore
+from model_training.palsy.task import PalsyTask
 from model_training.runtime.interruption import children_ignore_ctrl_c
 from model_training.runtime.whole_file import whole_file, write_text
 from model_training.training.checkpoint import load_checkpoint
-from model_training.training.config import TrainConfig, as_dict, build
+from model_training.training.config import TrainConfig
 from model_training.training.row_split import Split, check_split, selected
 from model_training.training.run_model import run_model
 from model_training.training.run_state import STATE, what_differs
@@ -39,10 +41,16 @@ FoldTask = tuple[dict[str, Any], list[str], float]
 
 
 def cross_validate(
-    config: TrainConfig, *, folds: int, jobs: int = 1, validation: float = 0.15, say: Callable[[str], None] = print
+    config: TrainConfig,
+    *,
+    folds: int,
+    jobs: int = 1,
+    validation: float = 0.15,
+    say: Callable[[str], None] = print,
+    progress: Callable[[int, int], object] | None = None,
 ) -> str:
     """folds=0 leaves one person out at a time. Writes run.out/report like `evaluate`; returns the main figures in one
-    line.
+    line. progress: called with (folds done, all that were left).
 
     Raises TrainingError for too few people, or a run.out that holds folds of another configuration.
     """
@@ -58,18 +66,27 @@ def cross_validate(
     people = person_folds(frame, folds=folds, seed=config.run.seed)
     _check_same_plan(out, config, folds, validation)
     tasks: list[FoldTask] = [
-        (as_dict(replace(config, run=replace(config.run, out=str(out / f"fold_{n:02d}")))), test, validation)
+        (config.changed(run=config.run.changed(out=str(out / f"fold_{n:02d}"))).to_dict(), test, validation)
         for n, test in enumerate(people)
     ]
     todo = [task for task in tasks if not (Path(task[0]["run"]["out"]) / DONE).is_file()]
     say(f"{len(people)} folds, {len(people) - len(todo)} finished already")
     jobs = min(_jobs_that_fit(jobs, cache, say), len(todo))
+    done = 0
+
+    def finished_fold(line: str) -> None:
+        nonlocal done
+        done += 1
+        say(line)
+        if progress is not None:
+            progress(done, len(todo))
+
     try:
         if jobs > 1:
-            _run_side_by_side(todo, jobs, say)
+            _run_side_by_side(todo, jobs, finished_fold)
         else:
             for task in todo:
-                say(run_fold(*task))
+                finished_fold(run_fold(*task))
     except (KeyboardInterrupt, Interrupted):
         finished = sum((Path(task[0]["run"]["out"]) / DONE).is_file() for task in tasks)
         raise Interrupted(
@@ -120,11 +137,12 @@ def run_fold(config_values: dict[str, Any], test_people: list[str], validation: 
         np.flatnonzero(keep & ~testing & (group == "train")), np.flatnonzero(keep & ~testing & (group == "validation"))
     )
     check_split(cache.frame, split, labels=config.data.labels, source=out.name)
-    result = fit(config, cache, split, resume=(out / STATE).is_file(), say=_say_nothing)
+    task = PalsyTask(config)
+    result = fit(task, cache, split, resume=(out / STATE).is_file(), say=_say_nothing)
     loaded = load_checkpoint(result.best)
     network = restore(loaded.config["model"], loaded.state_dict, source=str(result.best))
     rows = np.flatnonzero(testing)
-    outputs = run_model(PalsyTask(config), network, cache, rows)
+    outputs = run_model(task, network, cache, rows)
     with whole_file(out / "fold.npz") as temporary:
         np.savez(temporary, rows=rows, **outputs)
     write_text(json.dumps({"test_people": test_people, "figures": dict(result.figures)}), out / DONE)
@@ -153,7 +171,7 @@ def _nothing(count: int, classes: int) -> dict[str, Any]:
 
 
 def _check_same_plan(out: Path, config: TrainConfig, folds: int, validation: float) -> None:
-    plan = {"crossval": {"folds": folds, "validation": validation}, **as_dict(config)}
+    plan = {"crossval": {"folds": folds, "validation": validation}, **config.to_dict()}
     path = out / "crossval.json"
     if path.is_file():
         different = what_differs(json.loads(path.read_text(encoding="utf-8")), plan)

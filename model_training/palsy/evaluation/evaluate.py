@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from face.palsy.decoding import SIDES, PalsyCalibration, PalsyReading, decode
+from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
+from face.vocabulary import SIDES
+from model_training.configuration import build
 from model_training.data.cache import Cache, open_cache
 from model_training.data.sample_table import write_table
 from model_training.errors import TrainingError
-from model_training.palsy.evaluation.grading_figures import (
-    confusion_matrix,
-    grading_figures,
-    intervals_by_person,
-    per_class_recall,
-    reliability,
-)
+from model_training.metrics.classification import confusion_matrix, per_class_recall
+from model_training.metrics.intervals import intervals_by_person
+from model_training.metrics.reliability import ReliabilityBin, calibration_error, equal_width_bins
+from model_training.networks.build import restore
+from model_training.palsy.evaluation.grading_figures import RELIABILITY_BINS, grading_figures
 from model_training.palsy.evaluation.html_report import write_report
-from model_training.palsy.task import PalsyTask, restore, side_index
+from model_training.palsy.task import PalsyTask, side_index
 from model_training.runtime.distributed import check_device
 from model_training.runtime.whole_file import write_text
 from model_training.training.checkpoint import Checkpoint, load_checkpoint
-from model_training.training.config import TrainConfig, build
+from model_training.training.config import TrainConfig
 from model_training.training.run_model import run_model
 from model_training.training.task import Outputs
 
@@ -46,6 +46,7 @@ class Judgement:
     readings: list[PalsyReading]
 
     def figures(self, rows: npt.NDArray[np.int64]) -> dict[str, float]:
+        """`grading_figures` of these row numbers, which may repeat."""
         readings = [self.readings[row] for row in rows]
         in_set = np.zeros((len(rows), len(self.labels)), bool)
         for number, reading in enumerate(readings):
@@ -61,7 +62,18 @@ class Judgement:
             likelier_sides=np.asarray([SIDES.index(reading.likelier_side) for reading in readings]),
         )
 
+    @property
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """(N,) grades answered, from 0."""
+        return np.asarray([reading.index for reading in self.readings], np.int64)
+
+    def reliability_curve(self) -> list[ReliabilityBin]:
+        """Of the grades answered."""
+        confidence = np.asarray([reading.probability for reading in self.readings])
+        return equal_width_bins(confidence, self.predicted == self.truth, bins=RELIABILITY_BINS)
+
     def predictions(self) -> pd.DataFrame:
+        """One row a photograph: who and what it shows, and the answer."""
         kept = [
             name
             for name in ("sample_id", "person_id", "dataset", "pose", "split", "label", "side")
@@ -82,6 +94,7 @@ class Judgement:
 def judge(
     frame: pd.DataFrame, outputs: Outputs, *, labels: tuple[str, ...], calibration: PalsyCalibration
 ) -> Judgement:
+    """outputs: grade_logits (N, K-1) and side_logits (N, 3) of the N rows of `frame`."""
     readings = decode(outputs["grade_logits"], outputs["side_logits"], calibration=calibration)
     return Judgement(frame, labels, frame["label"].to_numpy(np.int64) - 1, side_index(frame), readings)
 
@@ -130,11 +143,15 @@ def select(checkpoint: Path, cache_folder: Path, *, split: str) -> Selected:
     return Selected(checkpoint=loaded, cache=cache, rows=rows)
 
 
-def answer(selected: Selected, *, device: str = "cpu") -> Answered:
+def answer(
+    selected: Selected, *, device: str = "cpu", progress: Callable[[int, int], object] | None = None
+) -> Answered:
+    """The network of the checkpoint on the selected rows, without augmentation. progress: called with (images done,
+    all)."""
     loaded = selected.checkpoint
     task = PalsyTask(_config_of(loaded))
     network = restore(loaded.config["model"], loaded.state_dict, source=str(loaded.path)).to(device)
-    outputs = run_model(task, network, selected.cache, selected.rows, device=device)
+    outputs = run_model(task, network, selected.cache, selected.rows, device=device, progress=progress)
     return Answered(checkpoint=loaded, task=task, frame=selected.frame, outputs=outputs)
 
 
@@ -146,15 +163,17 @@ def evaluate(
     split: str = "test",
     by: tuple[str, ...] = (),
     device: str = "cpu",
+    progress: Callable[[int, int], object] | None = None,
 ) -> dict[str, str]:
-    """Write metrics.json, metrics.csv, predictions.csv and report.html; returns the main figures as text.
+    """Write metrics.json, metrics.csv, predictions.csv and report.html; returns the main figures as text. progress:
+    called with (images done, all).
 
     Raises TrainingError as `select`.
     """
     check_device(device)
     selected = select(checkpoint, cache_folder, split=split)
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before the work
-    answered = answer(selected, device=device)
+    answered = answer(selected, device=device, progress=progress)
     judged = answered.judged(answered.checkpoint.calibration)
     metrics = summarise(judged, by=by)
     return write_evaluation(judged, metrics, out, title=f"{checkpoint.name} on {split} of {cache_folder.name}")
@@ -178,10 +197,8 @@ def summarise(judged: Judgement, *, by: tuple[str, ...] = (), repeats: int = 500
     everything = np.arange(len(judged.truth))
     people = judged.frame["person_id"].to_numpy(object)
     whole = _group(judged, everything, people, repeats)
-    matrix = confusion_matrix(judged.truth, np.asarray([r.index for r in judged.readings]), classes=len(judged.labels))
-    confidence = np.asarray([reading.probability for reading in judged.readings])
-    correct = np.asarray([reading.index for reading in judged.readings]) == judged.truth
-    ece, bins = reliability(confidence, correct)
+    matrix = confusion_matrix(truth=judged.truth, predicted=judged.predicted, classes=len(judged.labels))
+    curve = judged.reliability_curve()
     groups: dict[str, dict[str, Any]] = {}
     for column in dict.fromkeys([*GROUP_COLUMNS, *by]):
         if column not in judged.frame.columns:
@@ -211,7 +228,7 @@ def summarise(judged: Judgement, *, by: tuple[str, ...] = (), repeats: int = 500
             for label, value in zip(judged.labels, recall, strict=True)
         },
         "confusion_matrix": matrix.tolist(),
-        "reliability": {"ece": ece, "bins": bins},
+        "reliability": {"ece": calibration_error(curve), "bins": [asdict(point) for point in curve]},
         "groups": groups,
         "table": table,
         "note": "Intervals: 95 % percentile bootstrap, resampling people.",

@@ -1,4 +1,4 @@
-"""What the reference palsy model is worth: every figure of metrics.json and the pictures of docs/palsy-model.md.
+"""What the reference palsy model is worth: every figure of metrics.json and the pictures of docs/research/palsy.
 
 Simulated test people are judged on the movement poses, rest apart: a grade is defined on movement, and at rest the
 first three grades look alike by definition. Photographs of other people, warped by severity, are judged by rank
@@ -18,11 +18,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import spearmanr
 
-from face.palsy.decoding import HOUSE_BRACKMANN, SIDES, PalsyCalibration
+from face.palsy.decoding import PalsyCalibration
+from face.vocabulary import HOUSE_BRACKMANN, SIDES
+from model_training.metrics.classification import Floats, confusion_matrix
+from model_training.metrics.intervals import intervals_by_person
+from model_training.metrics.reliability import calibration_error
 from model_training.palsy.evaluation.evaluate import Judgement, judge, summarise
-from model_training.palsy.evaluation.grading_figures import intervals_by_person, reliability
 
-Floats = npt.NDArray[np.floating[Any]]
 REST_POSES = ("rest",)
 YAW_BANDS_DEG = (0.0, 5.0, 10.0, 20.0, 90.0)
 # Columns that are figures of fairness and robustness.
@@ -39,6 +41,7 @@ class Answers:
     asymmetry_map: Floats | None = None
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> Answers:
+        """The answers where keep (N,) is true."""
         maps = None if self.asymmetry_map is None else self.asymmetry_map[keep]
         return Answers(self.frame[keep].reset_index(drop=True), self.grade_logits[keep], self.side_logits[keep], maps)
 
@@ -190,7 +193,6 @@ def draw_report(
     out.mkdir(parents=True, exist_ok=True)
     moving = answers.rows(~answers.frame["pose"].isin(REST_POSES).to_numpy())
     judged = moving.judged(calibration)
-    predicted = np.asarray([reading.index for reading in judged.readings])
     paths: dict[str, Path] = {}
 
     def save(name: str, draw: Callable[[Any], None], size: tuple[float, float]) -> None:
@@ -202,8 +204,7 @@ def draw_report(
         plt.close(figure)
 
     def confusion(axes: Any) -> None:
-        counts = np.zeros((6, 6))
-        np.add.at(counts, (judged.truth, predicted), 1)
+        counts = confusion_matrix(truth=judged.truth, predicted=judged.predicted, classes=6)
         shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), share in np.ndenumerate(shares):
@@ -212,11 +213,11 @@ def draw_report(
         axes.set(xlabel="predicted", ylabel="true", title="Simulated test people, movement poses")
 
     def calibration_curve(axes: Any) -> None:
-        confidence = np.asarray([reading.probability for reading in judged.readings])
-        error, bins = reliability(confidence, predicted == judged.truth)
+        curve = judged.reliability_curve()
         axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
-        axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], marker="o")
-        axes.set(xlabel="stated probability", ylabel="share that is right", title=f"Reliability, ECE {error:.3f}")
+        axes.plot([point.confidence for point in curve], [point.accuracy for point in curve], marker="o")
+        axes.set(xlabel="stated probability", ylabel="share that is right")
+        axes.set(title=f"Reliability, ECE {calibration_error(curve):.3f}")
         axes.set(xlim=(0, 1), ylim=(0, 1))
 
     def curves(axes: Any) -> None:

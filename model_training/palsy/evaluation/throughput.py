@@ -17,6 +17,7 @@ import torch
 
 from model_training.data.cache import Cache
 from model_training.data.sample_table import SampleTable, read_table
+from model_training.palsy.task import PalsyTask
 from model_training.runtime.distributed import World, check_device
 from model_training.runtime.whole_file import write_text
 from model_training.training.config import DataConfig, OptimisationConfig, RunConfig, TrainConfig
@@ -55,8 +56,8 @@ def measure_throughput(
 
 
 def _cache_speed(table: SampleTable, jobs: int) -> dict[str, Any]:
-    from model_training.cache_producers import PalsyProducer
     from model_training.data.cache_build import build_cache
+    from model_training.palsy.cached_sample import PalsyProducer
 
     with tempfile.TemporaryDirectory() as folder:
         report = build_cache(table, Path(folder) / "cache", producer=PalsyProducer(), jobs=jobs)
@@ -81,7 +82,7 @@ def train_speed(size: str, *, steps: int, device: str = "cpu", batch_size: int |
         )
         cache = made_up_cache(batch_size * (steps + 1))
         split = Split(np.arange(len(cache)), np.arange(len(cache)))
-        trainer = Trainer(config, cache, split, World(device=device), say=_say_nothing, show_progress=False)
+        trainer = Trainer(PalsyTask(config), cache, split, World(device=device), say=_say_nothing, show_progress=False)
         trainer.begin()
         return _timed_steps(trainer, batch_size, steps, device)
 

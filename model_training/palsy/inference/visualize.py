@@ -14,28 +14,39 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from face.errors import PreprocessingError
-from face.frame.regions import FACE_ROI, mosaic_map_to_photo, region_polygons
+from face.frame.regions import mosaic_map_to_photo, region_polygons
+from face.palsy.reading import ReadPhotograph
+from face.vocabulary import REGIONS_OF_INTEREST
 from model_training.errors import Interrupted, TrainingError
-from model_training.palsy.inference.grader import Answer, Grader
-from model_training.palsy.inference.predict import list_images
+from model_training.palsy.inference.given_images import given_images
+from model_training.palsy.inference.grader import Grader
 from model_training.runtime.whole_file import whole_file
 
 Map = npt.NDArray[np.float32]
 
 
 def visualize_files(
-    given: list[Path], checkpoint: Path, out: Path, *, device: str = "cpu", say: Callable[[str], None] = print
+    given: list[Path],
+    checkpoint: Path,
+    out: Path,
+    *,
+    device: str = "cpu",
+    say: Callable[[str], None] = print,
+    progress: Callable[[int, int], object] | None = None,
 ) -> list[Path]:
-    """One PNG an image; says each one's place, or why there is none. Returns the places.
+    """One PNG an image; says each one's place, or why there is none. Returns the places. progress: called with (images
+    done, all).
 
     Raises TrainingError where not one image could be graded, Interrupted on Ctrl-C (the finished sheets are kept).
     """
-    images = list_images(given)
+    images = given_images(given)
     written: list[Path] = []
     refused = ""
     with Grader(checkpoint, device=device) as grader, MirrorAttentionRecorder(grader.network) as recorder:
         try:
             for number, path in enumerate(images):
+                if progress is not None:
+                    progress(number, len(images))
                 try:
                     answer = grader.grade(path.read_bytes())
                 except (PreprocessingError, OSError) as error:
@@ -91,7 +102,7 @@ class MirrorAttentionRecorder:
         return np.concatenate([right, left[:, ::-1]], axis=1).astype(np.float32)
 
 
-def _heading(answer: Answer, labels: tuple[str, ...]) -> str:
+def _heading(answer: ReadPhotograph, labels: tuple[str, ...]) -> str:
     reading = answer.reading
     names = ", ".join(labels[index] for index in reading.prediction_set)
     return (
@@ -100,41 +111,41 @@ def _heading(answer: Answer, labels: tuple[str, ...]) -> str:
     )
 
 
-def _heat(axes: Any, answer: Answer, values: Map, title: str, *, top: float | None = None) -> None:
-    height, width = answer.rgb.shape[:2]
+def _heat(axes: Any, answer: ReadPhotograph, values: Map, title: str, *, top: float | None = None) -> None:
+    height, width = answer.photograph.rgb.shape[:2]
     on_photo = mosaic_map_to_photo(values.astype(np.float32), answer.made.aligned, width=width, height=height)
     top = max(float(values.max()), 1e-6) if top is None else top
-    axes.imshow(answer.rgb)
+    axes.imshow(answer.photograph.rgb)
     axes.imshow(on_photo, cmap="inferno", vmin=0, vmax=top, alpha=np.clip(on_photo / top, 0, 1) * 0.75)
     axes.set_title(f"{title} (max {values.max():.2f})", fontsize=8)
 
 
-def _face(axes: Any, answer: Answer) -> None:
-    axes.imshow(answer.rgb)
+def _face(axes: Any, answer: ReadPhotograph) -> None:
+    axes.imshow(answer.photograph.rgb)
     for name, polygon in region_polygons(answer.made.aligned).items():
         closed = np.vstack([polygon, polygon[:1]])
         axes.plot(closed[:, 0], closed[:, 1], linewidth=1)
         axes.text(*polygon.min(axis=0), name.replace("_", " "), fontsize=6, color="white", va="bottom")
-    axes.plot(*answer.made.face.points[:, :2].T, ".", markersize=0.6, color="cyan")
+    axes.plot(*answer.photograph.face.points[:, :2].T, ".", markersize=0.6, color="cyan")
     axes.set_title("face and regions", fontsize=8)
 
 
-def _crop(axes: Any, answer: Answer) -> None:
+def _crop(axes: Any, answer: ReadPhotograph) -> None:
     """Show the face with some room around it; a face can be a small part of its photograph."""
-    points = answer.made.face.points[:, :2]
+    points = answer.photograph.face.points[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
     middle, half = (low + high) / 2, 0.8 * (high - low).max()
-    height, width = answer.rgb.shape[:2]
+    height, width = answer.photograph.rgb.shape[:2]
     axes.set_xlim(max(middle[0] - half, 0), min(middle[0] + half, width))
     axes.set_ylim(min(middle[1] + half, height), max(middle[1] - half, 0))
     axes.axis("off")
 
 
-def draw_sample(answer: Answer, labels: tuple[str, ...], attention: Map | None, target: Path) -> None:
+def draw_sample(answer: ReadPhotograph, labels: tuple[str, ...], attention: Map | None, target: Path) -> None:
     """The whole sheet of one photograph as a PNG."""
     maps = [
         (name.replace("_", " "), values)
-        for name, values in zip(FACE_ROI, answer.outputs.get("roi_maps", []), strict=False)
+        for name, values in zip(REGIONS_OF_INTEREST, answer.outputs.get("roi_maps", []), strict=False)
     ]
     figure = Figure(figsize=(12, 6.4), layout="constrained")
     axes = list(figure.subplots(2, 5).flat)
@@ -162,14 +173,14 @@ def draw_sample(answer: Answer, labels: tuple[str, ...], attention: Map | None, 
     _save(figure, target)
 
 
-def draw_answer(answer: Answer, labels: tuple[str, ...], target: Path) -> None:
+def draw_answer(answer: ReadPhotograph, labels: tuple[str, ...], target: Path) -> None:
     """Photograph with the asymmetry map and the answer above it."""
     figure = Figure(figsize=(5, 5.4), layout="constrained")
     axes = figure.subplots()
     if "asymmetry_map" in answer.outputs:
         _heat(axes, answer, answer.outputs["asymmetry_map"], "asymmetry")
     else:
-        axes.imshow(answer.rgb)
+        axes.imshow(answer.photograph.rgb)
     _crop(axes, answer)
     figure.suptitle(_heading(answer, labels), fontsize=8)
     _save(figure, target)

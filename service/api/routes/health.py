@@ -7,6 +7,7 @@ from typing import Literal
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from face.vocabulary import Task
 from service.api.errors import RequestError, problem_responses
 from service.api.schemas.shared import Schema
 from service.api.state import CurrentWorker
@@ -21,7 +22,7 @@ class Alive(Schema):
 
 class Ready(Schema):
     status: Literal["ready"] = "ready"
-    models: list[str]
+    models: list[Task]
 
 
 @router.get("/livez", summary="The process answers")
@@ -38,7 +39,7 @@ async def readyz(worker: CurrentWorker) -> Ready:
     # Before the models are loaded the worker does not listen yet: a probe is refused, which means the same.
     if worker.drain.started:
         raise RequestError("not-ready", "This worker is shutting down and takes no new work.")
-    return Ready(models=list(worker.models))
+    return Ready(models=worker.models.tasks())
 
 
 @router.get(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from face.photograph import FacePolicy
+from face.vocabulary import FacePolicy
 from service.analysis.microexpression import MicroexpressionAnalysis
-from service.analysis.models import LoadedModel
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, problem_responses
 from service.api.schemas.microexpression import MicroexpressionAnswer
-from service.api.state import CurrentWorker, loaded_model
+from service.api.state import CurrentWorker, MicroexpressionModel
 from service.api.uploads import multipart_schema, read_images
 
 PATH = "/v1/microexpression/classify"
@@ -37,7 +36,7 @@ router = APIRouter(tags=["microexpression"])
 async def classify(
     request: Request,
     worker: CurrentWorker,
-    model: Annotated[LoadedModel, Depends(loaded_model("microexpression"))],
+    model: MicroexpressionModel,
     heatmap: Annotated[bool, Query(description="Draw the motion on the apex photograph.")] = True,
     face: Annotated[
         FacePolicy, Query(description="`single`: several faces are an error; `largest`: judge the largest one.")

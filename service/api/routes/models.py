@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from face.vocabulary import Task
 from service.api.errors import RequestError, problem_responses
 from service.api.schemas.shared import ModelIdentity, Schema
 from service.api.state import CurrentWorker
-from service.inference.manifest import Task
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -29,7 +29,7 @@ class ModelDetails(Schema):
 
 @router.get("", summary="The models that are loaded", responses=problem_responses("unauthorized", "internal-error"))
 async def list_models(worker: CurrentWorker) -> ModelList:
-    return ModelList(models=[ModelIdentity.of(model) for model in worker.models.values()])
+    return ModelList(models=[ModelIdentity.of(model) for model in worker.models])
 
 
 @router.get(
@@ -38,9 +38,9 @@ async def list_models(worker: CurrentWorker) -> ModelList:
     responses=problem_responses("unauthorized", "model-not-loaded", "invalid-parameters", "internal-error"),
 )
 async def get_model(task: Task, worker: CurrentWorker) -> ModelDetails:
-    if task not in worker.models:
+    model = worker.models.of(task)
+    if model is None:
         raise RequestError("model-not-loaded", f"This service runs without a model for {task!r}.")
-    model = worker.models[task]
     return ModelDetails(
         model=ModelIdentity.of(model),
         manifest=model.bundle.manifest.model_dump(mode="json"),

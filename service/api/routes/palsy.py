@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from face.photograph import FacePolicy
-from service.analysis.models import LoadedModel
+from face.vocabulary import FacePolicy
 from service.analysis.palsy import PalsyAnalysis
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, problem_responses
 from service.api.schemas.palsy import PalsyAnswer
-from service.api.state import CurrentWorker, loaded_model
+from service.api.state import CurrentWorker, PalsyModel
 from service.api.uploads import multipart_schema, read_images
 
 PATH = "/v1/palsy/grade"
@@ -32,7 +31,7 @@ router = APIRouter(tags=["palsy"])
 async def grade(
     request: Request,
     worker: CurrentWorker,
-    model: Annotated[LoadedModel, Depends(loaded_model("palsy"))],
+    model: PalsyModel,
     heatmap: Annotated[bool, Query(description="Draw the asymmetry map.")] = True,
     roi_maps: Annotated[bool, Query(description="Draw where the model looked for each region.")] = False,
     face: Annotated[

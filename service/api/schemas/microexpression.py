@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from service.analysis.microexpression import MicroexpressionAnalysis
-from service.analysis.models import LoadedModel
+from service.analysis.models import AnyModel
 from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
 
 Region = Literal["left_eye", "right_eye", "left_lip", "right_lip"]
@@ -44,7 +44,7 @@ class MicroexpressionAnswer(Schema):
     timings_ms: dict[str, float]
 
     @classmethod
-    def of(cls, analysis: MicroexpressionAnalysis, *, model: LoadedModel, request_id: str) -> Self:
+    def of(cls, analysis: MicroexpressionAnalysis, *, model: AnyModel, request_id: str) -> Self:
         return cls(
             request_id=request_id,
             model=ModelIdentity.of(model),

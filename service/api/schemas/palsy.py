@@ -6,14 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from service.analysis.models import LoadedModel
+from face.vocabulary import SIDES, HouseBrackmann, OutlinedRegion, RegionOfInterest, Side
+from service.analysis.models import AnyModel
 from service.analysis.palsy import PalsyAnalysis
 from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
-
-HouseBrackmann = Literal["I", "II", "III", "IV", "V", "VI"]
-Side = Literal["left", "right", "none"]
-RegionOfInterest = Literal["forehead", "left_eye", "nose", "right_eye", "mouth"]
-Region = Literal["left_eye", "right_eye", "left_lip", "right_lip"]
 
 
 class Grade(Schema):
@@ -73,7 +69,7 @@ class RoiMap(Picture):
 class RegionOutline(Schema):
     """Corners (x, y) in pixels of the upright photograph; the side is the patient's."""
 
-    name: Region
+    name: OutlinedRegion
     polygon: Annotated[list[tuple[float, float]], Field(min_length=4)]
 
 
@@ -160,7 +156,7 @@ class PalsyAnswer(Schema):
     timings_ms: dict[str, float]
 
     @classmethod
-    def of(cls, analysis: PalsyAnalysis, *, model: LoadedModel, request_id: str) -> Self:
+    def of(cls, analysis: PalsyAnalysis, *, model: AnyModel, request_id: str) -> Self:
         reading = analysis.reading
         return cls.model_validate(
             {
@@ -179,9 +175,7 @@ class PalsyAnswer(Schema):
                 "affected_side": {
                     "side": reading.side,
                     "probability": reading.side_probability,
-                    "probabilities": dict(
-                        zip(("left", "right", "none"), (float(p) for p in reading.side_probabilities), strict=True)
-                    ),
+                    "probabilities": dict(zip(SIDES, (float(p) for p in reading.side_probabilities), strict=True)),
                 },
                 "asymmetry": {
                     "score": analysis.score,

@@ -10,9 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from face.frame.quality import Quality
-from service.analysis.models import LoadedModel
+from face.vocabulary import Task
+from service.analysis.models import AnyModel
 from service.heatmaps.overlay import Overlay
-from service.inference.manifest import Task, Variant
+from service.inference.manifest import Variant
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -34,7 +35,7 @@ class ModelIdentity(Schema):
     training_data: str
 
     @classmethod
-    def of(cls, model: LoadedModel) -> Self:
+    def of(cls, model: AnyModel) -> Self:
         manifest = model.bundle.manifest
         return cls(
             task=manifest.task,

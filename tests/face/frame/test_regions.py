@@ -5,10 +5,8 @@ import pytest
 
 from face.frame.alignment import CANONICAL_SIZE, AlignedFace, align_face
 from face.frame.regions import (
-    FACE_ROI,
     MOSAIC_SIZE,
     REGION_BOXES,
-    REGION_ORDER,
     REGION_SIZE,
     mosaic,
     mosaic_map_to_photo,
@@ -19,6 +17,7 @@ from face.frame.regions import (
     roi_masks,
 )
 from face.landmarks.detector import Face
+from face.vocabulary import OUTLINED_REGIONS, REGIONS_OF_INTEREST
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def mirrored(astronaut_rgb: np.ndarray, astronaut_face: Face) -> AlignedFace:
 
 
 def test_boxes_are_mirror_images_and_meet_at_the_midline() -> None:
-    assert tuple(REGION_BOXES) == REGION_ORDER
+    assert tuple(REGION_BOXES) == OUTLINED_REGIONS
     for part in ("eye", "lip"):
         right, left = REGION_BOXES[f"right_{part}"], REGION_BOXES[f"left_{part}"]
         assert right.x + right.width == left.x == CANONICAL_SIZE[0] // 2
@@ -60,7 +59,7 @@ def test_regions_hold_what_they_are_named_after(aligned: AlignedFace) -> None:
 def test_mosaic_rows_and_columns(aligned: AlignedFace) -> None:
     tiles = mosaic(aligned)
     assert tiles.shape == (MOSAIC_SIZE, MOSAIC_SIZE, 3)
-    for name, (row, column) in zip(REGION_ORDER, ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True):
+    for name, (row, column) in zip(OUTLINED_REGIONS, ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True):
         box = REGION_BOXES[name]
         expected = aligned.image[box.y : box.y + REGION_SIZE, box.x : box.x + REGION_SIZE]
         tile = tiles[row * REGION_SIZE :, column * REGION_SIZE :][:REGION_SIZE, :REGION_SIZE]
@@ -75,7 +74,7 @@ def test_mosaic_of_the_mirrored_photograph(aligned: AlignedFace, mirrored: Align
 
 def test_region_polygons_lie_on_the_photograph(aligned: AlignedFace, astronaut_face: Face) -> None:
     polygons = region_polygons(aligned)
-    assert tuple(polygons) == REGION_ORDER
+    assert tuple(polygons) == OUTLINED_REGIONS
     for name, eye in (("right_eye", 0), ("left_eye", 1)):
         corners = polygons[name]
         assert corners.shape == (4, 2)
@@ -158,7 +157,7 @@ def test_wrong_maps_are_refused(aligned: AlignedFace) -> None:
 
 
 def test_roi_masks_mean_what_their_names_say(aligned: AlignedFace) -> None:
-    masks = dict(zip(FACE_ROI, roi_masks(aligned, size=224), strict=True))
+    masks = dict(zip(REGIONS_OF_INTEREST, roi_masks(aligned, size=224), strict=True))
     places = {
         "forehead": (9, 151, 105, 334),
         "left_eye": (386, 374, 473),
@@ -196,7 +195,7 @@ def test_regional_asymmetry_is_read_off_the_map(aligned: AlignedFace) -> None:
     even = regional_asymmetry(np.full((size, size), 0.06, np.float32), aligned, full_scale=0.15)
     assert even == pytest.approx({"forehead": 0.4, "eye": 0.4, "nose": 0.4, "mouth": 0.4})
     mouth = np.zeros((size, size), np.float32)
-    mouth[roi_masks(aligned, size=size)[FACE_ROI.index("mouth")] > 0.5] = 0.15
+    mouth[roi_masks(aligned, size=size)[REGIONS_OF_INTEREST.index("mouth")] > 0.5] = 0.15
     scores = regional_asymmetry(mouth, aligned, full_scale=0.15)
     assert scores["mouth"] > 0.8
     assert max(scores["forehead"], scores["eye"], scores["nose"]) < 0.2

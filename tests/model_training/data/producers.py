@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from model_training.cache_producers import read_file
-from model_training.data.cache_build import Arrays, RowRefused
+from model_training.data.cache_build import RowRefused
+from model_training.data.files import read_file
+from model_training.runtime.arrays import Arrays
 
 
 @dataclass(frozen=True)

@@ -7,44 +7,17 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
-import numpy as np
 import pandas as pd
 import pytest
-from skimage import data
 
-from face.landmarks.both_looks import look_both_ways
-from face.landmarks.detector import FaceLandmarker, choose_face
-from face.palsy.input import PalsyInputSpec, palsy_input
-from model_training.cache_producers import FlowProducer, PalsyProducer
 from model_training.data import cache_build
 from model_training.data.cache import open_cache
 from model_training.data.cache_build import build_cache
-from model_training.data.sample_table import SampleTable, validate
 from model_training.errors import Interrupted, TrainingError
 from tests.model_training.data.producers import BytesProducer
+from tests.model_training.data.tables import table
 
 ROWS = 150  # three parts
-
-
-def table(folder: Path, contents: dict[str, bytes]) -> SampleTable:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        if content:
-            (folder / name).write_bytes(content)
-    frame = pd.DataFrame(
-        {
-            "sample_id": list(contents),
-            "person_id": [f"p{i % 7}" for i in range(len(contents))],
-            "path": list(contents),
-            "label": 1,
-            "side": "none",
-            "pose": "",
-            "split": "",
-            "dataset": "made",
-        }
-    )
-    return SampleTable(frame=validate(frame, source="made", num_classes=6), folder=folder)
 
 
 def numbered(bad: tuple[int, ...] = (), gone: tuple[int, ...] = ()) -> dict[str, bytes]:
@@ -137,67 +110,3 @@ def test_a_disk_that_fills_up_while_joining_leaves_no_cache(tmp_path: Path, monk
         open_cache(tmp_path / "out", kind="palsy")
     monkeypatch.undo()
     assert build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1).computed == 0  # the part was kept
-
-
-def jpeg(rgb: np.ndarray) -> bytes:
-    return cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-
-
-def png(values: np.ndarray) -> bytes:
-    return cv2.imencode(".png", values)[1].tobytes()
-
-
-def test_photographs_go_through_the_services_preprocessing(tmp_path: Path) -> None:
-    astronaut = data.astronaut()
-    photo = png(cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
-    contents = {
-        "face.png": photo,
-        "no_face.jpg": jpeg(np.full((400, 600, 3), 128, np.uint8)),
-        "cut.jpg": jpeg(astronaut)[:200],
-        "text.jpg": b"not an image",
-        "gone.jpg": b"",
-        "empty.jpg": b" ",
-        "mapped.png": photo,
-    }
-    rows = table(tmp_path / "in", contents)
-    (tmp_path / "in/map.png").write_bytes(png(np.full((64, 64), 20000, np.uint16)))
-    rows.frame["asymmetry_map"] = ["map.png" if name == "mapped.png" else "" for name in contents]
-    report = build_cache(rows, tmp_path / "out", producer=PalsyProducer(), jobs=1)
-    assert report.found == 2
-    assert report.not_found["no-face"] == 1
-    assert report.not_found["missing-file"] == 1
-    assert sum(report.not_found.values()) == 5
-    made = open_cache(tmp_path / "out", kind="palsy", fingerprint=PalsyInputSpec().fingerprint())
-    with FaceLandmarker() as landmarker:
-        looks = look_both_ways(astronaut, choose_face(landmarker.detect(astronaut), policy="single"), landmarker)
-    expected = palsy_input(astronaut, looks.face, PalsyInputSpec())
-    for name in ("images", "landmarks"):
-        np.testing.assert_array_equal(made.arrays[name][0], expected.tensors[name])
-    assert np.isnan(made.arrays["asymmetry_map"][0]).all()
-    np.testing.assert_allclose(made.arrays["asymmetry_map"][1], 0.2, atol=1e-3)
-    assert made.arrays["roi_masks"].shape == (2, 5, 32, 32)
-
-
-def test_onset_and_apex_become_a_flow_image_and_published_ones_are_read_as_they_are(tmp_path: Path) -> None:
-    onset = data.astronaut()
-    size = onset.shape[0]
-    smile = np.zeros((size, size, 2), np.float32)
-    rows_, columns = np.mgrid[0:size, 0:size].astype(np.float32)
-    for x, direction in ((205, -1), (245, 1)):  # mouth corners move outwards and up
-        weight = 5 * np.exp(-((columns - x) ** 2 + (rows_ - 158) ** 2) / (2 * 12**2))
-        smile += np.stack([direction * weight, -weight], axis=-1)
-    apex = cv2.remap(onset, columns - smile[..., 0], rows_ - smile[..., 1], cv2.INTER_LINEAR)
-    published = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
-    contents = {
-        "apex.png": png(apex[..., ::-1]),
-        "u_v_os .png": png(published[..., ::-1]),
-        "big.png": png(np.zeros((30, 28, 3), np.uint8)),
-        "onset.png": png(onset[..., ::-1]),
-    }
-    rows = table(tmp_path / "in", contents)
-    rows.frame["onset_path"] = ["onset.png", "", "", "onset.png"]
-    report = build_cache(rows, tmp_path / "out", producer=FlowProducer(), jobs=1)
-    assert report.not_found == {"wrong-size": 1, "no-motion": 1}
-    made = open_cache(tmp_path / "out", kind="microexpression")
-    np.testing.assert_array_equal(made.arrays["flow"][1], published.transpose(2, 0, 1))
-    assert made.arrays["flow"][0].max() == 255

@@ -11,9 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from model_training.cli import build_app
+from model_training.configuration import build
 from model_training.microexpression.published_flow import load_flow
+from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint
-from model_training.training.config import TrainConfig, build
+from model_training.training.config import TrainConfig
 from model_training.training.train import train
 
 
@@ -56,7 +58,7 @@ def test_published_images_arrive_unchanged_and_train(published: Path, tmp_path: 
         "optimisation": {"epochs": 12, "batch_size": 6, "learning_rate": 1e-2, "ema_decay": 0.5},
         "run": {"out": str(tmp_path / "run"), "tensorboard": False, "threads": 1},
     }
-    result = train(build(TrainConfig, values, source="test"), say=lambda _text: None)
+    result = train(make_task(build(TrainConfig, values, source="test")), say=lambda _text: None)
     assert result.figures["uf1"] > 0.6
     saved = load_checkpoint(result.best)
     assert saved.labels == ("negative", "positive", "surprise")

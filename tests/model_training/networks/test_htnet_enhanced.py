@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from face.frame.regions import FACE_ROI
+from face.vocabulary import REGIONS_OF_INTEREST
 from model_training.networks.geometry_branch import GeometryBranch
 from model_training.networks.htnet_enhanced import HTNetEnhanced
 from model_training.networks.mirror_attention import (
@@ -18,7 +18,7 @@ from model_training.networks.mirror_attention import (
 from model_training.networks.palsy_heads import class_probabilities, expected_grade, ordered_logits
 from model_training.networks.roi_attention import RoiAttention
 
-MIRRORED_ROI = [FACE_ROI.index(name) for name in ("forehead", "right_eye", "nose", "left_eye", "mouth")]
+MIRRORED_ROI = [REGIONS_OF_INTEREST.index(name) for name in ("forehead", "right_eye", "nose", "left_eye", "mouth")]
 
 
 def faces(count, seed=0):

@@ -116,7 +116,27 @@ def test_two_processes_write_the_files_of_one(finished: Path, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_preview_is_a_sheet_of_all_poses_and_grades(tmp_path: Path) -> None:
-    result = CliRunner().invoke(build_app(), ["simulate", "--out", str(tmp_path), "--preview", "--size", "192"])
+    result = CliRunner().invoke(build_app(), ["preview", "--out", str(tmp_path), "--size", "192"])
     assert result.exit_code == 0, result.output
     sheet = cv2.imread(str(tmp_path / "preview.jpg"))
     assert sheet.shape == (8 * 208, 6 * 192, 3)
+
+
+def test_the_fingerprint_covers_whatever_decides_a_render() -> None:
+    """By name, so that a file that moves out of sight of the fingerprint fails here and not in somebody's data set."""
+    covered = {path.relative_to(dataset.ROOM).as_posix() for path in dataset.files_of_renders()}
+    assert covered >= {
+        *("asymmetry_map.py", "dataset.py", "palsy.py", "patient.py", "poses.py", "sensor.py", "shot.py"),
+        *("head/anatomy.py", "head/head.py", "head/identity.py", "head/head_data/head.npz", "head/head_data/lips.jpg"),
+        *("render/camera.py", "render/glasses.py", "render/look.py", "render/renderer.py", "render/shader_inputs.py"),
+        *("render/shaders/face.frag", "render/shaders/face.vert", "render/shaders/value.frag"),
+    }
+    decides_nothing = {
+        "commands.py",
+        "contact_sheet.py",
+        "bake/bake_head.py",
+        "bake/bake_landmarks.py",
+        "head/head_data/landmarks.npz",
+    }
+    assert not covered & decides_nothing
+    assert not [name for name in covered if name.startswith("photographs/")]

@@ -11,10 +11,10 @@ import pytest
 
 from model_training.data.cache import open_cache
 from model_training.errors import Interrupted
-from model_training.palsy.task import restore
+from model_training.networks.build import restore
+from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint
 from model_training.training.run_model import run_model
-from model_training.training.task import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
 from tests.model_training.training.test_train import TINY, at_step, config, losses, quiet
@@ -29,7 +29,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_gpu_learns_what_the_cpu_learns(cache: Path, tmp_path: Path) -> None:
     for device in ("cpu", "cuda"):  # without dropout, whose masks differ
-        train(config(cache, tmp_path / device, model=TINY | {"dropout": 0.0}, run={"device": device}), say=quiet)
+        train(
+            make_task(config(cache, tmp_path / device, model=TINY | {"dropout": 0.0}, run={"device": device})),
+            say=quiet,
+        )
     np.testing.assert_allclose(losses(tmp_path / "cuda"), losses(tmp_path / "cpu"), rtol=0.02)
 
 
@@ -37,7 +40,7 @@ def test_bf16_compiled_and_the_checkpoint_answers_alike_on_both(cache: Path, tmp
     given = config(
         cache, tmp_path, run={"device": "cuda"}, optimisation={"epochs": 6, "precision": "bf16", "compile": True}
     )
-    best = train(given, say=quiet).best
+    best = train(make_task(given), say=quiet).best
     seen = losses(tmp_path)
     assert sum(seen[-8:]) < sum(seen[:8])
     checkpoint, opened = load_checkpoint(best), open_cache(cache, kind="palsy")
@@ -59,10 +62,10 @@ def test_a_run_stopped_on_the_gpu_goes_on_with_the_same_losses(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, part = (config(cache, tmp_path / name, run={"device": "cuda"}) for name in ("whole", "part"))
-    train(whole, say=quiet)
+    train(make_task(whole), say=quiet)
     at_step(12, monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(Interrupted):
-        train(part, say=quiet)
-    train(part, resume=True, say=quiet)
+        train(make_task(part), say=quiet)
+    train(make_task(part), resume=True, say=quiet)
     # Sums on a GPU are taken in no fixed order.
     np.testing.assert_allclose(losses(tmp_path / "part"), losses(tmp_path / "whole"), rtol=0.02)

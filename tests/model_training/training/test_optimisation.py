@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from model_training.data.batches import EpochPlan, class_weights
+from model_training.tasks import make_task
 from model_training.training.config import OptimisationConfig
 from model_training.training.optimisation import MovingAverage, learning_rate
 from model_training.training.train import train
@@ -69,7 +70,7 @@ def test_micro_batches_add_up_to_their_batch(cache: Path, tmp_path: Path) -> Non
     same = {"model": {**TINY, "dropout": 0.0, "use_images": False}, "loss": {"roi": 0.0, "side": 0.0}}
     for name, batch, accumulate in (("one", 8, 1), ("two", 4, 2)):
         optimisation = {"epochs": 2, "batch_size": batch, "accumulate": accumulate}
-        train(config(cache, tmp_path / name, **same, optimisation=optimisation), say=quiet)
+        train(make_task(config(cache, tmp_path / name, **same, optimisation=optimisation)), say=quiet)
     assert len(losses(tmp_path / "one")) == 8
     np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "one"), rtol=2e-4)
 
@@ -79,12 +80,12 @@ def test_training_stops_when_patience_ends_and_keeps_the_best(cache: Path, tmp_p
     # The geometry alone: the image branch's running statistics would go on changing at any learning rate.
     model = {**TINY, "use_images": False}
     settings = config(cache, tmp_path, model=model, optimisation=frozen, run={"tensorboard": True})
-    result = train(settings, say=quiet)
+    result = train(make_task(settings), say=quiet)
     epochs = [json.loads(line) for line in (tmp_path / "epochs.jsonl").read_text().splitlines()]
     best = max(range(len(epochs)), key=lambda epoch: epochs[epoch]["score"]) + 1
     assert result.best_epoch == best
     assert result.epochs == len(epochs) == best + 2 < 9
-    assert train(settings, resume=True, say=quiet).epochs == result.epochs  # nothing is left to do
+    assert train(make_task(settings), resume=True, say=quiet).epochs == result.epochs  # nothing is left to do
 
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

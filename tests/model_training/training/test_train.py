@@ -18,11 +18,13 @@ import pandas as pd
 import pytest
 import torch
 
+from model_training.configuration import build
 from model_training.errors import Interrupted, TrainingError
 from model_training.networks.htnet import HTNet
 from model_training.networks.htnet_enhanced import HTNetEnhanced
+from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint, take_weights
-from model_training.training.config import TrainConfig, build
+from model_training.training.config import TrainConfig
 from model_training.training.learner import Learner
 from model_training.training.run_state import Progress, save_state
 from model_training.training.train import train
@@ -102,13 +104,13 @@ def at_step(number: int, patch: pytest.MonkeyPatch, do: Callable[[], object]) ->
 def test_an_interrupted_run_goes_on_with_the_same_losses(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train(config(cache, tmp_path / "whole"), say=quiet)
+    whole = train(make_task(config(cache, tmp_path / "whole")), say=quiet)
     with monkeypatch.context() as patch:
         at_step(12, patch, lambda: os.kill(os.getpid(), signal.SIGINT))
         with pytest.raises(Interrupted, match="--resume"):
-            train(config(cache, tmp_path / "cut"), say=quiet)
+            train(make_task(config(cache, tmp_path / "cut")), say=quiet)
     assert len(losses(tmp_path / "cut")) == 8 + 4
-    cut = train(config(cache, tmp_path / "cut"), resume=True, say=quiet)
+    cut = train(make_task(config(cache, tmp_path / "cut")), resume=True, say=quiet)
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     assert dict(cut.figures) == dict(whole.figures)
     a, b = (load_checkpoint(tmp_path / name / "best.pt").state_dict for name in ("whole", "cut"))
@@ -119,13 +121,13 @@ def test_a_killed_run_goes_on_from_its_last_state_with_the_same_losses(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"run": {"checkpoint_steps": 3}}
-    train(config(cache, tmp_path / "whole", **settings), say=quiet)
+    train(make_task(config(cache, tmp_path / "whole", **settings)), say=quiet)
     with monkeypatch.context() as patch:
         at_step(14, patch, lambda: sys.exit(9))
         with pytest.raises(SystemExit):
-            train(config(cache, tmp_path / "killed", **settings), say=quiet)
+            train(make_task(config(cache, tmp_path / "killed", **settings)), say=quiet)
     assert len(losses(tmp_path / "killed")) == 13  # two steps beyond the state of step 3, to be done again
-    train(config(cache, tmp_path / "killed", **settings), resume=True, say=quiet)
+    train(make_task(config(cache, tmp_path / "killed", **settings)), resume=True, say=quiet)
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
 
 
@@ -146,7 +148,7 @@ def test_a_killed_run_goes_on_from_its_last_state_with_the_same_losses(
 )
 def test_every_option_trains(cache: Path, tmp_path: Path, changes: dict) -> None:
     changes.setdefault("optimisation", {})["epochs"] = 1
-    result = train(config(cache, tmp_path, **changes), say=quiet)
+    result = train(make_task(config(cache, tmp_path, **changes)), say=quiet)
     assert result.epochs == 1
     assert np.isfinite(losses(tmp_path)).all()
     loaded = load_checkpoint(result.best)
@@ -162,13 +164,13 @@ def test_a_compiled_run_has_the_losses_of_a_plain_one_and_resumes(
 ) -> None:
     """Two minutes, nearly all of it the compiler's."""
     model = {**TINY, "dropout": 0.0}
-    train(config(cache, tmp_path / "plain", model=model), say=quiet)
+    train(make_task(config(cache, tmp_path / "plain", model=model)), say=quiet)
     compiled = {"model": model, "optimisation": {"compile": True}}
     with monkeypatch.context() as patch:
         at_step(12, patch, lambda: os.kill(os.getpid(), signal.SIGINT))
         with pytest.raises(Interrupted, match="--resume"):
-            train(config(cache, tmp_path / "compiled", **compiled), say=quiet)
-    result = train(config(cache, tmp_path / "compiled", **compiled), resume=True, say=quiet)
+            train(make_task(config(cache, tmp_path / "compiled", **compiled)), say=quiet)
+    result = train(make_task(config(cache, tmp_path / "compiled", **compiled)), resume=True, say=quiet)
     np.testing.assert_allclose(losses(tmp_path / "compiled"), losses(tmp_path / "plain"), rtol=1e-4)
     names = load_checkpoint(result.best).state_dict.keys()
     assert names == load_checkpoint(tmp_path / "plain/best.pt").state_dict.keys()
@@ -190,7 +192,8 @@ def test_compiling_without_a_compiler_says_what_to_do(cache: Path, tmp_path: Pat
 
 def test_it_learns(cache: Path, tmp_path: Path) -> None:
     result = train(
-        config(cache, tmp_path, optimisation={"epochs": 12, "learning_rate": 1e-2, "ema_decay": 0.8}), say=quiet
+        make_task(config(cache, tmp_path, optimisation={"epochs": 12, "learning_rate": 1e-2, "ema_decay": 0.8})),
+        say=quiet,
     )
     first, last = (np.mean(part) for part in (losses(tmp_path)[:8], losses(tmp_path)[-8:]))
     assert last < 0.8 * first
@@ -200,9 +203,10 @@ def test_it_learns(cache: Path, tmp_path: Path) -> None:
 SCRIPT = textwrap.dedent("""
     import sys, tomllib
     from pathlib import Path
+    from model_training.tasks import make_task
     from model_training.training.config import load_config
     from model_training.training.train import train
-    train(load_config(Path(sys.argv[1])), say=lambda text: None)
+    train(make_task(load_config(Path(sys.argv[1]))), say=lambda text: None)
 """)
 
 
@@ -253,11 +257,13 @@ def test_two_processes_see_what_one_of_the_double_batch_sees(cache: Path, tmp_pa
 
 
 def test_init_takes_what_fits_and_says_so(cache: Path, tmp_path: Path) -> None:
-    first = train(config(cache, tmp_path / "first", optimisation={"epochs": 1}), say=quiet)
+    first = train(make_task(config(cache, tmp_path / "first", optimisation={"epochs": 1})), say=quiet)
     said: list[str] = []
     wider = {**TINY, "head_dim": 24}
     train(
-        config(cache, tmp_path / "second", model=wider, optimisation={"epochs": 1}), init=[first.best], say=said.append
+        make_task(config(cache, tmp_path / "second", model=wider, optimisation={"epochs": 1})),
+        init=[first.best],
+        say=said.append,
     )
     text = "\n".join(said)
     assert "tensors taken" in text
@@ -272,17 +278,17 @@ def test_init_takes_what_fits_and_says_so(cache: Path, tmp_path: Path) -> None:
         "block_repeats": [1],
     }
     with pytest.raises(TrainingError, match="no weight of that checkpoint fits"):
-        train(config(cache, tmp_path / "third", model=other), init=[first.best], say=quiet)
+        train(make_task(config(cache, tmp_path / "third", model=other)), init=[first.best], say=quiet)
 
 
 def test_of_several_checkpoints_the_last_one_wins(cache: Path, tmp_path: Path) -> None:
     short = {"epochs": 1}
     first, second = (
-        train(config(cache, tmp_path / name, optimisation=short, run={"seed": seed}), say=quiet).best
+        train(make_task(config(cache, tmp_path / name, optimisation=short, run={"seed": seed})), say=quiet).best
         for name, seed in (("first", 1), ("second", 2))
     )
     still = {**short, "learning_rate": 1e-9, "ema_decay": 0.0, "weight_decay": 0.0}
-    last = train(config(cache, tmp_path / "last", optimisation=still), init=[first, second], say=quiet).best
+    last = train(make_task(config(cache, tmp_path / "last", optimisation=still)), init=[first, second], say=quiet).best
     weights = {path: load_checkpoint(path).state_dict["fused_head.pair.0.weight"] for path in (first, second, last)}
     torch.testing.assert_close(weights[last], weights[second], atol=1e-4, rtol=0)
     assert not torch.allclose(weights[first], weights[second], atol=1e-2)
@@ -304,7 +310,7 @@ def test_init_takes_the_encoder_of_a_micro_expression_network() -> None:
 
 def refused(cache: Path, out: Path, match: str, **changes: dict) -> None:
     with pytest.raises(TrainingError, match=match):
-        train(config(cache, out, **changes), say=quiet)
+        train(make_task(config(cache, out, **changes)), say=quiet)
     assert not (out / "best.pt").exists()
 
 
@@ -340,14 +346,14 @@ def test_bad_tables_are_refused_by_name(cache: Path, tmp_path: Path) -> None:
 
 def test_a_run_of_another_configuration_or_preprocessing_is_refused(cache: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    train(config(cache, out, optimisation={"epochs": 1}), say=quiet)
+    train(make_task(config(cache, out, optimisation={"epochs": 1})), say=quiet)
     with pytest.raises(TrainingError, match="holds a run already"):
-        train(config(cache, out), say=quiet)
+        train(make_task(config(cache, out)), say=quiet)
     with pytest.raises(TrainingError, match=r"another configuration, different in optimisation.learning_rate"):
-        train(config(cache, out, optimisation={"epochs": 1, "learning_rate": 1e-4}), resume=True, say=quiet)
+        train(make_task(config(cache, out, optimisation={"epochs": 1, "learning_rate": 1e-4})), resume=True, say=quiet)
     other = write_cache(tmp_path / "other", fingerprint="f" * 64)
     with pytest.raises(TrainingError, match="another preprocessing"):
-        train(config(other, out, optimisation={"epochs": 1}), resume=True, say=quiet)
+        train(make_task(config(other, out, optimisation={"epochs": 1})), resume=True, say=quiet)
 
 
 def test_a_gpu_that_is_not_there_is_an_error(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +363,7 @@ def test_a_gpu_that_is_not_there_is_an_error(cache: Path, tmp_path: Path, monkey
 
 
 def test_a_full_disk_keeps_the_last_state(cache: Path, tmp_path: Path) -> None:
-    train(config(cache, tmp_path, optimisation={"epochs": 1}), say=quiet)
+    train(make_task(config(cache, tmp_path, optimisation={"epochs": 1})), say=quiet)
     before = (tmp_path / "state.pt").read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # A file that may not grow fails as a full disk does: in the middle of torch's archive.

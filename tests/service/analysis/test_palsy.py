@@ -10,8 +10,9 @@ import pytest
 import skimage.data
 
 from face.image.decode import ImageLimits
-from face.palsy.decoding import SIDES, name_side
+from face.palsy.decoding import name_side
 from face.photograph import PhotographReader
+from face.vocabulary import SIDES
 from service.analysis.palsy import PalsyAnalyzer
 from service.inference.bundle import load_bundle
 from service.inference.session import open_session

@@ -1,4 +1,4 @@
-"""Zero-shot figures of a checkpoint as files, and the bundle's metrics made of them."""
+"""Scores by subject; zero-shot figures of a checkpoint as files, and the bundle's metrics made of them."""
 
 import json
 
@@ -7,10 +7,17 @@ import pytest
 import torch
 
 from model_training.errors import TrainingError
+from model_training.metrics.classification import confusion_matrix
+from model_training.metrics.reliability import expected_calibration_error
 from model_training.microexpression.evaluation.bundle_metrics import metrics_of
-from model_training.microexpression.evaluation.report import write_zero_shot
+from model_training.microexpression.evaluation.scores import (
+    calibrated_by_others,
+    intervals_by_subject,
+    scores_of,
+    uf1_difference,
+)
+from model_training.microexpression.evaluation.zero_shot import write_zero_shot, zero_shot_report
 from model_training.microexpression.folded.network import FoldedConfig, init_weights
-from model_training.microexpression.folded.reference import zero_shot_report
 from model_training.microexpression.folded.training import TrainingConfig
 from model_training.microexpression.published_flow import FlowImages
 from model_training.microexpression.simulation.flow_statistics import write_statistics
@@ -59,3 +66,51 @@ def test_statistics_of_two_sets_side_by_side(clips, tmp_path):
     assert json.loads((tmp_path / "flow_statistics.json").read_text(encoding="utf-8")) == made
     assert made["sets"]["made"]["images"] == 30
     assert set(made["told_apart_auc"]) == {"made"}
+
+
+def test_scores_of_known_tables():
+    assert scores_of(np.diag([5, 3, 2])) == {"uf1": 1.0, "uar": 1.0}
+    scores = scores_of(np.array([[8, 2, 0], [0, 5, 5], [0, 0, 10]]))
+    assert scores["uar"] == pytest.approx((0.8 + 0.5 + 1.0) / 3)
+    assert scores["uf1"] == pytest.approx((16 / 18 + 10 / 17 + 20 / 25) / 3)
+
+
+def test_the_interval_by_subject_holds_the_score():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 300)
+    predicted = np.where(rng.random(300) < 0.7, truth, rng.integers(0, 3, 300))
+    people = np.repeat(np.arange(30), 10).astype(str)
+    bounds = intervals_by_subject(truth=truth, predicted=predicted, subjects=people, classes=3, repeats=300)
+    low, high = bounds["uf1"]
+    assert low < scores_of(confusion_matrix(truth=truth, predicted=predicted, classes=3))["uf1"] < high
+    assert high - low < 0.25
+
+
+def test_two_systems_are_compared_on_the_same_subjects():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 3, 300)
+    first = np.where(rng.random(300) < 0.5, truth, (truth + 1) % 3)
+    second = np.where(rng.random(300) < 0.2, truth, first)
+    subjects = np.repeat(np.arange(30), 10).astype(str)
+    found = uf1_difference(truth=truth, first=first, second=second, subjects=subjects, classes=3)
+    assert 0 < found["low"] < found["difference"] < found["high"]
+    alone = [
+        intervals_by_subject(truth=truth, predicted=one, subjects=subjects, classes=3)["uf1"] for one in (first, second)
+    ]
+    assert found["high"] - found["low"] < alone[1][1] - alone[0][0] - (alone[1][0] - alone[0][1])
+    same = uf1_difference(truth=truth, first=first, second=first, subjects=subjects, classes=3)
+    assert same == {"difference": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_a_subjects_temperature_comes_from_the_others():
+    rng = np.random.default_rng(1)
+    labels, people = rng.integers(0, 3, 300), np.repeat(np.arange(10), 30).astype(str)
+    said = np.where(rng.random(300) < 0.6, labels, (labels + 1) % 3)
+    sure = np.full((300, 3), 0.01) + np.eye(3)[said] * 0.97
+    calibrated, temperatures = calibrated_by_others(sure, labels, people)
+    assert (temperatures > 1.5).all()
+    assert expected_calibration_error(calibrated, labels) < 0.5 * expected_calibration_error(sure, labels)
+    poisoned = labels.copy()
+    poisoned[people == "3"] = 0
+    again, _ = calibrated_by_others(sure, poisoned, people)
+    np.testing.assert_array_equal(again[people == "3"], calibrated[people == "3"])

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import cohen_kappa_score
 
 from face.palsy.decoding import PalsyCalibration, decode, grade_probabilities, median_class
 from model_training.networks.htnet_enhanced import HTNetEnhanced
@@ -18,7 +17,7 @@ from model_training.palsy.evaluation.figures import (
     simulated_figures,
     yaw_band,
 )
-from model_training.palsy.evaluation.grading_figures import grading_figures, quadratic_weighted_kappa
+from model_training.palsy.evaluation.grading_figures import grading_figures
 
 THRESHOLDS = np.arange(5) + 0.5
 
@@ -45,15 +44,6 @@ def test_sets_hold_the_promised_share_of_new_people_and_probabilities_become_hon
     for reading in readings[:200]:
         assert reading.index in reading.prediction_set
         assert list(reading.prediction_set) == list(range(reading.prediction_set[0], reading.prediction_set[-1] + 1))
-
-
-def test_kappa_is_sklearns() -> None:
-    rng = np.random.default_rng(2)
-    truth = rng.integers(0, 6, 500)
-    predicted = np.clip(truth + rng.integers(-2, 3, 500), 0, 5)
-    assert quadratic_weighted_kappa(truth, predicted, classes=6) == pytest.approx(
-        cohen_kappa_score(truth, predicted, weights="quadratic")
-    )
 
 
 def test_the_median_is_the_grade() -> None:

@@ -14,6 +14,7 @@ from model_training.cli import build_app
 from model_training.errors import TrainingError
 from model_training.palsy.evaluation.evaluate import evaluate
 from model_training.palsy.evaluation.recalibrate import recalibrate
+from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint, save_checkpoint
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
@@ -30,7 +31,7 @@ def unsure(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained checkpoint whose probabilities have been spoilt: far too even, and sets that hold everything."""
     folder = tmp_path_factory.mktemp("run")
     cache = write_cache(folder / "cache")
-    best = train(config(cache, folder / "out", optimisation={"epochs": 4, "ema_decay": 0.5}), say=quiet).best
+    best = train(make_task(config(cache, folder / "out", optimisation={"epochs": 4, "ema_decay": 0.5})), say=quiet).best
     loaded = load_checkpoint(best)
     spoilt = {**loaded.calibration, "grade_temperature": 5.0, "conformal_threshold": 0.99}
     save_checkpoint(replace(loaded, calibration=spoilt), folder / "unsure.pt")

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from skimage import data
 
+from face.palsy.reading import ReadPhotograph
 from model_training.errors import Interrupted, TrainingError
-from model_training.palsy.inference import predict
+from model_training.palsy.inference.given_images import given_images
 from model_training.palsy.inference.grader import Grader
-from model_training.palsy.inference.predict import list_images, predict_files
+from model_training.palsy.inference.predict import predict_files
 from model_training.palsy.inference.visualize import MirrorAttentionRecorder, visualize_files
+from model_training.tasks import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
 from tests.model_training.training.test_train import TINY, config, quiet
@@ -23,7 +25,9 @@ from tests.model_training.training.test_train import TINY, config, quiet
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    return train(config(write_cache(folder / "cache"), folder / "run", optimisation={"epochs": 1}), say=quiet).best
+    return train(
+        make_task(config(write_cache(folder / "cache"), folder / "run", optimisation={"epochs": 1})), say=quiet
+    ).best
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,9 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_folder_becomes_a_table(checkpoint: Path, photographs: Path, tmp_path: Path) -> None:
-    assert predict_files([photographs], checkpoint, tmp_path, pictures=True) == (2, 3)
+    made = predict_files([photographs], checkpoint, tmp_path, pictures=True)
+    assert (made.graded, made.refused, made.stopped) == (2, 3, False)
+    assert made.table == tmp_path / "predictions.csv"
     table = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False).set_index(
         pd.Index(["a", "broken", "coffee", "mirrored", "two"], name="photo")
     )
@@ -66,26 +72,28 @@ def test_largest_face_and_lists(checkpoint: Path, photographs: Path, tmp_path: P
     (photographs.parent / "list.txt").write_text(
         f"# chosen\n{photographs.name}/two.png\n{photographs.name}/gone.png\n", encoding="utf-8"
     )
-    assert predict_files([photographs.parent / "list.txt"], checkpoint, tmp_path, faces="largest") == (1, 1)
+    made = predict_files([photographs.parent / "list.txt"], checkpoint, tmp_path, faces="largest")
+    assert (made.graded, made.refused) == (1, 1)
     assert pd.read_csv(tmp_path / "predictions.csv")["code"].fillna("").to_list() == ["", "missing-file"]
     with pytest.raises(TrainingError, match="no such image, folder or list"):
-        list_images([photographs / "gone"])
+        given_images([photographs / "gone"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrainingError, match="no image found in"):
-        list_images([tmp_path / "empty"])
+        given_images([tmp_path / "empty"])
 
 
 def test_ctrl_c_keeps_what_was_graded(
     checkpoint: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one_row = predict._row
+    coffee = (photographs / "coffee.png").read_bytes()
+    grade = Grader.grade
 
-    def stopping(grader: Grader, path: Path, picture: Path | None) -> dict:
-        if path.name == "coffee.png":
+    def stopping(grader: Grader, data: bytes) -> ReadPhotograph:
+        if data == coffee:
             raise KeyboardInterrupt
-        return one_row(grader, path, picture)
+        return grade(grader, data)
 
-    monkeypatch.setattr(predict, "_row", stopping)
+    monkeypatch.setattr(Grader, "grade", stopping)
     with pytest.raises(Interrupted, match="Stopped after 2 of 5 images"):
         predict_files([photographs], checkpoint, tmp_path)
     assert len(pd.read_csv(tmp_path / "predictions.csv")) == 2

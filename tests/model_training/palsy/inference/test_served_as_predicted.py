@@ -19,6 +19,7 @@ from export.checkpoint_bundle import export_checkpoint
 from model_training.errors import TrainingError
 from model_training.palsy.inference.grader import Grader
 from model_training.palsy.inference.predict import predict_files
+from model_training.tasks import make_task
 from model_training.training.train import train
 from service.app import create_app
 from service.config import Settings
@@ -39,7 +40,9 @@ class Trained:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("three-classes")
     cache = write_cache(folder / "cache", classes=3)
-    result = train(config(cache, folder / "run", data={"labels": CLASSES}, optimisation={"epochs": 1}), say=quiet)
+    result = train(
+        make_task(config(cache, folder / "run", data={"labels": CLASSES}, optimisation={"epochs": 1})), say=quiet
+    )
     export_checkpoint([result.best], folder / "models/palsy", int8=False)
     return Trained(result.best, folder / "models")
 

@@ -1,0 +1,1 @@
+"""What lies in a bundle folder, written whole or not at all."""

@@ -1,0 +1,1 @@
+"""What a checkpoint brings to its bundle: one file for each task."""

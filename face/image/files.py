@@ -1,0 +1,36 @@
+"""Which files of a computer are photographs: for tables of many, where the service is sent one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from face.errors import NoImages
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def images_under(folder: Path) -> list[Path]:
+    """The images of a folder at any depth, sorted by path."""
+    return sorted(item for item in folder.rglob("*") if item.is_file() and item.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def list_images(given: Sequence[Path]) -> list[Path]:
+    """Files, the images in folders (at any depth), and those named in .txt lists (relative to the list).
+
+    Raises NoImages where a path leads nowhere, or all of them to no image.
+    """
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            found += images_under(path)
+        elif path.suffix.lower() == ".txt" and path.is_file():
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            found += [path.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise NoImages(f"{path}: no such image, folder or list")
+    if not found:
+        raise NoImages(f"no image found in {', '.join(map(str, given))} (looked for {', '.join(IMAGE_SUFFIXES)})")
+    return found

@@ -1,0 +1,36 @@
+"""The tasks there are: the one place that knows both wings."""
+
+from __future__ import annotations
+
+from face.vocabulary import FacePolicy
+from model_training.data.cache_build import Producer
+from model_training.errors import TrainingError
+from model_training.training.config import TrainConfig
+from model_training.training.task import Task
+
+
+def make_task(config: TrainConfig) -> Task:
+    """The task that `config.task` names. Raises TrainingError for a part of the configuration that it refuses."""
+    if config.task == "palsy":
+        from model_training.palsy.task import PalsyTask
+
+        return PalsyTask(config)
+    if config.task == "microexpression":
+        from model_training.microexpression.task import MicroExpressionTask
+
+        return MicroExpressionTask(config)
+    raise TrainingError(f"unknown task {config.task!r}")
+
+
+def make_producer(kind: str, *, faces: FacePolicy) -> Producer:
+    """What makes the cached samples of a kind: palsy or microexpression. faces: which face is taken where there are
+    several."""
+    if kind == "palsy":
+        from model_training.palsy.cached_sample import PalsyProducer
+
+        return PalsyProducer(faces=faces)
+    if kind == "microexpression":
+        from model_training.microexpression.cached_sample import FlowProducer
+
+        return FlowProducer(faces=faces)
+    raise TrainingError(f"unknown kind of samples {kind!r}")

@@ -1,0 +1,50 @@
+"""A folder of photographs -> a table of grades, by the bundle that the service would answer with; no HTTP, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from face.image.decode import ImageLimits
+from face.image.files import list_images
+from face.palsy.prediction_table import Predictions, predict_photographs
+from face.palsy.reading import ReadPhotograph
+from face.photograph import PhotographReader
+from face.vocabulary import FacePolicy
+from service.analysis.palsy import PalsyAnalyzer
+from service.inference.bundle import load_bundle
+from service.inference.errors import BundleError
+from service.inference.manifest import PalsyManifest
+from service.inference.session import open_session
+
+
+def grade_photographs(
+    given: Sequence[Path],
+    bundle_dir: Path,
+    out: Path,
+    *,
+    faces: FacePolicy = "single",
+    limits: ImageLimits | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Predictions:
+    """Writes OUT/predictions.csv with one row an image, whole or not at all; Ctrl-C writes what was read so far.
+
+    bundle_dir: folder of a palsy bundle. limits: of one image file; the service's defaults if left out. Raises NoImages
+    and BundleError.
+    """
+    images = list_images(given)
+    bundle = load_bundle(bundle_dir)
+    manifest = bundle.manifest
+    if not isinstance(manifest, PalsyManifest):
+        raise BundleError(bundle_dir, f"a bundle for {manifest.task!r}; grading needs one for 'palsy'", field="task")
+    session = open_session(bundle)
+    reader = PhotographReader(limits=limits or ImageLimits())
+    try:
+        analyzer = PalsyAnalyzer(bundle, session, reader)
+
+        def read(data: bytes) -> ReadPhotograph:
+            return analyzer.read(data, face=faces)
+
+        return predict_photographs(images, read, manifest.labels.grades, out, progress=progress)
+    finally:
+        reader.close()

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from face.photograph import PhotographReader
+from face.version import VERSION
 from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
 from service.api.routes import audit, health, microexpression, models, palsy
@@ -24,7 +25,6 @@ from service.page.routes import docs_routes, page_routes
 logger = logging.getLogger(__name__)
 
 TITLE = "htnet-clinical"
-VERSION = "0.1.0"
 DESCRIPTION = (
     "Facial-palsy grading (House-Brackmann) from a photograph and micro-expression recognition from an onset/apex "
     "pair. Sides are the patient's. No photograph, landmark or file name is stored or logged."
@@ -106,6 +106,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
             for model in loaded:
                 opened.callback(model.close)
                 manifest = model.bundle.manifest
+                logger.info("Serving %s %s from %s", model.task, manifest.version, model.bundle.directory)
                 operations.metrics.set_model(
                     task=model.task, name=manifest.name, version=manifest.version, sha256=model.sha256
                 )

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from face.landmarks.detector import FaceLandmarker
+from face.version import VERSION
 from service.inference.errors import BundleError, NonFiniteOutput
 from service.problems import PROBLEMS
 from tests.onnx_factory import write_palsy_bundle
@@ -69,6 +70,10 @@ def test_the_audit_has_a_record_per_answer_and_refusal(serve: Serve, tmp_path: P
     assert recorded.model_sha256 == answered["model"]["sha256"]
     assert len(recorded.image_sha256) == 1
     assert refused.refusal == "unsupported-media-type"
+
+
+def test_the_description_has_the_version_of_the_project(client: TestClient) -> None:
+    assert client.get("/openapi.json").json()["info"]["version"] == VERSION
 
 
 def test_the_description_has_every_problem_of_the_table(client: TestClient) -> None:

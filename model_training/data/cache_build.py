@@ -41,10 +41,11 @@ class RowRefused(Exception):
 
 
 class Producer(Protocol):
-    """Turns one row of the table into arrays; picklable, because every worker process opens its own. kind: of the
-    cache."""
+    """Turns one row of the table into arrays; picklable, because every worker process opens its own."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """Of the cache."""
 
     def fingerprint(self) -> str:
         """SHA-256 of the preprocessing: caches with another one do not mix."""
@@ -104,7 +105,7 @@ def build_cache(
             f"{description['fingerprint'][:12]}, "
             f"now {producer.fingerprint()[:12]}). Choose a new folder; nothing was changed."
         )
-    rows = table.frame.to_dict("records")
+    rows = [{str(name): value for name, value in row.items()} for row in table.frame.to_dict("records")]
     keys = [
         _part_key(rows[start : start + PART_ROWS], table.folder, producer) for start in range(0, len(rows), PART_ROWS)
     ]
@@ -156,7 +157,7 @@ def _check_room(out: Path, rows: int, producer: Producer) -> None:
 
 def _run_parts(
     todo: list[int], rows: list[dict[str, Any]], keys: list[str], folder: Path, parts: Path,
-    producer: Producer, jobs: int, progress: Callable[[int], None],
+    producer: Producer, jobs: int, progress: Callable[[int], object],
 ) -> None:  # fmt: skip
     if not todo:
         return
@@ -223,7 +224,11 @@ def _make_part(rows: list[dict[str, Any]], key: str) -> int:
     }
     with whole_file(_worker["parts"] / f"{key}.npz") as temporary:
         np.savez(
-            temporary, __index__=np.asarray(index, np.int64), __refused__=np.asarray(json.dumps(refused)), **stacked
+            temporary,
+            allow_pickle=False,
+            __index__=np.asarray(index, np.int64),
+            __refused__=np.asarray(json.dumps(refused)),
+            **stacked,
         )
     return len(rows)
 

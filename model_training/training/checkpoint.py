@@ -161,8 +161,9 @@ def _said_by_older_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
     config, training_data = payload.get("config"), payload.get("training_data")
     if "task" in payload:
         model = config.get("model") if isinstance(config, dict) else None
-        named = isinstance(model, dict) and "name" in model
-        return {**payload, "network": model["name"]} if named else dict(payload)
+        if isinstance(model, dict) and "name" in model:
+            return {**payload, "network": model["name"]}
+        return dict(payload)
     if isinstance(training_data, dict) and training_data.get("kind") in _ENSEMBLE_KINDS:
         return {
             **payload,

@@ -48,7 +48,8 @@ class MovingAverage:
     def update(self, model: nn.Module) -> None:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.decay > 0 else 0.0
         self.updates += 1
-        averaged, current = list(self.model.parameters()), [p.detach() for p in model.parameters()]
+        averaged: list[Tensor] = list(self.model.parameters())
+        current = [p.detach() for p in model.parameters()]
         torch._foreach_lerp_(averaged, current, 1 - decay)
         for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
             mine.copy_(theirs)

@@ -32,7 +32,7 @@ def degraded_images(images: np.ndarray, share: float, rng: np.random.Generator) 
     noise = np.stack([cv2.resize(grid, images.shape[1:3], interpolation=cv2.INTER_CUBIC) for grid in cells])
     mixed = (1 - share) * values + share * (values[rng.permutation(len(values))] + noise)
     low, high = mixed.min((1, 2), keepdims=True), mixed.max((1, 2), keepdims=True)
-    return np.rint((mixed - low) / np.maximum(high - low, 1e-6) * 255).astype(np.uint8)
+    return np.asarray(np.rint((mixed - low) / np.maximum(high - low, 1e-6) * 255), np.uint8)
 
 
 def calibrate_by_confidence(
@@ -45,7 +45,7 @@ def calibrate_by_confidence(
     config = build(TrainingConfig, checkpoint["config"], source="the checkpoint")
 
     def ensemble(images: np.ndarray) -> np.ndarray:
-        return predict(config, checkpoint["state_dict"], as_tensor(images)).numpy().mean(0)
+        return np.asarray(predict(config, checkpoint["state_dict"], as_tensor(images)).numpy().mean(0))
 
     def degraded(share: float) -> np.ndarray:
         return ensemble(degraded_images(simulated.images, share, np.random.default_rng(seed)))

@@ -14,6 +14,7 @@ from model_training.metrics.reliability import equal_count_bins, expected_calibr
 from model_training.metrics.temperature import tempered
 from model_training.microexpression.evaluation.confusion_plot import draw_confusion
 from model_training.microexpression.evaluation.scores import (
+    Clips,
     calibrated_by_others,
     composite_confusion,
     composite_scores,
@@ -34,7 +35,7 @@ def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, 
     config = build(TrainingConfig, checkpoint["config"], source="the checkpoint")
     each = predict(config, checkpoint["state_dict"], as_tensor(data.images)).numpy()
     ensemble = each.mean(0)
-    among = {"truth": data.labels, "datasets": data.datasets, "classes": config.model.num_classes}
+    among: Clips = {"truth": data.labels, "datasets": data.datasets, "classes": config.model.num_classes}
     members = [composite_scores(predicted=one.argmax(-1), **among) for one in each]
     full = np.array([[one["full"]["uf1"], one["full"]["uar"]] for one in members])
     predicted = ensemble.argmax(-1)

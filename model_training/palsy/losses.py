@@ -36,7 +36,7 @@ class PalsyLossConfig(Configuration):
     """The share that each head's own logits add to the mixed ones."""
     movement: Weight = 0.5
     """What the close-ups take the face to be doing."""
-    class_smoothing: float = Field(0.0, ge=0.0, lt=0.5)
+    class_smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
 
 
 def palsy_loss(

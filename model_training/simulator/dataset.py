@@ -49,11 +49,11 @@ class SimulationConfig(Configuration):
     identities: int = Field(ge=1)
     """Number of people."""
     images_per_identity: int = Field(ge=1)
-    seed: int = Field(0, ge=0)
-    size_px: int = Field(384, ge=128, le=2048)
+    seed: int = Field(default=0, ge=0)
+    size_px: int = Field(default=384, ge=128, le=2048)
     split: str = ""
     """Written to every row; empty leaves it to training."""
-    first_identity: int = Field(0, ge=0)
+    first_identity: int = Field(default=0, ge=0)
     """Number of the first person."""
 
     @field_validator("split")

@@ -18,7 +18,7 @@ class DataConfig(Configuration):
 
     cache: str
     """Folder written by `cache`."""
-    labels: tuple[str, ...] = Field(("I", "II", "III", "IV", "V", "VI"), strict=False)
+    labels: tuple[str, ...] = Field(default=("I", "II", "III", "IV", "V", "VI"), strict=False)
     """Names of the grades in order, 1 first."""
     class_balance: Literal["none", "sampler", "loss"] = "sampler"
     balance_power: Share = 0.5
@@ -41,14 +41,14 @@ class AugmentationConfig(Configuration):
     photometric: Share = 0.5
     noise: float = 0.05
     blur: Share = 0.3
-    shift_px: int = Field(3, ge=0, le=16)
+    shift_px: int = Field(default=3, ge=0, le=16)
     erase: Share = 0.2
     uneven: float = 0.0
     """Share of the samples one half of which is lit, sharp, cut out or covered unlike the other: photographs are, and a
     grade must not follow from it."""
     landmark_noise: float = 0.004
     """Standard deviation of landmark noise, in inter-ocular distances."""
-    natural_asymmetry: float = Field(0.0, ge=0.0, le=5.0)
+    natural_asymmetry: float = Field(default=0.0, ge=0.0, le=5.0)
     """The asymmetry of a healthy training face, times a random factor up to this in size, is added to a share of the
     faces, landmarks and picture: people differ in it more than simulated ones do, and a grade must not follow from it.
     """
@@ -57,19 +57,19 @@ class AugmentationConfig(Configuration):
 
 
 class OptimisationConfig(Configuration):
-    epochs: int = Field(20, ge=1, le=1_000_000)
-    batch_size: int = Field(32, ge=1, le=1_000_000)
-    accumulate: int = Field(1, ge=1, le=10_000)
+    epochs: int = Field(default=20, ge=1, le=1_000_000)
+    batch_size: int = Field(default=32, ge=1, le=1_000_000)
+    accumulate: int = Field(default=1, ge=1, le=10_000)
     """Batches whose gradients make one optimiser step."""
-    learning_rate: float = Field(1e-3, ge=1e-9, le=10.0)
-    weight_decay: float = Field(0.05, ge=0.0, le=10.0)
+    learning_rate: float = Field(default=1e-3, ge=1e-9, le=10.0)
+    weight_decay: float = Field(default=0.05, ge=0.0, le=10.0)
     warmup_epochs: float = 1.0
     final_learning_rate: float = 1e-5
     clip_norm: float = 1.0
     ema_decay: Share = 0.998
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
-    patience: int = Field(0, ge=0, le=1_000_000)
+    patience: int = Field(default=0, ge=0, le=1_000_000)
     """Epochs without a better validation score before training stops; 0 = never."""
 
     @field_validator("warmup_epochs")
@@ -90,7 +90,7 @@ class RunConfig(Configuration):
     device: str = "cpu"
     """cpu, cuda or cuda:N."""
     threads: int = 0
-    workers: int = Field(0, ge=0, le=1000)
+    workers: int = Field(default=0, ge=0, le=1000)
     """Processes that prepare batches; 0 = one for each core beside a GPU, a thread beside a model on the CPU."""
     checkpoint_steps: int = 0
     """Optimiser steps between two resumable states inside an epoch; 0 = only at the end of each epoch."""

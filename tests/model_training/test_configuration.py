@@ -35,11 +35,11 @@ class Light(Configuration):
 
 class House(Configuration):
     street: str
-    height_m: float = Field(8.0, gt=0.0)
-    floors: int = Field(2, ge=1, le=5)
-    share: float = Field(0.5, ge=0.0, lt=1.0)
-    rooms: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field((3, 3), strict=False)
-    names: tuple[str, ...] = Field((), strict=False)
+    height_m: float = Field(default=8.0, gt=0.0)
+    floors: int = Field(default=2, ge=1, le=5)
+    share: float = Field(default=0.5, ge=0.0, lt=1.0)
+    rooms: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(default=(3, 3), strict=False)
+    names: tuple[str, ...] = Field(default=(), strict=False)
     lit: bool = False
     light: Light = Light()
     extras: Mapping[str, Any] = Field(default_factory=dict)

@@ -37,13 +37,13 @@ Repeats = Annotated[int, Field(ge=1)]
 class FoldedConfig(Configuration):
     """Size of one network."""
 
-    dim: int = Field(16, ge=1)
-    block_repeats: tuple[Repeats, Repeats, Repeats] = Field((2, 2, 2), strict=False)
+    dim: int = Field(default=16, ge=1)
+    block_repeats: tuple[Repeats, Repeats, Repeats] = Field(default=(2, 2, 2), strict=False)
     """Blocks of each level, the finest first."""
-    dropout: float = Field(0.3, ge=0.0, lt=1.0)
+    dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
     position: Literal["token", "scalar"] = "token"
     """token learns one vector a token; scalar one number a level, as the published code does with one token a block."""
-    num_classes: int = Field(CLASSES, ge=2)
+    num_classes: int = Field(default=CLASSES, ge=2)
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> Tensor:

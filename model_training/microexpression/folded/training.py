@@ -25,17 +25,17 @@ class TrainingConfig(Configuration):
 
     model: FoldedConfig = FoldedConfig()
     input: InputKind = "whole"
-    epochs: int = Field(40, ge=1)
-    batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(1e-3, gt=0.0)
+    epochs: int = Field(default=40, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0.0)
     weight_decay: float = 0.05
     schedule: Literal["cosine", "constant"] = "cosine"
     """Of the learning rate: cosine to zero, or constant."""
     flip: bool = True
     """Mirrored half of the time, and averaged over both at test."""
-    shift_px: int = Field(0, ge=0)
+    shift_px: int = Field(default=0, ge=0)
     """Random shift."""
-    mixup: float = Field(0.0, ge=0.0)
+    mixup: float = Field(default=0.0, ge=0.0)
     balanced: bool = False
     """Classes weigh the same in the loss."""
     label_smoothing: float = 0.0

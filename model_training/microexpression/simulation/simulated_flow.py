@@ -35,11 +35,11 @@ from model_training.microexpression.simulation.tvl1 import TvL1Parameters, tvl1_
 class SimulationConfig(Configuration):
     """What is drawn."""
 
-    per_person: int = Field(24, ge=1)
+    per_person: int = Field(default=24, ge=1)
     """Pairs of each person."""
-    class_shares: tuple[float, float, float] = Field((0.40, 0.30, 0.30), strict=False)
+    class_shares: tuple[float, float, float] = Field(default=(0.40, 0.30, 0.30), strict=False)
     """Negative, positive, surprise."""
-    amplitude: float = Field(0.78, gt=0.0)
+    amplitude: float = Field(default=0.78, gt=0.0)
     """Median factor on the movements of movements.py."""
     amplitude_spread: float = 0.45
     loose_share: float = 0.35
@@ -47,7 +47,7 @@ class SimulationConfig(Configuration):
     registered_share: float = 0.35
     """Share of the rest whose head motion is taken out, as the service does."""
     max_noise: float = 1.5
-    tvl1_share: float = Field(0.0, ge=0.0, le=1.0)
+    tvl1_share: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share whose flow is TV-L1, all of it left in."""
 
     @field_validator("class_shares")

@@ -128,6 +128,7 @@ def _add_row(
         side=str(side),
         pose=pose if pose is not None else ours.pop("pose", ""),
         split=ours.pop("split", ""),
+        onset_path=None,
         **{k: v for k, v in ours.items() if k != "pose"},
     )
     return None

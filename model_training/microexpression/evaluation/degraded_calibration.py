@@ -8,8 +8,6 @@ Of the real images only that one number is used, the mean of the largest probabi
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -19,6 +17,7 @@ from model_training.metrics.reliability import expected_calibration_error
 from model_training.metrics.temperature import temperature_of_probabilities, tempered
 from model_training.microexpression.folded.reference import SimulatedSet, as_tensor
 from model_training.microexpression.folded.training import TrainingConfig, predict
+from model_training.training.checkpoint import StoredCheckpoint
 
 NOISE_CELLS = 7
 
@@ -36,8 +35,8 @@ def degraded_images(images: np.ndarray, share: float, rng: np.random.Generator) 
 
 
 def calibrate_by_confidence(
-    checkpoint: dict[str, Any], simulated: SimulatedSet, unlabelled: np.ndarray, *, seed: int = 0, steps: int = 8
-) -> dict[str, Any]:
+    checkpoint: StoredCheckpoint, simulated: SimulatedSet, unlabelled: np.ndarray, *, seed: int = 0, steps: int = 8
+) -> StoredCheckpoint:
     """The checkpoint with a temperature for images like `unlabelled` (N, 28, 28, 3) uint8.
 
     simulated: people that the networks have not seen. TrainingError where the real images look no harder than these.

@@ -24,12 +24,13 @@ from model_training.microexpression.evaluation.scores import (
 from model_training.microexpression.folded.reference import as_tensor
 from model_training.microexpression.folded.training import TrainingConfig, predict
 from model_training.microexpression.published_flow import FlowImages
+from model_training.training.checkpoint import StoredCheckpoint
 
 # Of equally many clips: real sets are too small to fill bins of equal width.
 RELIABILITY_BINS = 5
 
 
-def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, Any]:
+def zero_shot_report(checkpoint: StoredCheckpoint, data: FlowImages) -> dict[str, Any]:
     """Scores on real clips none of which was trained on: each member, their mean and spread, the ensemble with its
     interval by subject."""
     config = build(TrainingConfig, checkpoint["config"], source="the checkpoint")

@@ -18,7 +18,7 @@ ARGS ?=
 SERVICE_READY := $(VENV)/.service-installed
 DEV_READY := $(VENV)/.dev-installed
 
-.PHONY: help serve setup test test-slow test-browser test-gpu check format typecheck lint train export bench demo-train clean lock audit-dependencies \
+.PHONY: help serve setup test coverage test-slow test-browser test-gpu check format typecheck lint train export bench demo-train docs clean lock audit-dependencies \
         proof proof-schema proof-fuzz proof-soak proof-overload proof-kill compose-smoke
 
 help: ## list the targets
@@ -52,6 +52,10 @@ serve: $(SERVICE_READY) ## start the service: make serve HOST=127.0.0.1 PORT=800
 # A fast test that hangs ends the run and shows where every thread stands; the other targets have tests that take longer.
 test: $(DEV_READY) ## the fast tests
 	$(PY) -m pytest -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true $(ARGS)
+
+# Beside `make test`, not in it: tracing costs the parts written in Python up to half as much time again.
+coverage: $(DEV_READY) ## the fast tests, and which lines they do not reach
+	$(PY) -m pytest --cov --cov-report=term:skip-covered $(ARGS)
 
 test-slow: $(DEV_READY) ## tests that take minutes
 	$(PY) -m pytest -m "slow and not docker and not browser and not gpu and not bench" $(ARGS)
@@ -87,6 +91,9 @@ bench: $(DEV_READY) ## the benchmarks; figures go to docs/bench
 demo-train: $(DEV_READY) ## simulate, train, evaluate and export a small model from nothing
 	$(PY) -m model_training demo $(ARGS)
 
+docs: $(DEV_READY) ## the documents as a site, in build/docs; a broken link is an error
+	$(PY) -m sphinx -W --keep-going -b html -c docs . build/docs
+
 lock: $(DEV_READY) ## write requirements/*.txt from pyproject.toml and the installed versions
 	$(PY) requirements/make_locks.py
 
@@ -115,5 +122,5 @@ compose-smoke: $(DEV_READY) ## build and start the compose project, grade a phot
 	$(PY) -m pytest -m docker tests/ops -s $(ARGS)
 
 clean: ## remove what can be made again (not the environment)
-	rm -rf build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist runs *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

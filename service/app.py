@@ -31,7 +31,7 @@ DESCRIPTION = (
 )
 # A multipart body is a little larger than the images in it.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
-# Path and number of images of the analysing routes.
+# Template and number of images of the analysing routes.
 ANALYSING_ROUTES = {palsy.PATH: palsy.IMAGES, microexpression.PATH: microexpression.IMAGES}
 
 KEY_SCHEMES = {
@@ -51,8 +51,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     operations = build_operations(
         settings,
         body_bytes={
-            path: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
-            for path, images in ANALYSING_ROUTES.items()
+            template: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
+            for template, images in ANALYSING_ROUTES.items()
         },
     )
     app = FastAPI(

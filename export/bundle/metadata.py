@@ -23,7 +23,7 @@ class Metadata(Configuration):
     training_data: str
     intended_use: str = RESEARCH_USE
     licence: str = "not stated: the licence follows from the training data's"
-    limitations: tuple[str, ...] = Field((), strict=False)
+    limitations: tuple[str, ...] = Field(default=(), strict=False)
     thresholds: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -184,3 +184,11 @@ def test_a_bundle_of_another_preprocessing_stops_the_start(serve: Serve, tmp_pat
     write_palsy_bundle(tmp_path / "palsy", input__fingerprint="0" * 64)
     with pytest.raises(BundleError, match=r"input\.fingerprint: is 0000"), serve(tmp_path):
         pass
+
+
+def test_a_request_that_never_reaches_its_handler_is_counted_by_its_route(client: TestClient) -> None:
+    assert client.post("/v1/palsy/grade", content=bytes(11_000_000)).status_code == 413
+    assert client.get("/v1/models/palsy").status_code == 200
+    text = client.get("/metrics").text
+    assert 'htnet_http_requests_total{method="POST",route="/v1/palsy/grade",status="413"}' in text
+    assert 'route="/v1/models/{task}"' in text

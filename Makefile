@@ -18,7 +18,7 @@ ARGS ?=
 SERVICE_READY := $(VENV)/.service-installed
 DEV_READY := $(VENV)/.dev-installed
 
-.PHONY: help serve setup test test-slow test-browser test-gpu check format typecheck lint train export bench demo-train clean lock audit-dependencies \
+.PHONY: help serve setup test coverage test-slow test-browser test-gpu check format typecheck lint train export bench demo-train docs clean lock audit-dependencies \
         proof proof-schema proof-fuzz proof-soak proof-overload proof-kill compose-smoke
 
 help: ## list the targets
@@ -53,6 +53,10 @@ serve: $(SERVICE_READY) ## start the service: make serve HOST=127.0.0.1 PORT=800
 test: $(DEV_READY) ## the fast tests
 	$(PY) -m pytest -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true $(ARGS)
 
+# Beside `make test`, not in it: tracing costs the parts written in Python up to half as much time again.
+coverage: $(DEV_READY) ## the fast tests, and which lines they do not reach
+	$(PY) -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
 test-slow: $(DEV_READY) ## tests that take minutes
 	$(PY) -m pytest -m "slow and not docker and not browser and not gpu and not bench" $(ARGS)
 
@@ -62,7 +66,7 @@ test-browser: $(DEV_READY) ## the page in Chromium
 test-gpu: $(DEV_READY) ## training on a CUDA device
 	$(PY) -m pytest -m gpu tests/model_training $(ARGS)
 
-check: lint typecheck ## ruff, mypy --strict on service and export, import rules
+check: lint typecheck ## ruff, mypy --strict, import rules
 	$(VENV)/bin/lint-imports
 
 lint: $(DEV_READY)
@@ -75,17 +79,21 @@ format: $(DEV_READY) ## format the code
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-train: $(DEV_READY) ## train: make train ARGS="..." (see python -m model_training --help)
+train: $(DEV_READY) ## train: make train ARGS="--config configs/demo.toml" (see htnet palsy train --help)
 	$(PY) -m model_training train $(ARGS)
 
 export: $(DEV_READY) ## checkpoint -> ONNX bundle: make export ARGS="..."
 	$(PY) -m export $(ARGS)
 
-bench: $(DEV_READY) ## the benchmarks; figures go to docs/bench
+bench: $(DEV_READY) ## the benchmarks; figures go to docs/research/bench
 	$(PY) -m pytest -m bench tests/bench -s $(ARGS)
 
 demo-train: $(DEV_READY) ## simulate, train, evaluate and export a small model from nothing
 	$(PY) -m model_training demo $(ARGS)
+
+docs: $(DEV_READY) ## the documents as a site, in build/docs; a broken link is an error
+	$(PY) -m sphinx -W --keep-going -q -b html -c docs . build/docs
+	@echo "the site: build/docs/index.html"
 
 lock: $(DEV_READY) ## write requirements/*.txt from pyproject.toml and the installed versions
 	$(PY) requirements/make_locks.py
@@ -94,7 +102,7 @@ audit-dependencies: $(DEV_READY) ## known vulnerabilities (pip-audit) and insecu
 	$(PY) -m bandit --quiet --recursive --configfile pyproject.toml face service export model_training htnet
 	$(PY) -m pip_audit --no-deps --disable-pip --requirement requirements/service.txt
 
-proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all operation proofs; figures go to docs/operations
+proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all operation proofs; figures go to docs/research/operations
 
 proof-schema: $(DEV_READY) ## schemathesis against the live service
 	$(PY) -m pytest -m slow tests/ops/test_proof_schema.py -s $(ARGS)
@@ -115,5 +123,5 @@ compose-smoke: $(DEV_READY) ## build and start the compose project, grade a phot
 	$(PY) -m pytest -m docker tests/ops -s $(ARGS)
 
 clean: ## remove what can be made again (not the environment)
-	rm -rf build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist runs *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -117,6 +117,24 @@ def test_installed_service_has_its_pages_texts_and_models(installation: Installa
     assert {model["name"] for model in service.get("/v1/models").json()["models"]} == shipped
 
 
+def test_installed_command_names_the_extra_that_it_lacks(installation: Installation, tmp_path: Path) -> None:
+    command = installation.python.with_name("htnet")
+    assert "serve" in run(command, "--help", cwd=tmp_path)
+    train = [command, "palsy", "train", "--config", "x.toml"]
+    done = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "pip install 'htnet-clinical[train]'" in done.stderr
+
+
+def test_installed_command_grades_with_the_bundle_of_the_wheel(
+    installation: Installation, astronaut_jpeg: bytes, tmp_path: Path
+) -> None:
+    photograph = tmp_path / "photograph.jpg"
+    photograph.write_bytes(astronaut_jpeg)
+    command = installation.python.with_name("htnet")
+    assert "1 images graded" in run(command, "palsy", "predict", photograph, "--out", tmp_path / "out", cwd=tmp_path)
+
+
 def test_installed_service_leaves_only_its_audit_where_it_was_started(installation: Installation) -> None:
     """The migrations that make the database are in the wheel."""
     files = {path.relative_to(installation.folder).as_posix() for path in installation.folder.rglob("*")}

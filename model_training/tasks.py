@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from face.vocabulary import FacePolicy
-from model_training.data.cache_build import Producer
+from model_training.data.producer import Producer
 from model_training.errors import TrainingError
 from model_training.training.config import TrainConfig
 from model_training.training.task import Task

@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ from model_training.data.cache import (
     CacheDescription,
     read_description,
 )
+from model_training.data.producer import Layout, MakeRow, Producer, RowRefused
 from model_training.data.sample_table import SampleTable, write_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.arrays import Arrays
@@ -38,41 +39,6 @@ from model_training.runtime.interruption import children_ignore_ctrl_c
 from model_training.runtime.whole_file import whole_file, write_text
 
 PART_ROWS = 64
-# Name -> (shape of one sample, dtype) of what a row becomes.
-Layout = Mapping[str, tuple[tuple[int, ...], str]]
-# (row, folder of the table) -> the arrays of that row.
-MakeRow = Callable[[Mapping[str, Any], Path], Arrays]
-
-
-class RowRefused(Exception):
-    """This row gives no sample. code: the contract's error code, or `missing-file`."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
-class Producer(Protocol):
-    """Turns one row of the table into arrays; picklable, because every worker process opens its own."""
-
-    @property
-    def kind(self) -> str:
-        """Of the cache."""
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the preprocessing: caches with another one do not mix."""
-
-    def spec_dict(self) -> Mapping[str, Any]:
-        """The preprocessing as JSON, kept in the cache and in checkpoints that were trained on it."""
-
-    def arrays(self) -> Layout:
-        """What a row becomes."""
-
-    def open(self) -> MakeRow:
-        """The function that makes it; it raises RowRefused for a row without a sample."""
-
-    def files(self, row: Mapping[str, Any]) -> list[str]:
-        """Every file that the row's arrays depend on, relative to the table's folder."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from face.image.decode import decode_image
 from face.microexpression.input import MicroExpressionSpec, microexpression_input
 from face.photograph import PhotographReader
 from face.vocabulary import FacePolicy
-from model_training.data.cache_build import RowRefused
 from model_training.data.files import TRAINING_LIMITS, read_file
+from model_training.data.producer import Layout, MakeRow, RowRefused
 from model_training.runtime.arrays import Arrays
 
 
@@ -36,13 +36,13 @@ class FlowProducer:
     def spec_dict(self) -> Mapping[str, Any]:
         return self.spec.to_dict()
 
-    def arrays(self) -> Mapping[str, tuple[tuple[int, ...], str]]:
+    def arrays(self) -> Layout:
         return {"flow": ((3, self.spec.image_size, self.spec.image_size), "uint8")}
 
     def files(self, row: Mapping[str, Any]) -> list[str]:
         return [row["path"], *([row["onset_path"]] if row.get("onset_path") else [])]
 
-    def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]:
+    def open(self) -> MakeRow:
         reader = PhotographReader(limits=TRAINING_LIMITS)
 
         def make(row: Mapping[str, Any], folder: Path) -> Arrays:

@@ -3,7 +3,7 @@ compares them with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from face.palsy.input import PalsyInputSpec
 from face.palsy.reading import see_palsy
 from face.photograph import PhotographReader
 from face.vocabulary import REGIONS_OF_INTEREST, FacePolicy
-from model_training.data.cache_build import RowRefused
 from model_training.data.files import TRAINING_LIMITS, read_file
+from model_training.data.producer import Layout, MakeRow, RowRefused
 from model_training.data.sample_table import ASYMMETRY_MAP_UNIT
 from model_training.runtime.arrays import Arrays
 
@@ -40,7 +40,7 @@ class PalsyProducer:
     def spec_dict(self) -> Mapping[str, Any]:
         return self.spec.to_dict()
 
-    def arrays(self) -> Mapping[str, tuple[tuple[int, ...], str]]:
+    def arrays(self) -> Layout:
         return {
             "images": ((1, MOSAIC_SIZE, MOSAIC_SIZE), "uint8"),
             "landmarks": ((478, 3), "float32"),
@@ -51,7 +51,7 @@ class PalsyProducer:
     def files(self, row: Mapping[str, Any]) -> list[str]:
         return [row["path"], *([row["asymmetry_map"]] if row.get("asymmetry_map") else [])]
 
-    def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]:
+    def open(self) -> MakeRow:
         reader = PhotographReader(limits=TRAINING_LIMITS)
 
         def make(row: Mapping[str, Any], folder: Path) -> Arrays:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from model_training.data.cache_build import RowRefused
 from model_training.data.files import read_file
+from model_training.data.producer import RowRefused
 from model_training.runtime.arrays import Arrays
 
 

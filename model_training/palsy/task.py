@@ -36,8 +36,8 @@ WARNED_SHARE = 0.01
 
 class PalsyTask:
     """See training.task.Task. A batch holds images (N, 1, 224, 224) uint8, landmarks (N, 478, 3), roi_masks
-    (N, 5, 32, 32) uint8, asymmetry_map (N, 32, 32) and the `targets`; outputs are those of the
-    network (HTNetEnhanced, HTNetGrader).
+    (N, 5, 32, 32) uint8, asymmetry_map (N, 32, 32) and the `targets`; outputs are those of HTNetEnhanced or
+    HTNetGrader.
 
     Raises TrainingError for a loss that it does not know, or a model of another number of grades than there are labels.
     """

@@ -1,4 +1,4 @@
-"""What the reference palsy model is worth: every figure of metrics.json and the pictures of docs/palsy-model.md.
+"""What the reference palsy model is worth: every figure of metrics.json and the pictures of docs/research/palsy.
 
 Simulated test people are judged on the movement poses, rest apart: a grade is defined on movement, and at rest the
 first three grades look alike by definition. Photographs of other people, warped by severity, are judged by rank

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -91,7 +92,7 @@ class MicroExpressionSpec:
         return plain
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> MicroExpressionSpec:
+    def from_dict(cls, values: Mapping[str, Any]) -> MicroExpressionSpec:
         """The inverse of `to_dict`; an unknown or missing key is a ValueError that names it."""
         expected = set(cls().to_dict())
         if set(values) != expected:
@@ -259,7 +260,7 @@ def turned_between_deg(onset: Face, apex: Face) -> float:
     return float(np.degrees(np.arccos(np.clip(forward_onset @ forward_apex, -1, 1))))
 
 
-def _facing(pose: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def _facing(pose: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     direction = pose[:3, 2].astype(np.float64)
     unit: npt.NDArray[np.float64] = direction / np.linalg.norm(direction)
     return unit

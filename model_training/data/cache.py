@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,28 @@ CACHE_FORMAT = 1
 DESCRIPTION = "cache.json"
 SAMPLES = "samples.parquet"
 NOT_FOUND = "not_found.csv"
+
+
+class ArrayDescription(TypedDict):
+    """Of NAME.npy, the axis of the samples first."""
+
+    shape: list[int]
+    dtype: str
+
+
+class CacheDescription(TypedDict):
+    """cache.json. rows: of the table; found: of them in the cache; not_found: how many others, by code; table_key:
+    SHA-256 of the table and its files; arrays: by name."""
+
+    format: int
+    kind: str
+    fingerprint: str
+    spec: Mapping[str, Any]
+    table_key: str
+    rows: int
+    found: int
+    not_found: dict[str, int]
+    arrays: dict[str, ArrayDescription]
 
 
 @dataclass(frozen=True)
@@ -45,18 +67,18 @@ class Cache:
         return len(self.frame)
 
 
-def read_description(folder: Path) -> dict[str, Any] | None:
+def read_description(folder: Path) -> CacheDescription | None:
     """cache.json, or None where there is none. Raises TrainingError when it is not what `cache` writes."""
     path = folder / DESCRIPTION
     if not path.is_file():
         return None
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path}: cannot be read ({error}). Delete the folder and run `cache` again.") from error
-    if not isinstance(description, dict) or description.get("format") != CACHE_FORMAT:
+    if not isinstance(read, dict) or read.get("format") != CACHE_FORMAT:
         raise TrainingError(f"{path}: not a cache of format {CACHE_FORMAT}. Delete the folder and run `cache` again.")
-    return description
+    return cast("CacheDescription", read)
 
 
 def open_cache(folder: Path, *, kind: str, fingerprint: str | None = None) -> Cache:

@@ -22,7 +22,15 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from model_training.data.cache import CACHE_FORMAT, DESCRIPTION, NOT_FOUND, SAMPLES, read_description
+from model_training.data.cache import (
+    CACHE_FORMAT,
+    DESCRIPTION,
+    NOT_FOUND,
+    SAMPLES,
+    ArrayDescription,
+    CacheDescription,
+    read_description,
+)
 from model_training.data.sample_table import SampleTable, write_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.arrays import Arrays
@@ -30,6 +38,10 @@ from model_training.runtime.interruption import children_ignore_ctrl_c
 from model_training.runtime.whole_file import whole_file, write_text
 
 PART_ROWS = 64
+# Name -> (shape of one sample, dtype) of what a row becomes.
+Layout = Mapping[str, tuple[tuple[int, ...], str]]
+# (row, folder of the table) -> the arrays of that row.
+MakeRow = Callable[[Mapping[str, Any], Path], Arrays]
 
 
 class RowRefused(Exception):
@@ -41,10 +53,11 @@ class RowRefused(Exception):
 
 
 class Producer(Protocol):
-    """Turns one row of the table into arrays; picklable, because every worker process opens its own. kind: of the
-    cache."""
+    """Turns one row of the table into arrays; picklable, because every worker process opens its own."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """Of the cache."""
 
     def fingerprint(self) -> str:
         """SHA-256 of the preprocessing: caches with another one do not mix."""
@@ -52,11 +65,11 @@ class Producer(Protocol):
     def spec_dict(self) -> Mapping[str, Any]:
         """The preprocessing as JSON, kept in the cache and in checkpoints that were trained on it."""
 
-    def arrays(self) -> Mapping[str, tuple[tuple[int, ...], str]]:
-        """Name -> (shape of one sample, dtype) of what a row becomes."""
+    def arrays(self) -> Layout:
+        """What a row becomes."""
 
-    def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]:
-        """make(row, folder of the table) -> the arrays of that row; it raises RowRefused for a row without a sample."""
+    def open(self) -> MakeRow:
+        """The function that makes it; it raises RowRefused for a row without a sample."""
 
     def files(self, row: Mapping[str, Any]) -> list[str]:
         """Every file that the row's arrays depend on, relative to the table's folder."""
@@ -104,7 +117,7 @@ def build_cache(
             f"{description['fingerprint'][:12]}, "
             f"now {producer.fingerprint()[:12]}). Choose a new folder; nothing was changed."
         )
-    rows = table.frame.to_dict("records")
+    rows = [{str(name): value for name, value in row.items()} for row in table.frame.to_dict("records")]
     keys = [
         _part_key(rows[start : start + PART_ROWS], table.folder, producer) for start in range(0, len(rows), PART_ROWS)
     ]
@@ -156,7 +169,7 @@ def _check_room(out: Path, rows: int, producer: Producer) -> None:
 
 def _run_parts(
     todo: list[int], rows: list[dict[str, Any]], keys: list[str], folder: Path, parts: Path,
-    producer: Producer, jobs: int, progress: Callable[[int], None],
+    producer: Producer, jobs: int, progress: Callable[[int], object],
 ) -> None:  # fmt: skip
     if not todo:
         return
@@ -195,14 +208,25 @@ def _run_parts(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_worker: dict[str, Any] = {}
+@dataclass(frozen=True)
+class _Worker:
+    """What a worker process keeps from its start on."""
+
+    make: MakeRow
+    folder: Path
+    parts: Path
+    layout: Layout
+
+
+_worker: _Worker
 
 
 def _start_worker(producer: Producer, folder: str, parts: str) -> None:
     import cv2
 
+    global _worker
     cv2.setNumThreads(1)
-    _worker.update(make=producer.open(), folder=Path(folder), parts=Path(parts), layout=producer.arrays())
+    _worker = _Worker(make=producer.open(), folder=Path(folder), parts=Path(parts), layout=producer.arrays())
 
 
 def _make_part(rows: list[dict[str, Any]], key: str) -> int:
@@ -211,7 +235,7 @@ def _make_part(rows: list[dict[str, Any]], key: str) -> int:
     refused: list[tuple[int, str, str]] = []
     for number, row in enumerate(rows):
         try:
-            made.append(_worker["make"](row, _worker["folder"]))
+            made.append(_worker.make(row, _worker.folder))
             index.append(number)
         except RowRefused as error:
             refused.append((number, error.code, str(error)))
@@ -219,11 +243,15 @@ def _make_part(rows: list[dict[str, Any]], key: str) -> int:
         name: np.stack([arrays[name] for arrays in made]).astype(dtype, copy=False)
         if made
         else np.zeros((0, *shape), dtype)
-        for name, (shape, dtype) in _worker["layout"].items()
+        for name, (shape, dtype) in _worker.layout.items()
     }
-    with whole_file(_worker["parts"] / f"{key}.npz") as temporary:
+    with whole_file(_worker.parts / f"{key}.npz") as temporary:
         np.savez(
-            temporary, __index__=np.asarray(index, np.int64), __refused__=np.asarray(json.dumps(refused)), **stacked
+            temporary,
+            allow_pickle=False,
+            __index__=np.asarray(index, np.int64),
+            __refused__=np.asarray(json.dumps(refused)),
+            **stacked,
         )
     return len(rows)
 
@@ -256,7 +284,7 @@ def _join(
             f"{out / NOT_FOUND}"
         )
     (out / DESCRIPTION).unlink(missing_ok=True)
-    layout = {}
+    layout: dict[str, ArrayDescription] = {}
     for name, (shape, dtype) in producer.arrays().items():
         with whole_file(out / f"{name}.npy") as temporary:
             array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.dtype(dtype), shape=(len(kept), *shape))
@@ -270,7 +298,7 @@ def _join(
             del array
         layout[name] = {"shape": [len(kept), *shape], "dtype": str(np.dtype(dtype))}
     write_table(frame.iloc[kept].reset_index(drop=True), out / SAMPLES)
-    description: dict[str, Any] = {
+    description: CacheDescription = {
         "format": CACHE_FORMAT,
         "kind": producer.kind,
         "fingerprint": producer.fingerprint(),
@@ -278,7 +306,7 @@ def _join(
         "table_key": table_key,
         "rows": len(frame),
         "found": len(kept),
-        "not_found": {code: int(count) for code, count in counts.items()},
+        "not_found": {str(code): int(count) for code, count in counts.items()},
         "arrays": layout,
     }
     write_text(json.dumps(description, indent=2), out / DESCRIPTION)

@@ -52,5 +52,5 @@ def temperature_of_probabilities(probabilities: Floats, labels: Ints) -> float:
 
 def tempered(probabilities: Floats, temperature: float) -> Floats:
     """(..., K) probabilities -> the same with their logarithms divided by the temperature, summing to 1."""
-    sharpened = np.maximum(probabilities, _FLOOR) ** (1 / temperature)
-    return sharpened / sharpened.sum(-1, keepdims=True)
+    sharpened: Floats = np.maximum(probabilities, _FLOOR) ** (1 / temperature)
+    return np.asarray(sharpened / sharpened.sum(-1, keepdims=True))

@@ -123,7 +123,9 @@ def simulate_command(
             bar.advance()
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
-        out, **{name: np.concatenate([part[name] for part in parts]) for name in ("flow", "label", "person")}
+        out,
+        allow_pickle=False,
+        **{name: np.concatenate([part[name] for part in parts]) for name in ("flow", "label", "person")},
     )
     typer.echo(f"{sum(len(part['label']) for part in parts)} flow images of {people} people in {out}")
 

@@ -20,6 +20,9 @@ class BatchStandardised(nn.Module):
     together, so that two processes see what one would see.
     """
 
+    mean: Tensor  # (dim,)
+    variance: Tensor  # (dim,)
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(dim))

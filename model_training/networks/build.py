@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
 from model_training.errors import TrainingError
-from model_training.networks.htnet import named_size
+from model_training.networks.htnet import HTNet, named_size
 from model_training.networks.htnet_enhanced import HTNetEnhanced
 from model_training.networks.htnet_grader import HTNetGrader
 
-NETWORKS: Mapping[str, type[nn.Module]] = {"HTNetEnhanced": HTNetEnhanced, "HTNet": HTNetGrader}
+PalsyNetwork = HTNetEnhanced | HTNetGrader
+NETWORKS: Mapping[str, type[HTNetEnhanced] | type[HTNetGrader]] = {"HTNetEnhanced": HTNetEnhanced, "HTNet": HTNetGrader}
 
 
-def build_network(model: Mapping[str, Any], *, source: str = "[model]") -> nn.Module:
+def build_network(model: Mapping[str, Any], *, source: str = "[model]") -> PalsyNetwork:
     """{"name": class, optional "size", **arguments} -> a fresh network. Raises TrainingError naming an unknown key or a
     value it refuses."""
     arguments = dict(model)
@@ -55,7 +56,7 @@ def _htnet_keys(
     """The keys that HTNetGrader takes."""
 
 
-def restore(model: Mapping[str, Any], state_dict: Mapping[str, torch.Tensor], *, source: str) -> nn.Module:
+def restore(model: Mapping[str, Any], state_dict: Mapping[str, torch.Tensor], *, source: str) -> PalsyNetwork:
     """The network of a checkpoint, with its weights. Raises TrainingError where they do not fit each other."""
     network = build_network(model, source=source)
     try:
@@ -69,13 +70,14 @@ def restore(model: Mapping[str, Any], state_dict: Mapping[str, torch.Tensor], *,
 
 def arguments_of(network: nn.Module) -> dict[str, Any]:
     """The constructor's arguments, as a checkpoint may hold them: lists in place of tuples."""
-    config: Mapping[str, Any] = network.config  # type: ignore[assignment]
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in config.items()}
+    if not isinstance(network, HTNet | PalsyNetwork):
+        raise TypeError(f"{type(network).__name__} does not keep the arguments that it was made with")
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in network.config.items()}
 
 
-def uses_landmarks(model: nn.Module) -> bool:
+def uses_landmarks(model: nn.Module) -> TypeGuard[HTNetEnhanced]:
     """Whether the network has a geometry branch."""
-    return getattr(model, "geometry_branch", None) is not None
+    return isinstance(model, HTNetEnhanced) and model.geometry_branch is not None
 
 
 def forward(
@@ -88,9 +90,14 @@ def forward(
     """
     inner = getattr(model, "module", model)
     inner = getattr(inner, "_orig_mod", inner)
+    outputs: dict[str, Tensor]
     if isinstance(inner, HTNetGrader):
-        return model(batch["images"])
-    maps = maps and inner.config["use_images"] and inner.config["use_roi"]
-    images = batch["images"] if inner.config["use_images"] else None
-    landmarks = batch["landmarks"] if uses_geometry else None
-    return model(images, landmarks, return_roi_maps=maps, return_branches=branches)
+        outputs = model(batch["images"])
+    elif isinstance(inner, HTNetEnhanced):
+        maps = maps and inner.config["use_images"] and inner.config["use_roi"]
+        images = batch["images"] if inner.config["use_images"] else None
+        landmarks = batch["landmarks"] if uses_geometry else None
+        outputs = model(images, landmarks, return_roi_maps=maps, return_branches=branches)
+    else:
+        raise TypeError(f"neither of {', '.join(NETWORKS)}: {type(inner).__name__}")
+    return outputs

@@ -56,7 +56,9 @@ class CloseUp(nn.Module):
         """(N, 2, channels, rows px, columns px) in -1..1 -> (N, 2, out_dim)."""
         rows, columns = (_scaled(span, halves.shape[3]) for span in CLOSEUP_BOXES[self.part])
         seen = self.convolutions(with_difference(halves[..., rows, columns]).flatten(0, 1))
-        return self.vector(torch.cat((seen.mean((2, 3)), seen.amax((2, 3))), dim=-1)).unflatten(0, (-1, 2))
+        pooled = torch.cat((seen.mean((2, 3)), seen.amax((2, 3))), dim=-1)
+        vectors: Tensor = self.vector(pooled).unflatten(0, (-1, 2))
+        return vectors
 
 
 class MovementHead(nn.Module):

@@ -34,6 +34,13 @@ class GeometryBranch(nn.Module):
     photograph therefore swaps the two vectors, exactly.
     """
 
+    partners: Tensor  # (points,)
+    x_sign: Tensor  # (3,)
+    symmetric_mean: Tensor  # (3 * points,)
+    symmetric_basis: Tensor  # (3 * points, symmetric_components)
+    antisymmetric_basis: Tensor  # (3 * points, components)
+    usual_residual: Tensor  # ()
+
     def __init__(
         self,
         *,
@@ -78,7 +85,8 @@ class GeometryBranch(nn.Module):
         self.register_buffer("antisymmetric_basis", torch.zeros(size, components))
         self.register_buffer("usual_residual", torch.ones(()))
         self.is_fitted = False
-        self.register_load_state_dict_post_hook(_notice_fitted)
+        # Torch leaves this method without annotations.
+        self.register_load_state_dict_post_hook(_notice_fitted)  # type: ignore[no-untyped-call]
         self.network = nn.Sequential(
             nn.Linear(symmetric_components + components, hidden_dim), nn.GELU(), nn.Dropout(dropout),
             nn.Linear(hidden_dim, hidden_dim), nn.GELU(), nn.Dropout(dropout),
@@ -95,7 +103,7 @@ class GeometryBranch(nn.Module):
         return ((landmarks + mirrored) / 2).flatten(1), ((landmarks - mirrored) / 2).flatten(1)
 
     @torch.no_grad()
-    def fit(self, landmarks: np.ndarray | Tensor) -> dict[str, Any]:
+    def fit(self, landmarks: np.ndarray | Tensor) -> dict[str, float]:
         """Sets the principal components from training faces (N, points, 3); returns the explained shares of variance.
 
         Each component is divided by its standard deviation over the training faces. ValueError for too few faces.
@@ -111,10 +119,11 @@ class GeometryBranch(nn.Module):
         symmetric, antisymmetric = self.sum_and_difference(faces.to(self.symmetric_mean.device))
         self.symmetric_mean.copy_(symmetric.mean(0))
         shares = {}
-        for name, data, count in (
-            ("symmetric", symmetric - self.symmetric_mean, self.symmetric_components),
-            ("antisymmetric", antisymmetric, self.components),
+        for name, data, basis in (
+            ("symmetric", symmetric - self.symmetric_mean, self.symmetric_basis),
+            ("antisymmetric", antisymmetric, self.antisymmetric_basis),
         ):
+            count = basis.shape[1]
             covariance = (data.T.double() @ data.double()) / len(data)
             variances, vectors = torch.linalg.eigh(covariance)
             variances, vectors = variances.flip(0)[:count], vectors.flip(1)[:, :count]
@@ -124,7 +133,7 @@ class GeometryBranch(nn.Module):
             if name == "symmetric":
                 residual = covariance.trace() - variances.sum()
                 self.usual_residual.copy_(residual.clamp_min(1e-12).sqrt())
-            getattr(self, f"{name}_basis").copy_(vectors / variances.sqrt())
+            basis.copy_(vectors / variances.sqrt())
         self.is_fitted = True
         return shares
 
@@ -164,7 +173,8 @@ class GeometryBranch(nn.Module):
         symmetric = symmetric * self.symmetric_gain
         left = torch.cat((symmetric, antisymmetric), dim=-1)
         right = torch.cat((symmetric, -antisymmetric), dim=-1)
-        return self.network(torch.stack((right, left), dim=1))
+        halves: Tensor = self.network(torch.stack((right, left), dim=1))
+        return halves
 
 
 class DisplacementField(nn.Module):
@@ -181,7 +191,8 @@ class DisplacementField(nn.Module):
 
     def forward(self, antisymmetric: Tensor) -> Tensor:
         """(N, components) -> (N, rows, columns, 3)."""
-        return self.linear(antisymmetric).view(-1, self.rows, self.columns, 3)
+        flat: Tensor = self.linear(antisymmetric)
+        return flat.view(-1, self.rows, self.columns, 3)
 
 
 def _soft_limited(x: Tensor) -> Tensor:

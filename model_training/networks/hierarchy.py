@@ -7,6 +7,8 @@ because that is what exports to plain MatMul and LayerNormalization and so to fa
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -56,7 +58,8 @@ class LocalAttention(nn.Module):
         query, key, value = qkv[0] * self.scale, qkv[1], qkv[2]
         weights = (query @ key.transpose(-2, -1)).softmax(dim=-1)  # (B, H, T, T)
         mixed = (weights @ value).transpose(1, 2).reshape(-1, self.tokens, self.inner_dim)
-        return self.dropout(self.out(mixed))
+        projected: Tensor = self.dropout(self.out(mixed))
+        return projected
 
 
 class SingleTokenAttention(nn.Module):
@@ -92,7 +95,8 @@ class SingleTokenAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 1, C) -> (B, 1, C)."""
-        return self.dropout(self.out(self.value(x)))
+        projected: Tensor = self.dropout(self.out(self.value(x)))
+        return projected
 
 
 class TransformerBlock(nn.Module):
@@ -117,7 +121,8 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.attention_norm(x))
-        return x + self.mlp(self.mlp_norm(x))
+        added: Tensor = self.mlp(self.mlp_norm(x))
+        return x + added
 
 
 class PatchEmbedding(nn.Module):
@@ -133,7 +138,8 @@ class PatchEmbedding(nn.Module):
         """(B, channels, image rows, image columns) -> (B, rows, columns, dim)."""
         p, c = self.patch_size, self.in_channels
         patches = images.reshape(-1, c, self.rows, p, self.columns, p).permute(0, 2, 4, 3, 5, 1)  # (B, R, W, p, p, c)
-        return self.projection(patches.reshape(-1, self.rows, self.columns, p * p * c))
+        tokens: Tensor = self.projection(patches.reshape(-1, self.rows, self.columns, p * p * c))
+        return tokens
 
 
 class Aggregate(nn.Module):
@@ -148,7 +154,8 @@ class Aggregate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, rows, columns, dim) -> (B, rows / 2, columns / 2, out_dim)."""
         x = self.norm(self.convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
-        return self.pool(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        pooled: Tensor = self.pool(x.permute(0, 3, 1, 2))
+        return pooled.permute(0, 2, 3, 1)
 
 
 class HierarchyLevel(nn.Module):
@@ -260,13 +267,18 @@ class HierarchicalEncoder(nn.Module):
         self.dims = tuple(dim << level for level in range(hierarchies))
 
     @property
+    def hierarchy_levels(self) -> list[HierarchyLevel]:
+        """The levels, the finest first."""
+        return cast("list[HierarchyLevel]", list(self.levels))
+
+    @property
     def sees_one_token(self) -> bool:
         """True where every block of every level holds a single token, so that no attention takes place at all."""
-        return all(level.block_rows * level.block_columns == 1 for level in self.levels)
+        return all(level.block_rows * level.block_columns == 1 for level in self.hierarchy_levels)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, channels, rows, columns) in -1..1 -> the last map, (B, rows', columns', dim * 2**(hierarchies - 1))."""
-        x = self.patch_embedding(images)
+        x: Tensor = self.patch_embedding(images)
         for level in self.levels:
             x = level(x)
         return x

@@ -105,11 +105,13 @@ class HTNet(nn.Module):
     def forward_features(self, images: Tensor) -> Tensor:
         """(N, in_channels, image_size, image_size), uint8 or float in -1..1 -> (N, rows, columns, channels) of the
         last level."""
-        return self.norm(self.encoder(to_unit_range(images)))
+        last: Tensor = self.norm(self.encoder(to_unit_range(images)))
+        return last
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Last map -> logits (N, num_classes)."""
-        return self.head(self.head_dropout(features.mean(dim=(1, 2))))
+        logits: Tensor = self.head(self.head_dropout(features.mean(dim=(1, 2))))
+        return logits
 
     def forward(self, images: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(images))
@@ -122,8 +124,9 @@ def lean_form(model: HTNet) -> HTNet:
     lean = copy.deepcopy(model)
     lean.config["lean"] = True
     for module in lean.modules():
-        if isinstance(getattr(module, "attention", None), LocalAttention):
-            module.attention = SingleTokenAttention.from_attention(module.attention)
+        attention = getattr(module, "attention", None)
+        if isinstance(attention, LocalAttention):
+            module.attention = SingleTokenAttention.from_attention(attention)
     return lean
 
 

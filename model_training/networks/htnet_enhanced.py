@@ -184,7 +184,7 @@ class HTNetEnhanced(nn.Module):
         use_geometry=True)``."""
         return cls(**{**named_size(name), **overrides})
 
-    def fit_geometry(self, landmarks: np.ndarray | Tensor) -> dict[str, Any]:
+    def fit_geometry(self, landmarks: np.ndarray | Tensor) -> dict[str, float]:
         """Sets the fixed principal components from the training faces (N, 478, 3); see GeometryBranch.fit."""
         if self.geometry_branch is None:
             raise ValueError("this network has no geometry branch (use_geometry=False)")

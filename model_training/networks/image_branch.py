@@ -40,7 +40,7 @@ class ImageBranch(nn.Module):
             dim=dim, heads=heads, block_repeats=block_repeats, dropout=dropout,
         )  # fmt: skip
         self.standardised_tokens = BatchStandardised(dim)
-        levels = list(self.encoder.levels)
+        levels = self.encoder.hierarchy_levels
         self.mirror_attention = nn.ModuleList(
             MirrorAttention(
                 rows=level.rows,

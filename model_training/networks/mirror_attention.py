@@ -49,6 +49,9 @@ class MirrorAttention(nn.Module):
     a copy of all neighbours for each position.
     """
 
+    keys: Tensor  # (tiles * K,)
+    neighbour: Tensor  # (tiles, queries, 2 * K)
+
     def __init__(self, *, rows: int, columns: int, dim: int, heads: int, window: int = 3, dropout: float = 0.0) -> None:
         super().__init__()
         if dim % heads:
@@ -136,7 +139,8 @@ class MirrorAttention(nn.Module):
         """(N, 2, rows, columns, dim) -> the same shape."""
         weights, values = self._weights_and_values(x)
         mixed = self._untiled((weights @ values).transpose(3, 4).flatten(-2))
-        return x + self.dropout(self.out(mixed))
+        added: Tensor = self.dropout(self.out(mixed))
+        return x + added
 
 
 def _tile_side(size: int) -> int:

@@ -20,9 +20,10 @@ class RoiAttention(nn.Module):
         super().__init__()
         count = len(HALF_ROI)
         self.maps = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, count))
-        self.channels = nn.Sequential(nn.Linear(count * dim, dim), nn.GELU(), nn.Linear(dim, dim))
+        hidden, gates = nn.Linear(count * dim, dim), nn.Linear(dim, dim)
+        self.channels = nn.Sequential(hidden, nn.GELU(), gates)
         # Starts near "all channels, all positions": a fresh network must not silence its own features.
-        nn.init.constant_(self.channels[-1].bias, 2.0)
+        nn.init.constant_(gates.bias, 2.0)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x (N, 2, rows, columns, dim) ->

@@ -55,7 +55,7 @@ def photometric_table(config: AugmentationConfig, rng: np.random.Generator) -> n
     gain = np.exp(rng.uniform(-0.7, 0.5) * strength)
     shape = np.exp(rng.uniform(-0.5, 0.5) * strength)
     y = np.sign(x) * np.abs(x) ** shape * gain + rng.uniform(-0.2, 0.2) * strength
-    return np.clip(np.rint(y * 128 + 128), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(y * 128 + 128), 0, 255), np.uint8)
 
 
 def shifted(region: npt.NDArray[np.uint8], *, dx: int, dy: int) -> npt.NDArray[np.uint8]:
@@ -101,7 +101,7 @@ def uneven_half(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     """Change one half of a mosaic (H, W), in place, as light, focus, hair and the fit of the landmarks do: its contrast
     and brightness, its sharpness, the place of each region by up to two pixels, and one rectangle of it.
     """
-    width = image.shape[1]
+    height, width = image.shape
     start = int(rng.integers(2)) * (width // 2)
     half = image[:, start : start + width // 2]
     for rows in _REGION_ROWS:
@@ -111,7 +111,7 @@ def uneven_half(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     tones = np.clip((np.arange(256) - 128) * gain + 128 + offset, 0, 255).astype(np.uint8)
     blurred = cv2.GaussianBlur(half, (0, 0), float(rng.uniform(0.2, 1.2)), borderType=cv2.BORDER_REPLICATE)
     half[:] = cv2.LUT(blurred, tones)
-    rectangle = random_rectangle(*half.shape, rng, widest=width // 5)
+    rectangle = random_rectangle(height, half.shape[1], rng, widest=width // 5)
     half[rectangle] = rng.integers(0, 256)
 
 
@@ -150,9 +150,10 @@ def augment_palsy(
         dx, dy = (int(v) for v in rng.integers(-config.shift_px, config.shift_px + 1, 2))
         image = shift_regions(image, dx=dx, dy=dy)
         if config.photometric > 0:
-            image = cv2.LUT(image, photometric_table(config, rng))
+            image = np.asarray(cv2.LUT(image, photometric_table(config, rng)), np.uint8)
         if draws[1] < config.blur:
-            image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.4)), borderType=cv2.BORDER_REPLICATE)
+            blur = float(rng.uniform(0.4, 1.4))
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), blur, borderType=cv2.BORDER_REPLICATE), np.uint8)
         image = grainy(image, rng, amplitude=128 * float(rng.uniform(0, config.noise)))
         if draws[2] < config.erase:
             erase_pair(image, rng)

@@ -68,7 +68,7 @@ class PalsyTask:
         model = build_network(wanted, source="configuration, section [model]")
         if arrays is not None and uses_landmarks(model):
             try:
-                model.fit_geometry(arrays["landmarks"])  # type: ignore[operator]
+                model.fit_geometry(arrays["landmarks"])
             except ValueError as error:
                 raise TrainingError(
                     f"the geometry branch cannot be fitted: {error}. Use more images, or model.geometry_components "

@@ -43,7 +43,7 @@ def vertex_asymmetry(head: Head, vertices: np.ndarray) -> np.ndarray:
     mouth = head.mean[inner].mean(axis=0)
     lips = skin & (np.linalg.norm((head.mean - mouth)[:, [0, 2]], axis=1) < LIP_REACH_M) & (head.mean[:, 1] < mouth[1])
     distance[inner] = distance[lips].mean()
-    return distance.astype(np.float32)
+    return np.asarray(distance, np.float32)
 
 
 def _lid_margin(head: Head, side: str) -> np.ndarray:
@@ -62,7 +62,7 @@ def render_asymmetry(
     """The map in the photograph's frame -> (size_px, size_px) float32 in inter-ocular units, 0 outside the person."""
     values = vertex_asymmetry(renderer.head, vertices)
     drawn = renderer.render_values(vertices, values, camera, size_px=OVERSAMPLING * size_px)
-    return cv2.resize(np.maximum(drawn, 0), (size_px, size_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(np.maximum(drawn, 0), (size_px, size_px), interpolation=cv2.INTER_AREA))
 
 
 def encode_map(asymmetry: np.ndarray) -> bytes:

@@ -10,6 +10,7 @@ JPEG_QUALITY = (55, 96)
 
 def sample_background(rng: np.random.Generator, size_px: int) -> np.ndarray:
     """(size, size, 3) float32 0 .. 255: a plain wall, a soft gradient, or an unsharp room."""
+    background: np.ndarray
     kind = rng.choice(3, p=[0.35, 0.30, 0.35])
     wall = rng.uniform(25, 235) + rng.normal(0, 14, 3)
     if kind == 0:
@@ -20,7 +21,7 @@ def sample_background(rng: np.random.Generator, size_px: int) -> np.ndarray:
         small = (rng.uniform(-70, 70, (steps, steps, 3)) + wall).astype(np.float32)
         background = cv2.resize(small, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
     else:
-        room = np.full((96, 96, 3), wall, np.float32)
+        room: np.ndarray = np.full((96, 96, 3), wall, np.float32)
         for _ in range(int(rng.integers(4, 14))):
             (x, y), (width, height) = rng.integers(-20, 96, 2), rng.integers(6, 70, 2)
             corner, opposite = (int(x), int(y)), (int(x + width), int(y + height))
@@ -37,7 +38,7 @@ def sample_background(rng: np.random.Generator, size_px: int) -> np.ndarray:
 def expose(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H, W, 3) uint8 -> the same, as a camera with its own exposure, white balance, sharpness and noise sees it."""
     height, width = picture.shape[:2]
-    seen = picture.astype(np.float32)
+    seen: np.ndarray = picture.astype(np.float32)
     if rng.random() < 0.15:
         # A small sensor or a picture that was enlarged.
         share = rng.uniform(0.45, 0.8)

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,21 @@ REQUIRED: Mapping[str, type] = {
     "task": str, "network": str, "config": dict, "labels": list, "preprocessing": dict, "state_dict": dict,
 }  # fmt: skip
 REQUIRED_WITHIN: Mapping[str, tuple[str, ...]] = {"config": ("model",), "preprocessing": ("spec", "fingerprint")}
+
+
+class StoredCheckpoint(TypedDict):
+    """What a file holds; see Checkpoint."""
+
+    format: int
+    task: str
+    network: str
+    config: dict[str, Any]
+    labels: list[str]
+    preprocessing: dict[str, Any]
+    state_dict: dict[str, Tensor]
+    calibration: dict[str, Any]
+    metrics: NotRequired[dict[str, Any]]
+    training_data: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +62,7 @@ class Checkpoint:
     path: Path | None = None
 
 
-def save_atomically(payload: Mapping[str, Any], path: Path) -> None:
+def save_atomically(payload: Mapping[str, object], path: Path) -> None:
     """torch.save that leaves the old file or the new one, never half of one. Raises TrainingError where it cannot be
     written."""
     try:
@@ -95,7 +110,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     save_atomically(stored(checkpoint), path)
 
 
-def stored(checkpoint: Checkpoint) -> dict[str, Any]:
+def stored(checkpoint: Checkpoint) -> StoredCheckpoint:
     """The dictionary that a file holds."""
     return {
         "format": CHECKPOINT_FORMAT,
@@ -161,8 +176,9 @@ def _said_by_older_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
     config, training_data = payload.get("config"), payload.get("training_data")
     if "task" in payload:
         model = config.get("model") if isinstance(config, dict) else None
-        named = isinstance(model, dict) and "name" in model
-        return {**payload, "network": model["name"]} if named else dict(payload)
+        if isinstance(model, dict) and "name" in model:
+            return {**payload, "network": model["name"]}
+        return dict(payload)
     if isinstance(training_data, dict) and training_data.get("kind") in _ENSEMBLE_KINDS:
         return {
             **payload,

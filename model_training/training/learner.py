@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import nn
@@ -14,8 +13,16 @@ from model_training.data.batches import Batch
 from model_training.errors import TrainingError
 from model_training.runtime.distributed import World
 from model_training.training.config import OptimisationConfig
-from model_training.training.optimisation import MovingAverage, make_optimiser
+from model_training.training.optimisation import AverageState, MovingAverage, make_optimiser
 from model_training.training.task import Task
+
+
+class LearnerState(TypedDict):
+    """Weights of the network and of its average, and what the optimiser remembers."""
+
+    model: dict[str, torch.Tensor]
+    average: AverageState
+    optimiser: dict[str, Any]
 
 
 class Learner:
@@ -31,7 +38,7 @@ class Learner:
         config: OptimisationConfig,
         world: World,
         *,
-        state: Mapping[str, Any] | None = None,
+        state: LearnerState | None = None,
     ) -> None:
         self.task, self.config, self.world = task, config, world
         self.model = model.to(world.device)
@@ -43,11 +50,12 @@ class Learner:
             self.optimiser.load_state_dict(state["optimiser"])
         self._network: nn.Module = self.model.train()
         if config.compile:
+            # Of a module torch.compile makes a module, which its annotation does not say.
             self._network = torch.compile(self._network)  # type: ignore[assignment]
         if world.size > 1:
             self._network = DistributedDataParallel(self._network, find_unused_parameters=True)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> LearnerState:
         return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),

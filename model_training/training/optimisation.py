@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,13 @@ def learning_rate(step: int, *, steps: int, steps_per_epoch: int, config: Optimi
     )
 
 
+class AverageState(TypedDict):
+    """updates: how many there were; weights: of the averaged network."""
+
+    updates: int
+    weights: dict[str, Tensor]
+
+
 class MovingAverage:
     """Exponential moving average of a network's weights, with the usual shorter memory at the start.
 
@@ -48,15 +55,15 @@ class MovingAverage:
     def update(self, model: nn.Module) -> None:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.decay > 0 else 0.0
         self.updates += 1
-        averaged, current = list(self.model.parameters()), [p.detach() for p in model.parameters()]
+        averaged: list[Tensor] = list(self.model.parameters())
+        current = [p.detach() for p in model.parameters()]
         torch._foreach_lerp_(averaged, current, 1 - decay)
         for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
             mine.copy_(theirs)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> AverageState:
         return {"updates": self.updates, "weights": self.model.state_dict()}
 
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        self.updates = int(state["updates"])  # type: ignore[call-overload]
-        weights: Mapping[str, Tensor] = state["weights"]  # type: ignore[assignment]
-        self.model.load_state_dict(weights)
+    def load_state_dict(self, state: AverageState) -> None:
+        self.updates = state["updates"]
+        self.model.load_state_dict(state["weights"])

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from model_training.errors import TrainingError
 from model_training.training.checkpoint import load_payload, save_atomically
 from model_training.training.config import TrainConfig
+from model_training.training.learner import LearnerState
 
 STATE = "state.pt"
 # May differ between the run that was interrupted and the one that goes on: they do not change what is learned.
@@ -29,22 +30,26 @@ class Progress:
     loss_sum: float = 0.0
 
 
-def save_state(config: TrainConfig, fingerprint: str, progress: Progress, learner: Mapping[str, Any]) -> None:
+class RunState(LearnerState):
+    """What run.out/state.pt holds. preprocessing: fingerprint of the cache's; progress: fields of Progress."""
+
+    config: dict[str, Any]
+    preprocessing: str
+    progress: dict[str, Any]
+
+
+def save_state(config: TrainConfig, fingerprint: str, progress: Progress, learner: LearnerState) -> None:
     """learner: `Learner.state_dict()`; fingerprint: of the cache's preprocessing."""
-    save_atomically(
-        {
-            "config": config.to_dict(),
-            "preprocessing": fingerprint,
-            "progress": vars(progress).copy(),
-            **learner,
-        },
-        Path(config.run.out) / STATE,
-    )
+    state: RunState = {
+        "config": config.to_dict(),
+        "preprocessing": fingerprint,
+        "progress": vars(progress).copy(),
+        **learner,
+    }
+    save_atomically(state, Path(config.run.out) / STATE)
 
 
-def load_state(
-    config: TrainConfig, fingerprint: str, *, resume: bool, say: Callable[[str], None]
-) -> dict[str, Any] | None:
+def load_state(config: TrainConfig, fingerprint: str, *, resume: bool, say: Callable[[str], None]) -> RunState | None:
     """What `save_state` wrote to run.out, or None where a run begins.
 
     Raises TrainingError where there is a run and `resume` was not asked for, and for a state of another configuration
@@ -68,7 +73,7 @@ def load_state(
         raise TrainingError(
             f"{path}: belongs to another configuration, different in {', '.join(different)}. Choose another run.out."
         )
-    return state
+    return cast("RunState", state)
 
 
 def what_differs(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +119,7 @@ class PalsyAnalyzer:
             watch=watch,
         )
 
-    def _overlay(self, read: ReadPhotograph, values: npt.NDArray[Any], full_scale: float) -> Overlay:
+    def _overlay(self, read: ReadPhotograph, values: npt.NDArray[np.float32], full_scale: float) -> Overlay:
         return mosaic_overlay(
             values,
             read.made.aligned,

@@ -18,7 +18,7 @@ poses = { rest = "1", brow_lift = "2" }           # optional: one row per pose, 
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +128,13 @@ def _add_row(
         side=str(side),
         pose=pose if pose is not None else ours.pop("pose", ""),
         split=ours.pop("split", ""),
+        onset_path=None,
         **{k: v for k, v in ours.items() if k != "pose"},
     )
     return None
 
 
-def _value(columns: ColumnMap, name: str, cell: str, read: Any) -> Any:
+def _value(columns: ColumnMap, name: str, cell: str, read: Callable[[str], object]) -> Any:
     """Through [values.NAME] where the map has one (every value must then be in it), through the declared notation
     otherwise."""
     known = columns.values.get(name)

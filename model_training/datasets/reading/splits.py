@@ -49,7 +49,8 @@ def stratified_groups(
     classes = np.unique(labels)
     position = {person: index for index, person in enumerate(names)}
     counts = np.zeros((len(names), len(classes)))
-    np.add.at(counts, ([position[person] for person in people], np.searchsorted(classes, labels)), 1)
+    rows, columns = np.asarray([position[person] for person in people]), np.searchsorted(classes, labels)
+    np.add.at(counts, (rows, columns), 1)
     group_names = list(shares)
     share = np.asarray([shares[name] for name in group_names]) / sum(shares.values())
     wanted = share[:, None] * counts.sum(0)  # (groups, classes) rows still wanted

@@ -8,8 +8,6 @@ Of the real images only that one number is used, the mean of the largest probabi
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -19,6 +17,7 @@ from model_training.metrics.reliability import expected_calibration_error
 from model_training.metrics.temperature import temperature_of_probabilities, tempered
 from model_training.microexpression.folded.reference import SimulatedSet, as_tensor
 from model_training.microexpression.folded.training import TrainingConfig, predict
+from model_training.training.checkpoint import StoredCheckpoint
 
 NOISE_CELLS = 7
 
@@ -32,12 +31,12 @@ def degraded_images(images: np.ndarray, share: float, rng: np.random.Generator) 
     noise = np.stack([cv2.resize(grid, images.shape[1:3], interpolation=cv2.INTER_CUBIC) for grid in cells])
     mixed = (1 - share) * values + share * (values[rng.permutation(len(values))] + noise)
     low, high = mixed.min((1, 2), keepdims=True), mixed.max((1, 2), keepdims=True)
-    return np.rint((mixed - low) / np.maximum(high - low, 1e-6) * 255).astype(np.uint8)
+    return np.asarray(np.rint((mixed - low) / np.maximum(high - low, 1e-6) * 255), np.uint8)
 
 
 def calibrate_by_confidence(
-    checkpoint: dict[str, Any], simulated: SimulatedSet, unlabelled: np.ndarray, *, seed: int = 0, steps: int = 8
-) -> dict[str, Any]:
+    checkpoint: StoredCheckpoint, simulated: SimulatedSet, unlabelled: np.ndarray, *, seed: int = 0, steps: int = 8
+) -> StoredCheckpoint:
     """The checkpoint with a temperature for images like `unlabelled` (N, 28, 28, 3) uint8.
 
     simulated: people that the networks have not seen. TrainingError where the real images look no harder than these.
@@ -45,7 +44,7 @@ def calibrate_by_confidence(
     config = build(TrainingConfig, checkpoint["config"], source="the checkpoint")
 
     def ensemble(images: np.ndarray) -> np.ndarray:
-        return predict(config, checkpoint["state_dict"], as_tensor(images)).numpy().mean(0)
+        return np.asarray(predict(config, checkpoint["state_dict"], as_tensor(images)).numpy().mean(0))
 
     def degraded(share: float) -> np.ndarray:
         return ensemble(degraded_images(simulated.images, share, np.random.default_rng(seed)))

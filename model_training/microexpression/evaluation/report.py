@@ -14,6 +14,7 @@ from model_training.metrics.classification import confusion_matrix
 from model_training.metrics.reliability import expected_calibration_error
 from model_training.microexpression.evaluation.confusion_plot import draw_confusion
 from model_training.microexpression.evaluation.scores import (
+    Clips,
     calibrated_by_others,
     composite_confusion,
     composite_scores,
@@ -43,17 +44,19 @@ def protocol_report(probabilities: list[np.ndarray], data: FlowImages, labels: n
     """One protocol: (N, classes) a seed -> scores of single models and of their averaged ensemble, intervals,
     confusion matrices and calibration."""
     mean = np.mean(probabilities, axis=0)
-    among = {"truth": labels, "datasets": data.datasets, "classes": len(data.class_names)}
+    among: Clips = {"truth": labels, "datasets": data.datasets, "classes": len(data.class_names)}
     single = [composite_scores(predicted=one.argmax(-1), **among) for one in probabilities]
-    ensemble = {"predicted": mean.argmax(-1), **among}
+    predicted = mean.argmax(-1)
     calibrated, temperatures = calibrated_by_others(mean, labels, data.subjects)
     return {
         "seeds": single,
         "single": mean_and_spread(single),
         "single_interval_95_by_subject": _mean_interval(probabilities, data, labels),
-        "ensemble": composite_scores(**ensemble),
+        "ensemble": composite_scores(predicted=predicted, **among),
         "ensemble_interval_95_by_subject": _interval(mean, data, labels),
-        "confusion_of_ensemble": {name: counts.tolist() for name, counts in composite_confusion(**ensemble).items()},
+        "confusion_of_ensemble": {
+            name: counts.tolist() for name, counts in composite_confusion(predicted=predicted, **among).items()
+        },
         "calibration_of_ensemble": {
             "ece": expected_calibration_error(mean, labels),
             "ece_temperature_from_other_subjects": expected_calibration_error(calibrated, labels),

@@ -7,6 +7,8 @@ subjects, datasets (N,) names.
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 
 from model_training.metrics.classification import confusion_matrix, macro_f1, macro_recall
@@ -14,6 +16,15 @@ from model_training.metrics.intervals import intervals_by_person, paired_differe
 from model_training.metrics.temperature import temperature_of_probabilities, tempered
 
 REPEATS = 2000
+
+
+class Clips(TypedDict):
+    """What the predictions of a composite's clips are judged by: the arguments of both functions below that are not the
+    predictions."""
+
+    truth: np.ndarray
+    datasets: np.ndarray
+    classes: int
 
 
 def scores_of(matrix: np.ndarray) -> dict[str, float]:

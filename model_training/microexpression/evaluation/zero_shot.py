@@ -14,6 +14,7 @@ from model_training.metrics.reliability import equal_count_bins, expected_calibr
 from model_training.metrics.temperature import tempered
 from model_training.microexpression.evaluation.confusion_plot import draw_confusion
 from model_training.microexpression.evaluation.scores import (
+    Clips,
     calibrated_by_others,
     composite_confusion,
     composite_scores,
@@ -23,18 +24,19 @@ from model_training.microexpression.evaluation.scores import (
 from model_training.microexpression.folded.reference import as_tensor
 from model_training.microexpression.folded.training import TrainingConfig, predict
 from model_training.microexpression.published_flow import FlowImages
+from model_training.training.checkpoint import StoredCheckpoint
 
 # Of equally many clips: real sets are too small to fill bins of equal width.
 RELIABILITY_BINS = 5
 
 
-def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, Any]:
+def zero_shot_report(checkpoint: StoredCheckpoint, data: FlowImages) -> dict[str, Any]:
     """Scores on real clips none of which was trained on: each member, their mean and spread, the ensemble with its
     interval by subject."""
     config = build(TrainingConfig, checkpoint["config"], source="the checkpoint")
     each = predict(config, checkpoint["state_dict"], as_tensor(data.images)).numpy()
     ensemble = each.mean(0)
-    among = {"truth": data.labels, "datasets": data.datasets, "classes": config.model.num_classes}
+    among: Clips = {"truth": data.labels, "datasets": data.datasets, "classes": config.model.num_classes}
     members = [composite_scores(predicted=one.argmax(-1), **among) for one in each]
     full = np.array([[one["full"]["uf1"], one["full"]["uar"]] for one in members])
     predicted = ensemble.argmax(-1)

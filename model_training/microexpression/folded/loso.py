@@ -144,7 +144,7 @@ def _fit_to_file(source: str, run: LosoRun, folds: list[int], target: str) -> st
     torch.set_num_threads(1)
     result = fit_chunk(load_flow(Path(source)), run, folds)
     part = f"{target}.part.npz"
-    np.savez(part, **result)
+    np.savez(part, allow_pickle=False, **result)
     os.replace(part, target)  # noqa: PTH105 - the atomic call itself
     return target
 
@@ -215,8 +215,8 @@ def choose(result: LosoResult, subject: np.ndarray, protocol: str) -> np.ndarray
     code."""
     probabilities, labels = result.probabilities, result.labels
     if protocol == "b":
-        return probabilities[-1]
-    chosen = np.empty_like(probabilities[-1])
+        return np.asarray(probabilities[-1])
+    chosen: np.ndarray = np.empty_like(probabilities[-1])
     for fold in range(subject.max() + 1):
         mask = subject == fold
         if protocol == "a":

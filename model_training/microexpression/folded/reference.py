@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,13 @@ from model_training.metrics.temperature import temperature_of_probabilities, tem
 from model_training.microexpression.folded.network import one_fold
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages
-from model_training.training.checkpoint import CHECKPOINT_FORMAT, FOLDED_ENSEMBLE, load_checkpoint, stored
+from model_training.training.checkpoint import (
+    CHECKPOINT_FORMAT,
+    FOLDED_ENSEMBLE,
+    StoredCheckpoint,
+    load_checkpoint,
+    stored,
+)
 
 VALIDATION_SHARE = 0.1
 
@@ -64,10 +69,10 @@ def train_reference(
     members: int,
     seed: int,
     spec: MicroExpressionSpec,
-    progress: Any = None,
-) -> dict[str, Any]:
+    progress: Callable[[int, float], object] | None = None,
+) -> StoredCheckpoint:
     """Train `members` networks at once -> the checkpoint. One simulated person in ten is kept out for the
-    temperature."""
+    temperature. progress: called with the epoch and the accuracy of one network on the people kept out."""
     people = np.unique(simulated.people)
     kept = np.random.default_rng(seed).permutation(people)[: max(1, int(len(people) * VALIDATION_SHARE))]
     held = np.isin(simulated.people, kept)
@@ -105,12 +110,12 @@ def train_reference(
 
 def fine_tune_on_all(
     config: TrainingConfig,
-    checkpoint: dict[str, Any],
+    checkpoint: StoredCheckpoint,
     data: FlowImages,
     *,
     seed: int,
     on_epoch: Callable[[int, Weights], None] | None = None,
-) -> dict[str, Any]:
+) -> StoredCheckpoint:
     """Every member trained on with ALL real clips: for those who hold the data. No clip is left to measure it on;
     LOSO with the same configuration is its
     estimate. The result carries the data's licence. on_epoch: as in train_folded."""
@@ -137,7 +142,7 @@ def fine_tune_on_all(
     }
 
 
-def load_reference(path: Path) -> dict[str, Any]:
+def load_reference(path: Path) -> StoredCheckpoint:
     """A checkpoint of `htnet microexpression reference`. TrainingError if it is none."""
     loaded = load_checkpoint(path)
     if loaded.network != FOLDED_ENSEMBLE:

@@ -49,7 +49,9 @@ def make_pairs(out: Path, people: int, seed: int) -> None:
     from model_training.microexpression.simulation.simulated_flow import warp_forward
 
     studio = MotionStudio(MicroExpressionSpec())
-    onsets, apexes, labels, percents = [], [], [], []
+    onsets: list[np.ndarray] = []
+    apexes: list[np.ndarray] = []
+    labels, percents = [], []
     for number in range(people):
         rng = np.random.default_rng([seed, number])
         face = studio.draw(rng)

@@ -22,7 +22,7 @@ BANDS = ((1, 2), (2, 3), (3, 5), (5, 8), (8, 12), (12, 21))
 def centred(images: np.ndarray) -> np.ndarray:
     """(N, 28, 28, 3) -> float32, each channel of each image with median 0 and deviation 1."""
     values = images.astype(np.float32)
-    return (values - np.median(values, (1, 2), keepdims=True)) / (values.std((1, 2), keepdims=True) + 1e-6)
+    return np.asarray((values - np.median(values, (1, 2), keepdims=True)) / (values.std((1, 2), keepdims=True) + 1e-6))
 
 
 def band_shares(images: np.ndarray) -> np.ndarray:

@@ -96,7 +96,7 @@ def film_pair(
     flicker = 0.02 * smooth_noise(rng, onset.shape, 4) * float(rng.exponential(0.5))
     pictures = []
     for image, light in ((onset, 1.0), (apex, 1.0 + flicker)):
-        frame = image * light * gain + level
+        frame: np.ndarray = image * light * gain + level
         if blur > 0.3:
             frame = cv2.GaussianBlur(frame, (0, 0), blur)
         rough = rng.standard_normal(frame.shape, dtype=np.float32)
@@ -105,7 +105,7 @@ def film_pair(
         frame = np.clip(frame + noise * rough, 0, 255)
         if quality:
             written = cv2.imencode(".jpg", frame.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-            frame = cv2.imdecode(written, cv2.IMREAD_GRAYSCALE)
+            frame = np.asarray(cv2.imdecode(written, cv2.IMREAD_GRAYSCALE))
         pictures.append(np.asarray(frame, np.float32))
     return pictures[0], pictures[1]
 
@@ -149,7 +149,7 @@ def to_image(flow: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     small = cv2.resize(stacked, (28, 28), interpolation=how)
     low = small.min((0, 1))
     span = np.maximum(small.max((0, 1)) - low, 1e-6)
-    return np.rint((small - low) / span * 255).astype(np.uint8)
+    return np.asarray(np.rint((small - low) / span * 255), np.uint8)
 
 
 def head_units(rng: np.random.Generator) -> dict[str, float]:
@@ -191,8 +191,8 @@ def simulate_person(
         flow = estimate(onset, apex, rng, mask, registered=bool(rng.random() < config.registered_share))
         images[index] = to_image(flow, rng)
     if waiting:
-        for index, flow in zip(np.flatnonzero(published), estimate_tvl1(waiting, rng), strict=True):
-            images[index] = to_image(flow, rng)
+        for row, flow in zip(np.flatnonzero(published), estimate_tvl1(waiting, rng), strict=True):
+            images[row] = to_image(flow, rng)
     return images, labels.astype(np.int64)
 
 

@@ -114,7 +114,7 @@ def _forward(flow: np.ndarray, axis: int) -> np.ndarray:
 def _divergence(dual: np.ndarray) -> np.ndarray:
     """Minus the adjoint of `_forward`: (2, 2, N, H, W) -> (2, N, H, W)."""
     across, down = dual
-    result = across + down
+    result: np.ndarray = across + down
     result[..., 1:] -= across[..., :-1]
     result[..., 1:, :] -= down[..., :-1, :]
     return result

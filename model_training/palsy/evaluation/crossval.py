@@ -144,7 +144,7 @@ def run_fold(config_values: dict[str, Any], test_people: list[str], validation: 
     rows = np.flatnonzero(testing)
     outputs = run_model(task, network, cache, rows)
     with whole_file(out / "fold.npz") as temporary:
-        np.savez(temporary, rows=rows, **outputs)
+        np.savez(temporary, allow_pickle=False, rows=rows, **outputs)
     write_text(json.dumps({"test_people": test_people, "figures": dict(result.figures)}), out / DONE)
     return f"{out.name}: {len(test_people)} test people, best epoch {result.best_epoch} of {result.epochs}"
 

@@ -18,6 +18,7 @@ import torch
 from model_training.data.cache import Cache
 from model_training.data.sample_table import SampleTable, read_table
 from model_training.palsy.task import PalsyTask
+from model_training.runtime.arrays import Arrays
 from model_training.runtime.distributed import World, check_device
 from model_training.runtime.whole_file import write_text
 from model_training.training.config import DataConfig, OptimisationConfig, RunConfig, TrainConfig
@@ -136,7 +137,7 @@ def made_up_cache(count: int, *, seed: int = 0) -> Cache:
             **{f"severity_{name}": label - 1.0 for name in ("forehead", "eye", "nose", "mouth")},
         }
     )
-    arrays = {
+    arrays: Arrays = {
         "images": rng.integers(0, 256, (count, 1, 224, 224), dtype=np.uint8),
         "landmarks": rng.normal(0, 0.1, (count, 478, 3)).astype(np.float32),
         "roi_masks": rng.integers(0, 256, (count, 5, 32, 32), dtype=np.uint8),

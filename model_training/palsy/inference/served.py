@@ -82,7 +82,8 @@ def ask(url: str, path: Path) -> dict[str, Any]:
     request = urllib.request.Request(f"{url}/v1/palsy/grade?heatmap=false", data=body, headers=headers)  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)
+            graded: dict[str, Any] = json.load(answer)
+            return graded
     except urllib.error.HTTPError as error:
         return {"code": json.load(error).get("code", f"status {error.code}")}
 

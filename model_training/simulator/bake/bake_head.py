@@ -16,9 +16,14 @@ import argparse
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Parts of MakeHuman's base mesh and the material each becomes (head.py: SKIN .. HAIR).
 PARTS = (
@@ -42,12 +47,23 @@ SAMPLED_PEOPLE, BATCH = 768, 64
 COMPONENTS = 40
 FACE_UNITS = 52
 NOT_OF_THE_HEAD = ("torso", "measure", "breast", "neck", "upper", "l-upper", "r-upper")
+# Three corners of (vertex, texture vertex).
+Triangle = list[tuple[int, int]]
 MASKS = {"mpfb_lips.jpg": "lips.jpg", "mpfb_inside-mouth.jpg": "inside_mouth.jpg"}
 
 
-def read_base_mesh(path: Path) -> tuple[dict[str, list], np.ndarray]:
+class AnnyModel(Protocol):
+    """What is asked of the package's model of a body."""
+
+    bone_count: int
+    phenotype_labels: Iterable[str]
+
+    def __call__(self, *, pose_parameters: Tensor, phenotype_kwargs: Mapping[str, Tensor]) -> Mapping[str, Tensor]: ...
+
+
+def read_base_mesh(path: Path) -> tuple[dict[str, list[Triangle]], np.ndarray]:
     """MakeHuman's base.obj -> triangles of (vertex, texture vertex) by group, and the texture vertices (T, 2)."""
-    groups: dict[str, list] = {}
+    groups: dict[str, list[Triangle]] = {}
     texture, group = [], ""
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("vt "):
@@ -55,13 +71,18 @@ def read_base_mesh(path: Path) -> tuple[dict[str, list], np.ndarray]:
         elif line.startswith("g "):
             group = line.split()[1]
         elif line.startswith("f "):
-            corners = [tuple(int(value) - 1 for value in corner.split("/")[:2]) for corner in line.split()[1:]]
+            corners = [_corner(text) for text in line.split()[1:]]
             fans = ((0, 1, 2), (0, 2, 3)) if len(corners) == 4 else ((0, 1, 2),)
             groups.setdefault(group, []).extend([corners[index] for index in fan] for fan in fans)
     return groups, np.array(texture, np.float32)
 
 
-def head_triangles(groups: dict[str, list], template: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _corner(text: str) -> tuple[int, int]:
+    vertex, texture_vertex = text.split("/")[:2]
+    return int(vertex) - 1, int(texture_vertex) - 1
+
+
+def head_triangles(groups: dict[str, list[Triangle]], template: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Triangles (F, 3, 2) of (vertex, texture vertex) that belong to the head, and their materials (F,)."""
     triangles, materials = [], []
     for name, material in PARTS:
@@ -77,7 +98,7 @@ def head_triangles(groups: dict[str, list], template: np.ndarray) -> tuple[np.nd
     return np.concatenate(triangles), np.concatenate(materials)
 
 
-def sample_people(model, vertices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def sample_people(model: AnnyModel, vertices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(SAMPLED_PEOPLE, N, 3) neutral faces of adults of all ages, weights and ancestries, eyes at the origin."""
     import torch
 

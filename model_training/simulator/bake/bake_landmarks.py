@@ -41,7 +41,7 @@ def detected_landmarks(head: Head) -> np.ndarray:
             found += [face.points[:, :2] for face in landmarker.detect(expose(picture, rng))]
     points = np.mean(found, axis=0)
     mirrored = points[MIRROR_INDEX] * [-1, 1] + [SIZE_PX, 0]
-    return ((points + mirrored) / 2)[:SKIN_LANDMARKS]
+    return np.asarray(((points + mirrored) / 2)[:SKIN_LANDMARKS])
 
 
 def on_the_skin(head: Head, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -117,17 +117,18 @@ class Head:
     @cached_property
     def triangle_vertices(self) -> np.ndarray:
         """(F, 3) vertex numbers of the triangles."""
-        return self.corner_vertex[self.triangles]
+        return np.asarray(self.corner_vertex[self.triangles])
 
     @cached_property
     def triangle_material(self) -> np.ndarray:
         """(F,) material of each triangle."""
-        return self.corner_material[self.triangles[:, 0]]
+        return np.asarray(self.corner_material[self.triangles[:, 0]])
 
     @cached_property
     def mirror_vertex(self) -> np.ndarray:
         """(N,) the vertex on the other side of the midsagittal plane; an involution, from the symmetric base mesh."""
-        distance, partner = cKDTree(self.base).query(self.base * np.array([-1, 1, 1], np.float32))
+        nearest = cKDTree(self.base).query(self.base * np.array([-1, 1, 1], np.float32))
+        distance, partner = np.asarray(nearest[0]), np.asarray(nearest[1])
         if distance.max() > 1e-4 or not np.array_equal(partner[partner], np.arange(self.vertex_count)):
             raise ValueError(
                 f"the base mesh is not symmetric: a vertex is {1e3 * distance.max():.2f} mm off its mirror image"
@@ -153,7 +154,8 @@ class Head:
         """Area-weighted vertex normals (N, 3) of unit length."""
         a, b, c = (vertices[self.triangle_vertices[:, corner]] for corner in range(3))
         normals = self._vertex_of_triangle @ np.cross(b - a, c - a)
-        return (normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
+        lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+        return np.asarray(normals / (lengths + 1e-12), np.float32)
 
     def eye_centres(self, vertices: np.ndarray) -> np.ndarray:
         """(2, 3) centres of the patient's left and right eyeball."""

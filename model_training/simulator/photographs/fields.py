@@ -18,7 +18,7 @@ they run along the wrong direction of the face. Hair or glasses over the brow or
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import cv2
@@ -113,9 +113,8 @@ class WarpStyle:
         turn = rng.normal(0, STYLE_TURN_RAD)
         (x, y), (cos, sin) = cls.smile, (np.cos(turn), np.sin(turn))
         strength = varied(1.0)
-        numbers = {
-            item.name: varied(float(item.default)) for item in fields(cls) if item.name not in ("smile", "mouth_droop")
-        }
+        plain = asdict(cls())
+        numbers = {name: varied(float(plain[name])) for name in plain if name not in ("smile", "mouth_droop")}
         return cls(
             smile=(float(strength * (cos * x - sin * y)), float(strength * (sin * x + cos * y))),
             mouth_droop=(cls.mouth_droop[0], varied(cls.mouth_droop[1])),
@@ -149,7 +148,7 @@ class EyeFrame:
         return np.stack([centred @ self.x_axis, centred @ self.y_axis], axis=-1) / self.unit_px
 
     def to_pixels(self, points: np.ndarray) -> np.ndarray:
-        return self.origin + self.unit_px * (points[..., :1] * self.x_axis + points[..., 1:] * self.y_axis)
+        return np.asarray(self.origin + self.unit_px * (points[..., :1] * self.x_axis + points[..., 1:] * self.y_axis))
 
 
 def warp_photograph(rgb: np.ndarray, face: Face, asked: AskedMovement, *, style: WarpStyle | None = None) -> np.ndarray:
@@ -166,7 +165,7 @@ def warp_photograph(rgb: np.ndarray, face: Face, asked: AskedMovement, *, style:
         origin = grid
         for _ in range(INVERSION_STEPS):
             origin = grid - _skin_motion(origin, landmarks, asked, style)
-        return origin - grid
+        return np.asarray(origin - grid)
 
     source = source_places(rgb, frame, inverse, grid_per_unit=GRID_PER_UNIT)
     for side in COMMISSURE:
@@ -264,4 +263,4 @@ def _curve(landmarks: np.ndarray, indices: tuple[int, ...], x: np.ndarray) -> np
     """Height of the line through landmarks at every x; level beyond its ends."""
     points = landmarks[list(indices)]
     points = points[np.argsort(points[:, 0])]
-    return np.interp(x, points[:, 0], points[:, 1])
+    return np.asarray(np.interp(x, points[:, 0], points[:, 1]))

@@ -119,7 +119,7 @@ def find_photographs(source: Path, *, split: str = "") -> list[HealthyPhotograph
 
 def every_grade(mover: str = "fields") -> list[Warp]:
     """Every pose, side and whole severity, by each mover in its plain manner; severity 0 once for each pose."""
-    plain = {"fields": WarpStyle(), "units": UnitManner(), "pins": None}
+    plain: dict[str, WarpStyle | UnitManner | None] = {"fields": WarpStyle(), "units": UnitManner(), "pins": None}
     return [
         Warp(AskedMovement(pose, side, RegionalSeverity.even(severity)), plain[by])
         for by in _movers(mover)

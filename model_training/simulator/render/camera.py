@@ -41,7 +41,7 @@ class Camera:
         yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
         pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
         roll = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-        return roll @ pitch @ yaw @ MODEL_TO_CAMERA
+        return np.asarray(roll @ pitch @ yaw @ MODEL_TO_CAMERA)
 
     def model_view(self, head: Head, vertices: np.ndarray) -> np.ndarray:
         """(4, 4) model -> camera coordinates for this face; the camera looks along -z."""

@@ -181,7 +181,12 @@ def creases_of(weights: dict[str, float], palsy: Palsy, *, wrinkles: float) -> C
         )
         feet.append(wrinkles * (0.15 + 0.7 * amount("cheekSquint", side) + 0.6 * amount("eyeSquint", side)))
         frown.append(0.25 * wrinkles * flat + 0.9 * amount("browDown", side))
-    return Creases(*(tuple(float(np.clip(value, 0, 1)) for value in pair) for pair in (forehead, fold, feet, frown)))
+
+    def both(strengths: list[float]) -> tuple[float, float]:
+        left, right = (float(np.clip(value, 0, 1)) for value in strengths)
+        return left, right
+
+    return Creases(both(forehead), both(fold), both(feet), both(frown))
 
 
 def sample_gaze(rng: np.random.Generator) -> dict[str, float]:
@@ -202,7 +207,7 @@ def _hair_colour(tone: float, age_years: float, rng: np.random.Generator) -> np.
     shares = [0.30, 0.42, 0.22, 0.06] if tone < 0.45 else [0.85, 0.15]
     hair = np.array(HAIR_COLOURS[names[rng.choice(len(names), p=shares)]]) * rng.uniform(0.7, 1.3)
     grey = np.clip((age_years - 45) / 40 + rng.normal(-0.1, 0.25), 0, 1)
-    return (1 - grey) * hair + grey * np.array(HAIR_COLOURS["grey"]) * rng.uniform(0.6, 1.4)
+    return np.asarray((1 - grey) * hair + grey * np.array(HAIR_COLOURS["grey"]) * rng.uniform(0.6, 1.4))
 
 
 def _beard(rng: np.random.Generator) -> tuple[float, float]:

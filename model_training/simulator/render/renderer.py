@@ -7,17 +7,25 @@ through.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
 
 from model_training.simulator.head.head import EYE, HAIR, HEAD_DATA, LASH, SKIN, TEETH, TONGUE, Head
 from model_training.simulator.render.camera import Camera
-from model_training.simulator.render.glasses import FRAMES, LENS, fit_glasses
+from model_training.simulator.render.glasses import FRAMES, LENS, Glasses, fit_glasses
 from model_training.simulator.render.look import SHORT_HAIR_M, Look
 from model_training.simulator.render.own_context import in_own_context
 from model_training.simulator.render.shader_inputs import light_matrix, uniforms_of
+
+if TYPE_CHECKING:
+    import moderngl
+
+    # A buffer, the layout of its numbers and the names of the attributes they are.
+    Attributes = tuple[moderngl.Buffer, str, *tuple[str, ...]]
 
 SHADERS = Path(__file__).parent / "shaders"
 
@@ -48,8 +56,9 @@ class Renderer:
 
         if size_px < 16:
             raise ValueError(f"size_px must be at least 16, got {size_px}")
+        settings: dict[str, Any] = {"backend": "egl"}
         try:
-            self.context = moderngl.create_standalone_context(backend="egl")
+            self.context = moderngl.create_standalone_context(**settings)
         except Exception as error:
             raise RuntimeError(
                 f"no OpenGL context could be made through EGL ({error}); "
@@ -76,7 +85,7 @@ class Renderer:
             on_eye = np.isin(head.corner_vertex, vertices)
             place[on_eye] -= head.base[vertices].mean(axis=0)
         fixed = np.concatenate([head.corner_uv, place, head.corner_material[:, None]], axis=1).astype(np.float32)
-        painted = [
+        painted: list[Attributes] = [
             (self._positions, "3f", "position"),
             (self._normals, "3f", "normal"),
             (context.buffer(fixed.tobytes()), "2f 3f 1f", "uv", "base", "material"),
@@ -100,7 +109,7 @@ class Renderer:
         self._picture = context.framebuffer(
             [context.renderbuffer((size_px, size_px), 4)], context.depth_renderbuffer((size_px, size_px))
         )
-        self._value_pictures: dict[int, object] = {}
+        self._value_pictures: dict[int, moderngl.Framebuffer] = {}
 
     def close(self) -> None:
         """Give the OpenGL context back."""
@@ -131,7 +140,7 @@ class Renderer:
         context.enable_only(context.DEPTH_TEST)
         context.disable(context.BLEND)
         if look.light.shadow > 0:
-            self._depth["light_matrix"].write(_bytes(light_view @ model_view))
+            _write(self._depth, "light_matrix", light_view @ model_view)
             self._shadow.use()
             self._shadow.clear()
             self._shadow_casters.render()
@@ -141,9 +150,9 @@ class Renderer:
             _set(self._surfaces, name, value)
         half = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
         for program in self._surfaces.values():
-            program["model_view"].write(_bytes(model_view))
-            program["projection"].write(_bytes(camera.projection()))
-            program["light_view"].write(_bytes(half @ light_view))
+            _write(program, "model_view", model_view)
+            _write(program, "projection", camera.projection())
+            _write(program, "light_view", half @ light_view)
         self._shadow_map.use(3)
         self._picture.use()
         context.clear(0, 0, 0, 0)
@@ -159,7 +168,9 @@ class Renderer:
         self._skin.render()
         context.disable(context.CULL_FACE)
         context.enable(context.BLEND)
-        context.blend_func = (context.SRC_ALPHA, context.ONE_MINUS_SRC_ALPHA, context.ONE, context.ONE)
+        # The stub knows two factors, OpenGL takes two more for the opacity.
+        factors = (context.SRC_ALPHA, context.ONE_MINUS_SRC_ALPHA, context.ONE, context.ONE)
+        context.blend_func = factors  # type: ignore[assignment]
         self._lashes.render()
         if glasses is not None:
             self._lenses.render()
@@ -186,7 +197,7 @@ class Renderer:
         corners = self.head.corner_vertex
         self._positions.write(np.ascontiguousarray(vertices[corners], np.float32))
         self._values.write(np.ascontiguousarray(values[corners], np.float32))
-        self._value["model_view_projection"].write(_bytes(camera.projection() @ camera.model_view(self.head, vertices)))
+        _write(self._value, "model_view_projection", camera.projection() @ camera.model_view(self.head, vertices))
         if size_px not in self._value_pictures:
             size = (size_px, size_px)
             self._value_pictures[size_px] = context.framebuffer(
@@ -201,7 +212,7 @@ class Renderer:
         read = np.frombuffer(picture.read(components=1, alignment=1, dtype="f4"), np.float32)
         return read.reshape(size_px, size_px)[::-1].copy()
 
-    def _surface(self, kind: int, content: list, indices):
+    def _surface(self, kind: int, content: list[Attributes], indices: moderngl.Buffer) -> moderngl.VertexArray:
         """A vertex array of one kind of surface; attributes that its shader does not read are left out."""
         program = self._surfaces[kind]
         used = []
@@ -213,7 +224,7 @@ class Renderer:
             used.append((buffer, " ".join(skipped), *(name for name in names if name in program)))
         return self.context.vertex_array(program, used, indices)
 
-    def _indices(self, *materials: int):
+    def _indices(self, *materials: int) -> moderngl.Buffer:
         triangles = self.head.triangles[np.isin(self.head.triangle_material, materials)]
         return self.context.buffer(triangles.astype(np.int32).tobytes())
 
@@ -229,7 +240,7 @@ class Renderer:
         self._glasses_positions = context.buffer(reserve=count * 12, dynamic=True)
         self._glasses_normals = context.buffer(reserve=count * 12, dynamic=True)
         fixed = np.concatenate([np.zeros((count, 5)), fitted.material[:, None]], axis=1).astype(np.float32)
-        content = [
+        content: list[Attributes] = [
             (self._glasses_positions, "3f", "position"),
             (self._glasses_normals, "3f", "normal"),
             (context.buffer(fixed.tobytes()), "2f 3f 1f", "uv", "base", "material"),
@@ -242,7 +253,7 @@ class Renderer:
             self._depth, [(self._glasses_positions, "3f", "position")], frame_triangles
         )
 
-    def _fit(self, vertices: np.ndarray, frame: int):
+    def _fit(self, vertices: np.ndarray, frame: int) -> Glasses:
         head = self.head
         between = np.abs(head.mean[:, 0]) < 0.006
         root = between & (np.abs(head.mean[:, 2]) < 0.006) & (head.vertex_material == SKIN)
@@ -263,7 +274,7 @@ class Renderer:
 
     def _make_textures(self) -> None:
         context = self.context
-        self._textures = []
+        self._textures: list[moderngl.Texture | moderngl.Texture3D] = []
         for unit, name in enumerate(("lips.jpg", "inside_mouth.jpg")):
             mask = cv2.imread(str(HEAD_DATA / name), cv2.IMREAD_GRAYSCALE)
             if mask is None:
@@ -287,17 +298,17 @@ class Renderer:
             _set(self._surfaces, name, unit)
 
 
-def _set(programs: dict, name: str, value: object) -> None:
+def _set(programs: Mapping[int, moderngl.Program], name: str, value: object) -> None:
     """Set a uniform in every program that uses it; the compiler drops the others."""
     for program in programs.values():
         if name in program:
-            program[name].value = value
+            cast("moderngl.Uniform", program[name]).value = value
 
 
 def _shader(name: str) -> str:
     return (SHADERS / name).read_text(encoding="utf-8")
 
 
-def _bytes(matrix: np.ndarray) -> bytes:
-    """OpenGL takes matrices column by column."""
-    return np.ascontiguousarray(matrix.T, np.float32).tobytes()
+def _write(program: moderngl.Program, name: str, matrix: np.ndarray) -> None:
+    """Set a uniform (4, 4). OpenGL takes matrices column by column."""
+    cast("moderngl.Uniform", program[name]).write(np.ascontiguousarray(matrix.T, np.float32).tobytes())

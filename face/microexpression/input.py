@@ -12,10 +12,8 @@ at the image's right.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +23,7 @@ import numpy.typing as npt
 
 from face.errors import DifferentFaces, NoMotion
 from face.frame.geometry import Similarity, fit_similarity
+from face.input_spec import InputSpec
 from face.landmarks.detector import LANDMARK_MODEL_SHA256, Face
 from face.microexpression.flow import (
     CHANNELS,
@@ -55,7 +54,7 @@ REGION_BOXES = {
 
 
 @dataclass(frozen=True)
-class MicroExpressionSpec:
+class MicroExpressionSpec(InputSpec):
     """Everything that decides the tensor. It is in the manifest's `input` and in every checkpoint; two equal
     fingerprints give equal tensors.
 
@@ -86,30 +85,15 @@ class MicroExpressionSpec:
                 f"got {self.image_size} and {self.channels}"
             )
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able, lists for tuples."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> MicroExpressionSpec:
         """The inverse of `to_dict`; an unknown or missing key is a ValueError that names it."""
-        expected = set(cls().to_dict())
-        if set(values) != expected:
-            raise ValueError(
-                f"micro-expression input: unknown keys {sorted(set(values) - expected)}, "
-                f"missing keys {sorted(expected - set(values))}"
-            )
-        plain = dict(values)
+        plain = cls.exactly(values, of="micro-expression input")
         plain["dis"] = DisParameters(**plain["dis"])
         plain["eyes"] = tuple(tuple(point) for point in plain["eyes"])
         plain["mouth"] = tuple(plain["mouth"])
         plain["channels"] = tuple(plain["channels"])
         return cls(**plain)
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the canonical JSON."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

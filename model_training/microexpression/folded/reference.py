@@ -20,7 +20,7 @@ from model_training.metrics.temperature import temperature_of_probabilities, tem
 from model_training.microexpression.folded.network import one_fold
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import CLASS_NAMES, FlowImages
-from model_training.training.checkpoint import CHECKPOINT_FORMAT, FOLDED_ENSEMBLE, load_checkpoint, stored
+from model_training.training.checkpoint import CHECKPOINT_FORMAT, FOLDED_ENSEMBLE, load_checkpoint
 
 VALIDATION_SHARE = 0.1
 
@@ -136,9 +136,9 @@ def load_reference(path: Path) -> dict[str, Any]:
     loaded = load_checkpoint(path)
     if loaded.network != FOLDED_ENSEMBLE:
         raise TrainingError(
-            f"{path}: holds a {loaded.network} for {loaded.task}; needed is an ensemble of `train-microexpression`"
+            f"{path}: holds {loaded.network} for {loaded.task}; needed is an ensemble of `train-microexpression`"
         )
     lacking = [name for name in ("calibration", "training_data") if not getattr(loaded, name)]
     if lacking:
         raise TrainingError(f"{path}: the checkpoint lacks {', '.join(lacking)}")
-    return stored(loaded)
+    return loaded.stored()

@@ -87,7 +87,7 @@ lock: $(DEV_READY) ## write requirements/*.txt from pyproject.toml and the insta
 	$(PY) requirements/make_locks.py
 
 audit-dependencies: $(DEV_READY) ## known vulnerabilities (pip-audit) and insecure code (bandit)
-	$(PY) -m bandit --quiet --recursive --configfile pyproject.toml face service export model_training
+	$(PY) -m bandit --quiet --recursive --configfile pyproject.toml face service export model_training htnet
 	$(PY) -m pip_audit --no-deps --disable-pip --requirement requirements/service.txt
 
 proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all operation proofs; figures go to docs/operations

@@ -1,4 +1,5 @@
-"""The `export` command. Heavy imports (torch, onnx) happen inside, so that `--help` answers at once."""
+"""The command that makes a bundle: `htnet export` and `python -m export`. Heavy imports (torch, onnx) happen inside,
+so that `--help` answers at once."""
 
 from __future__ import annotations
 
@@ -32,39 +33,35 @@ def export_command(
 ) -> None:
     """Checkpoint -> ONNX graph -> parity check against torch -> verified bundle, for every task.
 
-    Example: `htnet export --checkpoint runs/mine/best.pt --out runs/models/palsy
-    --metrics runs/mine/report/metrics.json`
+    Example: `htnet export --checkpoint runs/mine/best.pt --out runs/models/palsy --metrics
+    runs/mine/report/metrics.json`
     """
+    variant: Literal["float32", "int8"] | None = None
+    if default_variant in ("float32", "int8"):
+        variant = default_variant  # type: ignore[assignment]
+    elif default_variant is not None:
+        raise ExportError(f"--default-variant must be float32 or int8, got {default_variant!r}")
     import torch
 
     from export.bundle.metadata import read_metadata
     from export.checkpoint_bundle import export_checkpoint
 
     torch.set_num_threads(1)
-    try:
-        variant: Literal["float32", "int8"] | None = None
-        if default_variant in ("float32", "int8"):
-            variant = default_variant  # type: ignore[assignment]
-        elif default_variant is not None:
-            raise ExportError(f"--default-variant must be float32 or int8, got {default_variant!r}")
-        report = export_checkpoint(
-            checkpoint,
-            out,
-            metadata=read_metadata(metadata) if metadata is not None else None,
-            metrics_file=metrics,
-            card_file=card,
-            int8=int8,
-            float16=float16,
-            default_variant=variant,
-        )
-    except ExportError as error:
-        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(1) from error
-    typer.echo(f"bundle: {report.directory}")
+    report = export_checkpoint(
+        checkpoint,
+        out,
+        metadata=read_metadata(metadata) if metadata is not None else None,
+        metrics_file=metrics,
+        card_file=card,
+        int8=int8,
+        float16=float16,
+        default_variant=variant,
+    )
     for name, size in report.bytes.items():
-        typer.echo(f"  {name}: {size:,} bytes")
+        typer.echo(f"{name}: {size:,} bytes")
     typer.echo(
         f"torch against ONNX Runtime: max abs difference {report.parity.worst:.2e} over {report.parity.samples} inputs"
     )
     for name, difference in report.int8.max_difference.items() if report.int8 else ():
         typer.echo(f"int8 against torch: {name} {difference:.3f}")
+    typer.echo(f"bundle: {report.directory}")

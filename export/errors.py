@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from model_training.errors import UserError
 
-class ExportError(Exception):
+
+class ExportError(UserError):
     """A checkpoint, metadata or target that cannot become a bundle. The message names the file, the value, what to
     do."""

@@ -1,76 +1,65 @@
-"""The one command line of the training package.
+"""`python -m model_training <command>`: the commands of the training package under one flat list of names.
 
-Each room (datasets, simulator, micro-expressions, ...) brings a `commands.py` with `register(app)`; heavy imports
-(torch, MediaPipe) happen inside the commands, so that `--help` answers at once.
+`htnet` has the same commands, grouped. Heavy imports (torch, MediaPipe) happen inside the commands, so that `--help`
+answers at once.
 """
 
 from __future__ import annotations
 
-import errno
-import importlib
-import importlib.util
-import os
-import sys
-
 import typer
-from rich.console import Console
 
-from model_training.errors import Interrupted, TrainingError
-
-ROOMS = (
-    "model_training.datasets",
-    "model_training.simulator",
-    "model_training",
-    "model_training.palsy.evaluation",
-    "model_training.palsy.inference",
-    "model_training.microexpression",
-)
-
-INTERRUPTED = 130  # the exit status of a command that Ctrl-C has ended
-
-app = typer.Typer(
-    name="model_training",
-    help="Any licensed data set in, a served model out: prepare, cache, train, evaluate, then `python -m export`.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
+from model_training import commands
+from model_training.command_messages import CommandGroup, errors_as_messages
+from model_training.datasets import commands as datasets
+from model_training.microexpression import commands as microexpression
+from model_training.palsy.evaluation import commands as evaluation
+from model_training.palsy.inference import commands as inference
+from model_training.runtime.waiting_threads import let_waiting_threads_sleep
+from model_training.simulator import commands as simulator
 
 
 def build_app() -> typer.Typer:
-    for room in ROOMS:
-        if importlib.util.find_spec(room) is not None and importlib.util.find_spec(f"{room}.commands") is not None:
-            importlib.import_module(f"{room}.commands").register(app)
+    app = typer.Typer(
+        name="model_training",
+        cls=CommandGroup,
+        help="Any licensed data set in, a served model out: prepare, cache, train, evaluate, then `python -m export`. "
+        "`htnet` has the same commands, grouped.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+    app.add_typer(datasets.prepare)
+    app.command("split")(datasets.split_command)
+    app.command("merge")(datasets.merge_command)
+    app.command("simulate", cls=simulator.FormerSimulate)(simulator.simulate_command)
+    app.command("preview")(simulator.preview_command)
+    app.command("warp")(simulator.warp_command)
+    app.command("portraits")(simulator.portraits_command)
+    app.command("cache")(commands.cache_command)
+    app.command("train")(commands.train_command())
+    app.command("crossval")(evaluation.crossval_command)
+    app.command("evaluate")(evaluation.evaluate_command)
+    app.command("predict")(inference.predict_command)
+    app.command("visualize")(inference.visualize_command)
+    app.command("calibrate")(evaluation.calibrate_command)
+    app.command("palsy-evidence")(evaluation.evidence_command)
+    app.command("palsy-ablation")(evaluation.ablation_command)
+    app.command("throughput")(evaluation.throughput_command)
+    app.command("demo")(inference.demo_command)
+    app.command("loso")(microexpression.loso_command)
+    app.command("simulate-microexpressions")(microexpression.simulate_command)
+    app.command("compare-flow-images")(microexpression.compare_images_command)
+    app.command("train-microexpression")(microexpression.train_command)
+    app.command("calibrate-microexpression")(microexpression.calibrate_command)
+    app.command("finetune-microexpression")(microexpression.finetune_command)
+    app.command("evaluate-microexpression")(microexpression.evaluate_command)
+    app.command("microexpression-metrics")(microexpression.metrics_command)
     return app
 
 
 def main() -> None:
     """Run a command; an error that the user can mend is one message on stderr and exit status 1."""
-    # torch's threads would spin while they wait for each other: where anything else wants one of the cores, training
-    # slows down to a fifth. Read when torch is loaded, which is later.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    console = Console(stderr=True, soft_wrap=True)
-    try:
+    let_waiting_threads_sleep()
+    with errors_as_messages():
         build_app()()
-    except TrainingError as error:
-        console.print("[bold red]Error:[/] ", end="")
-        console.print(str(error), markup=False, highlight=False)
-        sys.exit(1)
-    except Interrupted as stop:
-        console.print(str(stop), markup=False, highlight=False)
-        sys.exit(INTERRUPTED)
-    except SystemExit as stop:  # Ctrl-C where no loop was there to say what it has kept
-        if stop.code == INTERRUPTED:
-            console.print("Stopped. What was finished is kept, and no file is half-written.", highlight=False)
-        raise
-    except OSError as error:
-        where = error.filename or "while writing"
-        if error.errno == errno.ENOSPC:
-            message = f"the disk is full ({where}). Finished parts are kept: free space and run the same command again."
-        elif error.filename is not None:
-            message = f"{where}: {error.strerror}"
-        else:
-            raise
-        console.print(f"Error: {message}", markup=False, highlight=False)
-        sys.exit(1)

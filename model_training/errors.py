@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 
-class TrainingError(Exception):
+class UserError(Exception):
+    """What the user of a command can mend. The message names the value, what is wrong with it, and what to do."""
+
+
+class TrainingError(UserError):
     """Wrong data, table, configuration or checkpoint. The message names the row or file, the value, and what to do."""
 
 

@@ -17,32 +17,40 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class Settings(OperationSettings):
-    """What the analyses need, on top of what surrounds them. The defaults are right for one machine.
+    """What the analyses need, on top of what surrounds them. The defaults are right for one machine."""
 
-    models_dir: a folder of bundles, or one bundle. landmark_model: a face_landmarker.task in place of the installed
-    package's. model_variant: of every bundle; unset = the manifest's default, on a GPU float16 or float32.
-    model_threads: of one graph run. `running_max` analyses run at the same time in a worker, each with a landmarker of
-    its own. batch_max: how many of them may share a run of a graph; unset = 32 on a GPU, 1 on the CPU. A GPU wants a
-    `running_max` of that size.
-    overlay_max_side_px: longer side of the overlays, which are never larger than the photograph.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="HTNET_", extra="ignore", frozen=True, protected_namespaces=())
+    model_config = SettingsConfigDict(
+        env_prefix="HTNET_", extra="ignore", frozen=True, protected_namespaces=(), use_attribute_docstrings=True
+    )
 
     models_dir: Path = Path("models")
+    """A folder of bundles, or one bundle; unset = `models` where the service is started, else those that it came
+    with."""
     landmark_model: Path | None = None
+    """A face_landmarker.task in place of the installed one."""
     provider: Provider = "cpu"
+    """What ONNX Runtime runs the graphs on. A GPU that is not there stops the start."""
     model_variant: Variant | None = None
+    """Variant of every bundle; unset = the manifest's default, on a GPU float16 or float32."""
     model_threads: Positive = 1
+    """Threads of one graph run."""
     batch_max: Positive | None = None
+    """Analyses that may share a run of a graph; unset = 32 on a GPU, 1 on the CPU. A GPU wants a `running_max` of that
+    size."""
 
     image_max_bytes: Positive = 10_000_000
+    """Largest image file."""
     image_max_pixels: Positive = 50_000_000
+    """Largest image, width times height."""
     image_max_side_px: Annotated[int, Field(ge=1, le=32_000)] = 20_000
+    """Longest side of an image."""
     faces_max: Positive = 8
+    """Faces that are looked for in a photograph."""
     overlay_max_side_px: Annotated[int, Field(ge=64, le=4096)] = 512
+    """Longer side of the overlays, which are never larger than the photograph."""
 
     page_enabled: bool = True
+    """The web page for people at `/`."""
 
     @property
     def image_limits(self) -> ImageLimits:

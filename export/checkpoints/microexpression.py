@@ -47,7 +47,7 @@ def separate_members(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, B
 
 
 def folded_ensemble(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, BundleContent]:
-    """One checkpoint of `train-microexpression` or `finetune-microexpression`, which holds all members."""
+    """One checkpoint of `htnet microexpression reference` or `finetune`, which holds all members."""
     (checkpoint,) = checkpoints
     training = TrainingConfig.from_dict(dict(checkpoint.config))
     if training.input not in SCALES:

@@ -9,7 +9,7 @@ Flow arrays are [row, column, (u, v)] in crop pixels, u to the right and v downw
 dense inverse search (DIS, Kroeger
 et al. 2016, arXiv 1603.03590) with variational refinement gives the classifier the same answers and needs only the
 plain OpenCV wheel, see
-docs/microexpression.md for the comparison.
+docs/research/microexpression/0.2.0.md for the comparison.
 """
 
 from __future__ import annotations

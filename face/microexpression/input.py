@@ -268,7 +268,7 @@ def _facing(pose: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 def registered_correlation(onset: FloatArray, apex: FloatArray, mask: FloatArray) -> float:
     """Correlation of the crops' detail (scales of about 1/40 to 1/6 of the width) inside the face, -1..1.
 
-    Two frames of one sequence score above .9, two people below .7 (docs/microexpression.md). It is
+    Two frames of one sequence score above .9, two people below .7 (docs/research/microexpression/0.2.0.md). It is
     evidence for "the same face in the same
     scene", not a proof of identity: two photographs of one person taken on different days may fail.
     """

@@ -41,19 +41,32 @@ class RowRefused(Exception):
 
 
 class Producer(Protocol):
-    """Turns one row into arrays; picklable, because every worker process opens its own."""
+    """Turns one row of the table into arrays; picklable, because every worker process opens its own. kind: of the
+    cache."""
 
     kind: str
 
-    def fingerprint(self) -> str: ...
-    def spec_dict(self) -> Mapping[str, Any]: ...
-    def arrays(self) -> Mapping[str, tuple[tuple[int, ...], str]]: ...
-    def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]: ...
-    def files(self, row: Mapping[str, Any]) -> list[str]: ...
+    def fingerprint(self) -> str:
+        """SHA-256 of the preprocessing: caches with another one do not mix."""
+
+    def spec_dict(self) -> Mapping[str, Any]:
+        """The preprocessing as JSON, kept in the cache and in checkpoints that were trained on it."""
+
+    def arrays(self) -> Mapping[str, tuple[tuple[int, ...], str]]:
+        """Name -> (shape of one sample, dtype) of what a row becomes."""
+
+    def open(self) -> Callable[[Mapping[str, Any], Path], Arrays]:
+        """make(row, folder of the table) -> the arrays of that row; it raises RowRefused for a row without a sample."""
+
+    def files(self, row: Mapping[str, Any]) -> list[str]:
+        """Every file that the row's arrays depend on, relative to the table's folder."""
 
 
 @dataclass(frozen=True)
 class CacheReport:
+    """rows: of the table; found: of them in the cache; not_found: how many others, by code; computed: rows that were
+    not there from an earlier call, in `seconds`."""
+
     rows: int
     found: int
     not_found: Mapping[str, int]

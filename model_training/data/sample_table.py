@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from face.vocabulary import REGIONS, SIDES
 from model_training.errors import TrainingError
 from model_training.runtime.whole_file import whole_file
 
 REQUIRED_COLUMNS = ("sample_id", "person_id", "path", "label", "side", "pose", "split", "dataset")
 # One count of a 16-bit asymmetry map in inter-ocular distances, where no column `asymmetry_map_unit` says otherwise.
 ASYMMETRY_MAP_UNIT = 1e-5
-SIDES = ("left", "right", "none", "")
+TABLE_SIDES = (*SIDES, "")  # empty: the table does not say
 SPLITS = ("train", "validation", "test", "")
-SEVERITY_COLUMNS = ("severity_forehead", "severity_eye", "severity_nose", "severity_mouth")
+SEVERITY_COLUMNS = tuple(f"severity_{region}" for region in REGIONS)
 TEXT_COLUMNS = (
     "sample_id",
     "person_id",
@@ -113,7 +114,7 @@ def validate(frame: pd.DataFrame, *, source: str, num_classes: int) -> pd.DataFr
             "must not be empty (splits are by person, a person id is required)",
         )
     _refuse(frame["sample_id"].duplicated(), frame, "sample_id", source, "appears twice; ids are unique")
-    _refuse(~frame["side"].isin(SIDES), frame, "side", source, "is not one of left, right, none or empty")
+    _refuse(~frame["side"].isin(TABLE_SIDES), frame, "side", source, "is not one of left, right, none or empty")
     _refuse(~frame["split"].isin(SPLITS), frame, "split", source, "is not one of train, validation, test or empty")
     labels = pd.to_numeric(frame["label"], errors="coerce")
     _refuse(

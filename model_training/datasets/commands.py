@@ -7,23 +7,20 @@ from typing import Annotated
 
 import typer
 
+from model_training.command_messages import CommandGroup
 from model_training.datasets.grade_commands import grade_sets
 from model_training.datasets.microexpression_commands import microexpression_sets
 from model_training.datasets.options import Seed, Test, Validation
 
 prepare = typer.Typer(
     name="prepare",
-    help="From a data set's official layout to a sample table, with a report of what was read, used and dropped.",
+    cls=CommandGroup,
+    help="From a data set's official layout to a sample table, with a report of what was read, used and dropped.\n\n"
+    "Example: `htnet data prepare fnp --root FNP --grades 1..6 --out runs/fnp`",
     no_args_is_help=True,
 )
 prepare.add_typer(grade_sets)
 prepare.add_typer(microexpression_sets)
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(prepare)
-    app.command("split")(split_command)
-    app.command("merge")(merge_command)
 
 
 def split_command(
@@ -34,7 +31,7 @@ def split_command(
 ) -> None:
     """Split a sample table anew, by person and stratified by label.
 
-    Example: `python -m model_training split runs/fnp --validation 0.2 --test 0.2 --seed 7`
+    Example: `htnet data split runs/fnp --validation 0.2 --test 0.2 --seed 7`
     """
     from model_training.data.sample_table import find_table, label_names, read_table, write_table
     from model_training.datasets.reading.conversion import describe_splits
@@ -55,7 +52,7 @@ def merge_command(
 ) -> None:
     """Join sample tables, for example patients and healthy controls, into one.
 
-    Example: `python -m model_training merge runs/fnp runs/ckplus --out runs/both`
+    Example: `htnet data merge runs/fnp runs/ckplus --out runs/both`
     """
     from model_training.data.sample_table import read_table, validate, write_table
     from model_training.datasets.reading.conversion import merge_tables

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from model_training.command_options import refuse_given
 from model_training.datasets.options import (
     Classes,
     ColumnMapFile,
@@ -20,6 +21,7 @@ from model_training.datasets.options import (
     Test,
     Validation,
     begin,
+    check_split_options,
     end,
 )
 
@@ -28,6 +30,7 @@ grade_sets = typer.Typer()
 
 @grade_sets.command("fnp")
 def prepare_fnp(
+    context: typer.Context,
     root: Root,
     out: Out,
     grades: Grades,
@@ -50,7 +53,7 @@ def prepare_fnp(
 ) -> None:
     """Grade folders (grade_1/patient001_left.jpg) or a table of graded photographs.
 
-    Example: `python -m model_training prepare fnp --root FNP --grades 1..6 --out runs/fnp`
+    Example: `htnet data prepare fnp --root FNP --grades 1..6 --out runs/fnp`
 
     Three classes: `... --grades 1..6 --classes 3 --merge '1;2,3;4,5,6'`
     """
@@ -62,6 +65,13 @@ def prepare_fnp(
     )
     from model_training.datasets.reading.labels import grade_reader
 
+    check_split_options(context, keep_splits)
+    if table is None:
+        why = "it is about a --table, and grade folders are read"
+        refuse_given(context, "person_column", why=why)
+        refuse_given(context, "keep_splits", why=why)
+    elif person_column is not None:
+        refuse_given(context, "stem", why="--person-column says who is who")
     reader = grade_reader(grades=grades, classes=classes, merge=merge)
     conversion = begin(dataset, reader.labels, out)
     pattern = stem_pattern(stem or DEFAULT_STEM)
@@ -76,6 +86,7 @@ def prepare_fnp(
 
 @grade_sets.command("ck-plus")
 def prepare_ck_plus(
+    context: typer.Context,
     root: Root,
     out: Out,
     grade_map: Annotated[
@@ -90,11 +101,13 @@ def prepare_ck_plus(
 ) -> None:
     """CK+ as healthy controls (rest and peak of each expression), or with a grade map.
 
-    Example: `python -m model_training prepare ck-plus --root CK+ --out runs/ckplus`
+    Example: `htnet data prepare ck-plus --root CK+ --out runs/ckplus`
     """
     from model_training.datasets.converters.ck_plus import convert_ck_plus
     from model_training.datasets.reading.labels import grade_reader
 
+    if grade_map is None:
+        refuse_given(context, "grades", "merge", why="without --grade-map everybody is healthy, grade 1")
     reader = grade_reader(grades=grades, classes=classes, merge=merge)
     conversion = begin("ckplus", reader.labels, out)
     convert_ck_plus(conversion, root=root, grade_map=grade_map, grades=reader)
@@ -106,8 +119,9 @@ def add_mapped_set(dataset: str, what: str, *, grades: str, classes: int) -> Non
     root = dataset.upper()
     files = f"--root {root} --table {root}/scores.xlsx --column-map {dataset}.toml --out runs/{dataset}"
 
-    @grade_sets.command(dataset, help=f"{what}\n\nExample: `python -m model_training prepare {dataset} {files}`")
+    @grade_sets.command(dataset, help=f"{what}\n\nExample: `htnet data prepare {dataset} {files}`")
     def prepare_mapped(
+        context: typer.Context,
         root: Root,
         table: Table,
         column_map: ColumnMapFile,
@@ -123,9 +137,15 @@ def add_mapped_set(dataset: str, what: str, *, grades: str, classes: int) -> Non
         from model_training.datasets.converters.column_map import convert_with_column_map, read_column_map
         from model_training.datasets.reading.labels import grade_reader
 
+        check_split_options(context, keep_splits)
+        columns = read_column_map(column_map)
+        if "label" in columns.values:
+            refuse_given(
+                context, "grades", "merge", why=f"[values.label] of {column_map} says which value is which class"
+            )
         reader = grade_reader(grades=grades, classes=classes, merge=merge)
         conversion = begin(dataset, reader.labels, out)
-        convert_with_column_map(conversion, root=root, table=table, columns=read_column_map(column_map), grades=reader)
+        convert_with_column_map(conversion, root=root, table=table, columns=columns, grades=reader)
         end(conversion, validation=validation, test=test, seed=seed, keep_splits=keep_splits)
 
 

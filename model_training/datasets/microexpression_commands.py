@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from model_training.command_options import refuse_given
 from model_training.datasets.options import (
     Annotations,
     FramesChoice,
@@ -27,6 +28,7 @@ microexpression_sets = typer.Typer()
 
 @microexpression_sets.command("casme2")
 def prepare_casme2(
+    context: typer.Context,
     root: Root,
     annotations: Annotations,
     out: Out,
@@ -42,13 +44,15 @@ def prepare_casme2(
 ) -> None:
     """CASME II: onset/apex pairs in three classes.
 
-    Example: `python -m model_training prepare casme2 --root CASME2 --annotations CASME2-coding-20140508.xlsx --out
+    Example: `htnet data prepare casme2 --root CASME2 --annotations CASME2-coding-20140508.xlsx --out
     runs/casme2`
     """
     from model_training.datasets.converters.microexpression_sets import convert_casme2
     from model_training.datasets.reading.emotions import scheme
     from model_training.datasets.reading.ground_truth import read_ground_truth
 
+    if ground_truth is not None:
+        refuse_given(context, "composite", why="--ground-truth says every clip's class")
     classes = scheme("megc2019-casme2" if composite else "three")
     conversion = begin("casme2", classes.labels, out)
     truth = read_ground_truth(ground_truth) if ground_truth else None
@@ -70,7 +74,7 @@ def prepare_smic(
 ) -> None:
     """SMIC-HS: three classes from its folders; the middle frame stands for the apex, which is not annotated.
 
-    Example: `python -m model_training prepare smic --root SMIC_all_cropped --out runs/smic`
+    Example: `htnet data prepare smic --root SMIC_all_cropped --out runs/smic`
     """
     from model_training.datasets.converters.microexpression_sets import convert_smic
     from model_training.datasets.reading.emotions import scheme
@@ -95,7 +99,7 @@ def prepare_samm(
 ) -> None:
     """SAMM: three classes; clips with a wrong apex or offset cell are dropped and named.
 
-    Example: `python -m model_training prepare samm --root SAMM --annotations SAMM_Micro_FACS_Codes_v2.xlsx --out
+    Example: `htnet data prepare samm --root SAMM --annotations SAMM_Micro_FACS_Codes_v2.xlsx --out
     runs/samm`
     """
     from model_training.datasets.converters.microexpression_sets import convert_samm
@@ -126,7 +130,7 @@ def prepare_casme3(
 ) -> None:
     """CAS(ME)^3 part A, its 3-, 4- or 7-class task.
 
-    Example: `python -m model_training prepare casme3 --root part_A --annotations
+    Example: `htnet data prepare casme3 --root part_A --annotations
     'cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx' --out runs/casme3`
     """
     from model_training.datasets.converters.microexpression_sets import convert_casme3
@@ -144,11 +148,11 @@ def prepare_published_flow(
 ) -> None:
     """The 28x28 flow images published with HTNet, read as they are.
 
-    Example: `python -m model_training prepare published-flow --root micro-expression --out runs/flow`
+    Example: `htnet data prepare published-flow --root micro-expression --out runs/flow`
     """
+    from face.vocabulary import EMOTIONS
     from model_training.datasets.converters.published_flow import convert_published_flow
-    from model_training.datasets.reading.emotions import THREE
 
-    conversion = begin("flow", THREE, out)
+    conversion = begin("flow", EMOTIONS, out)
     convert_published_flow(conversion, root=root)
     end(conversion, validation=validation, test=test, seed=seed)

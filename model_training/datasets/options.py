@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from model_training.command_options import refuse_given
+
 if TYPE_CHECKING:
     from model_training.datasets.reading.conversion import Conversion
 
@@ -25,7 +27,7 @@ Merge = Annotated[
 ]
 Table = Annotated[Path, typer.Option("--table", help="The data set's spreadsheet (.xlsx or .csv).")]
 ColumnMapFile = Annotated[
-    Path, typer.Option("--column-map", help="TOML that names the columns; format in docs/training.md.")
+    Path, typer.Option("--column-map", help="TOML that names the columns; format in docs/how-to/bring-your-data.md.")
 ]
 
 Annotations = Annotated[Path, typer.Option("--annotations", help="The data set's annotation spreadsheet.")]
@@ -61,6 +63,12 @@ def begin(dataset: str, labels: tuple[str, ...], out: Path) -> Conversion:
     from model_training.datasets.reading.conversion import Conversion
 
     return Conversion(dataset=dataset, labels=labels, out=out)
+
+
+def check_split_options(context: typer.Context, keep_splits: bool) -> None:
+    """Raises UserError where shares or a seed are given for a split that is kept."""
+    if keep_splits:
+        refuse_given(context, "validation", "test", "seed", why="--keep-splits takes the split that the table names")
 
 
 def end(conversion: Conversion, *, validation: float, test: float, seed: int, keep_splits: bool = False) -> None:

@@ -1,4 +1,5 @@
-"""`loso`, `simulate-microexpressions`, and `train-`, `calibrate-`, `finetune-` and `evaluate-microexpression`."""
+"""Micro-expressions from flow images: the reference trained on simulated people, calibrated, fine-tuned, judged, and
+leave-one-subject-out. `simulate_command` makes the simulated people."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from model_training.command_options import progress_bar
 from model_training.errors import TrainingError
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of the published flow images, or an .npz flow cache.")]
@@ -16,17 +18,6 @@ ConfigFile = Annotated[
     Path, typer.Option("--config", help="TOML: sections [training], [training.model], [simulation].")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Where the results go.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.command("loso")(loso_command)
-    app.command("simulate-microexpressions")(simulate_command)
-    app.command("compare-flow-images")(compare_images_command)
-    app.command("train-microexpression")(train_command)
-    app.command("calibrate-microexpression")(calibrate_command)
-    app.command("finetune-microexpression")(finetune_command)
-    app.command("evaluate-microexpression")(evaluate_command)
-    app.command("microexpression-metrics")(metrics_command)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -43,11 +34,19 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
+def section(path: Path, name: str) -> dict[str, Any]:
+    """One section of the TOML; a file without it would have no effect, which is an error."""
+    values = read_config(path)
+    if name not in values:
+        raise TrainingError(f"{path}: has no section [{name}], so it would have no effect")
+    return dict(values[name])
+
+
 def training_config(path: Path) -> Any:
     from model_training.microexpression.folded.training import TrainingConfig
 
     try:
-        return TrainingConfig.from_dict(read_config(path).get("training", {}))
+        return TrainingConfig.from_dict(section(path, "training"))
     except (ValueError, TypeError) as error:
         raise TrainingError(f"{path}: {error}") from error
 
@@ -62,7 +61,7 @@ def loso_command(
     seeds: Annotated[int, typer.Option(help="Number of seeds, at least 5 for a report.", min=1)] = 5,
     processes: Annotated[int, typer.Option(help="Processes that share the folds.", min=1)] = 1,
     initial: Annotated[
-        Path | None, typer.Option(help="Checkpoint of train-microexpression to start every fold from.")
+        Path | None, typer.Option(help="Checkpoint of `htnet microexpression reference` to start every fold from.")
     ] = None,
     held_out_seeds: Annotated[
         int | None,
@@ -73,29 +72,45 @@ def loso_command(
     """Leave-one-subject-out: protocols (a) paper, (b) fixed final epoch, (c) held-out subjects, side by side.
     Resumable.
 
-    Example: `python -m model_training loso --data FLOW --config configs/microexpression.toml --initial reference.pt
+    Example: `htnet microexpression loso --data FLOW --config configs/microexpression.toml --initial reference.pt
     --out runs/loso`
     """
-    from rich.console import Console
-
     from model_training.microexpression.evaluation.report import loso_report, write_report
     from model_training.microexpression.folded.loso import LosoRun, run_loso
     from model_training.microexpression.published_flow import load_flow
 
-    console = Console(stderr=True)
+    kept_seeds = seeds if held_out_seeds is None else held_out_seeds
+    if len(config) > 1 and kept_seeds == 0:
+        raise TrainingError(
+            f"--config {config[1]} would have no effect: only protocol (c) chooses among configurations, and "
+            "--held-out-seeds 0 leaves it out"
+        )
     trainings = [training_config(path) for path in config]
     start = "" if initial is None else str(initial)
     if initial is not None and not initial.is_file():
-        raise TrainingError(f"{initial}: no such checkpoint; make one with train-microexpression")
+        raise TrainingError(f"{initial}: no such checkpoint; make one with `htnet microexpression reference`")
 
-    def run(seed: int, training: Any = trainings[0], **kind: bool) -> Any:
-        job = LosoRun(config=training, seed=seed, initial=start, **kind)
-        return run_loso(data, job, out=out / "parts", processes=processes, progress=console.print)
+    runs = seeds + kept_seeds * len(trainings) + shuffled
+    finished = 0
+    with progress_bar("chunks") as bar:
 
-    results = [run(seed) for seed in range(seeds)]
-    kept_seeds = seeds if held_out_seeds is None else held_out_seeds
-    kept = [[run(seed, training, held_out=True) for training in trainings] for seed in range(kept_seeds)]
-    control = [run(0, shuffle=True)] if shuffled else []
+        def run(seed: int, training: Any = trainings[0], **kind: bool) -> Any:
+            nonlocal finished
+            job = LosoRun(config=training, seed=seed, initial=start, **kind)
+            result = run_loso(
+                data,
+                job,
+                out=out / "parts",
+                processes=processes,
+                progress=lambda line: bar.say(line, err=True),
+                on_chunk=lambda done, chunks: bar.at(finished * chunks + done, runs * chunks),
+            )
+            finished += 1
+            return result
+
+        results = [run(seed) for seed in range(seeds)]
+        kept = [[run(seed, training, held_out=True) for training in trainings] for seed in range(kept_seeds)]
+        control = [run(0, shuffle=True)] if shuffled else []
     about = {"config": trainings[0].to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
     report = loso_report(
         results, kept, control, load_flow(data), configurations=[path.stem for path in config], about=about
@@ -109,6 +124,7 @@ def loso_command(
         )
     for name, score in report.get("shuffled_labels", {}).items():
         typer.echo(f"({name}) shuffled labels: {score['uf1']:.3f}/{score['uar']:.3f}")
+    typer.echo(f"report: {out / 'loso.json'}")
 
 
 def simulate_command(
@@ -122,27 +138,25 @@ def simulate_command(
 ) -> None:
     """Onset/apex pairs of simulated people as flow images with their class, through the service's own flow code.
 
-    Example: `python -m model_training simulate-microexpressions --people 150 --seed 1 --out runs/flow.npz`
+    Example: `htnet simulate microexpressions --people 150 --seed 1 --out runs/flow.npz`
     """
     import numpy as np
-    from rich.progress import track
 
     from face.microexpression.input import MicroExpressionSpec
     from model_training.microexpression.simulation.simulated_flow import SimulationConfig, simulate_people
 
-    values = dict(read_config(config).get("simulation", {})) if config is not None else {}
+    values = section(config, "simulation") if config is not None else {}
     if "class_shares" in values:
         values["class_shares"] = tuple(values["class_shares"])
     try:
         simulation = SimulationConfig(**values)
     except (TypeError, ValueError) as error:
         raise TrainingError(f"[simulation]: {error}") from error
-    parts = list(
-        track(
-            simulate_people(MicroExpressionSpec(), simulation, people=range(first, first + people), seed=seed),
-            total=people,
-        )
-    )
+    parts = []
+    with progress_bar("people", total=people) as bar:
+        for part in simulate_people(MicroExpressionSpec(), simulation, people=range(first, first + people), seed=seed):
+            parts.append(part)
+            bar.advance()
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         out, **{name: np.concatenate([part[name] for part in parts]) for name in ("flow", "label", "person")}
@@ -153,13 +167,14 @@ def simulate_command(
 def compare_images_command(
     data: Data,
     simulated: Annotated[
-        list[Path], typer.Option("--simulated", help="Files of simulate-microexpressions, each a set. Repeatable.")
+        list[Path],
+        typer.Option("--simulated", help="Files of `htnet simulate microexpressions`, each a set. Repeatable."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for flow_statistics.json and flow_statistics.png.")],
 ) -> None:
     """Statistics of simulated and published flow images side by side. No label is read.
 
-    Example: `python -m model_training compare-flow-images --data FLOW --simulated runs/flow.npz --out runs/compared`
+    Example: `htnet microexpression compare-flow --data FLOW --simulated runs/flow.npz --out runs/compared`
     """
     from model_training.microexpression.folded.reference import load_simulated
     from model_training.microexpression.published_flow import load_flow
@@ -172,45 +187,49 @@ def compare_images_command(
     report = write_statistics(real, {path.stem: load_simulated([path]).images for path in simulated}, out)
     for name, against in report["told_apart_auc"].items():
         typer.echo(f"{name}: told from real images with an AUC of {', '.join(f'{k} {v}' for k, v in against.items())}")
+    typer.echo(f"figures: {out / 'flow_statistics.json'}")
 
 
 def train_command(
     simulated: Annotated[
-        list[Path], typer.Option("--simulated", help="Files of simulate-microexpressions. Repeatable.")
+        list[Path], typer.Option("--simulated", help="Files of `htnet simulate microexpressions`. Repeatable.")
     ],
     config: ConfigFile,
     out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
     members: Annotated[int, typer.Option(help="Networks in the ensemble.", min=1)] = 5,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
 ) -> None:
     """Train the ensemble on simulated flow alone.
 
-    Example: `python -m model_training train-microexpression --simulated runs/flow.npz --config
+    Example: `htnet microexpression reference --simulated runs/flow.npz --config
     configs/microexpression_reference.toml --out runs/reference.pt`
     """
-    import torch
-
     from face.microexpression.input import MicroExpressionSpec
     from model_training.microexpression.folded.reference import load_simulated, train_reference
+    from model_training.training.checkpoint import save_atomically
 
-    def say(epoch: int, accuracy: float) -> None:
-        typer.echo(f"epoch {epoch}: {accuracy:.3f} right of held-out simulated people (first member)")
+    training = training_config(config)
+    with progress_bar("epochs", total=training.epochs) as bar:
 
-    checkpoint = train_reference(
-        training_config(config),
-        load_simulated(simulated),
-        members=members,
-        seed=seed,
-        spec=MicroExpressionSpec(),
-        progress=say,
-    )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(checkpoint, out)
+        def say(epoch: int, accuracy: float) -> None:
+            bar.say(f"epoch {epoch}: {accuracy:.3f} right of held-out simulated people (first member)")
+            bar.advance()
+
+        checkpoint = train_reference(
+            training,
+            load_simulated(simulated),
+            members=members,
+            seed=seed,
+            spec=MicroExpressionSpec(),
+            progress=say,
+        )
+    save_atomically(checkpoint, out)
     typer.echo(json.dumps(checkpoint["calibration"]))
+    typer.echo(f"wrote {out}")
 
 
 def calibrate_command(
-    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of train-microexpression.")],
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of `htnet microexpression reference`.")],
     simulated: Annotated[
         list[Path], typer.Option("--simulated", help="Simulated people who were not trained on. Repeatable.")
     ],
@@ -219,53 +238,54 @@ def calibrate_command(
 ) -> None:
     """A temperature for real clips from their images alone: no label is read.
 
-    Example: `python -m model_training calibrate-microexpression --checkpoint runs/reference.pt --simulated
+    Example: `htnet microexpression calibrate --checkpoint runs/reference.pt --simulated
     runs/others.npz --data FLOW --out runs/calibrated.pt`
     """
-    import torch
-
     from model_training.microexpression.evaluation.degraded_calibration import calibrate_by_confidence
     from model_training.microexpression.folded.reference import load_reference, load_simulated
     from model_training.microexpression.published_flow import load_flow
+    from model_training.training.checkpoint import save_atomically
 
     made = calibrate_by_confidence(load_reference(checkpoint), load_simulated(simulated), load_flow(data).images)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(made, out)
+    save_atomically(made, out)
     typer.echo(json.dumps(made["calibration"]))
+    typer.echo(f"wrote {out}")
 
 
 def finetune_command(
-    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of train-microexpression.")],
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of `htnet microexpression reference`.")],
     data: Data,
     config: ConfigFile,
     out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
 ) -> None:
     """Train a reference checkpoint on with ALL real clips, for those who hold the data. Its estimate is `loso` with
     the same configuration.
 
-    Example: `python -m model_training finetune-microexpression --checkpoint runs/reference.pt --data FLOW --config
+    Example: `htnet microexpression finetune --checkpoint runs/reference.pt --data FLOW --config
     configs/microexpression.toml --out runs/tuned.pt`
     """
-    import torch
-
     from model_training.microexpression.folded.reference import fine_tune_on_all, load_reference
     from model_training.microexpression.published_flow import load_flow
+    from model_training.training.checkpoint import save_atomically
 
-    tuned = fine_tune_on_all(training_config(config), load_reference(checkpoint), load_flow(data), seed=seed)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(tuned, out)
-    typer.echo(f"{out}: trained on {len(load_flow(data))} real clips; the weights carry the licence of that data")
+    training, clips = training_config(config), load_flow(data)
+    with progress_bar("epochs", total=training.epochs) as bar:
+        tuned = fine_tune_on_all(
+            training, load_reference(checkpoint), clips, seed=seed, on_epoch=lambda _number, _weights: bar.advance()
+        )
+    save_atomically(tuned, out)
+    typer.echo(f"trained on {len(clips)} real clips; the weights carry the licence of that data: wrote {out}")
 
 
 def evaluate_command(
-    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of train-microexpression.")],
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of `htnet microexpression reference`.")],
     data: Data,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for zero_shot.json and zero_shot.png.")] = None,
 ) -> None:
     """Zero-shot: a checkpoint from simulation on real clips, none of which it has seen.
 
-    Example: `python -m model_training evaluate-microexpression --checkpoint runs/reference.pt --data FLOW --out
+    Example: `htnet microexpression evaluate --checkpoint runs/reference.pt --data FLOW --out
     runs/zero-shot`
     """
     from model_training.microexpression.evaluation.zero_shot import write_zero_shot, zero_shot_report
@@ -290,18 +310,19 @@ def evaluate_command(
     typer.echo(
         f"ensemble: {both['uf1']:.3f}/{both['uar']:.3f}, UF1 95 % by subject {interval[0]:.3f}-{interval[1]:.3f}"
     )
+    typer.echo("figures: written nowhere; give --out" if out is None else f"figures: {out / 'zero_shot.json'}")
 
 
 def metrics_command(
     figures: Annotated[Path, typer.Option(help="Folder with zero_shot.json, loso/loso.json and the other figures.")],
-    out: Annotated[Path, typer.Option("--out", help="The metrics.json to write, for `python -m export --metrics`.")],
+    out: Annotated[Path, typer.Option("--out", help="The metrics.json to write, for `htnet export --metrics`.")],
 ) -> None:
     """The figures of a folder as a bundle's metrics.json.
 
-    Example: `python -m model_training microexpression-metrics --figures runs/figures --out runs/metrics.json`
+    Example: `htnet microexpression metrics --figures runs/figures --out runs/metrics.json`
     """
     from model_training.microexpression.evaluation.bundle_metrics import metrics_of
 
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(metrics_of(figures), indent=1) + "\n", encoding="utf-8")
-    typer.echo(str(out))
+    typer.echo(f"wrote {out}")

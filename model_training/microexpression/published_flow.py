@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from face.vocabulary import EMOTIONS
 from model_training.data.cache import open_cache
 from model_training.data.sample_table import label_names
 from model_training.errors import TrainingError
 
-CLASS_NAMES = ("negative", "positive", "surprise")
 IMAGE_FOLDER = "STSNet_whole_norm_u_v_os"
 TABLE = "combined_3_class2_for_optical_flow.csv"
 CACHE_KEYS = ("flow", "label", "subject", "dataset", "clip", "class_names")
@@ -33,7 +33,7 @@ class FlowImages:
     subjects: np.ndarray
     datasets: np.ndarray
     clips: np.ndarray
-    class_names: tuple[str, ...] = CLASS_NAMES
+    class_names: tuple[str, ...] = EMOTIONS
 
     def __post_init__(self) -> None:
         count = len(self.images)

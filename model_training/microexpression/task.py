@@ -31,6 +31,12 @@ class FlowLossConfig:
 
 
 class MicroExpressionTask:
+    """See training.task.Task. A batch holds flow (N, 3, 28, 28) uint8, channels u, v, strain, and label (N,) from 0;
+    the output is emotion_logits (N, classes).
+
+    Raises TrainingError for a loss that it does not know.
+    """
+
     kind = "microexpression"
 
     def __init__(self, config: TrainConfig) -> None:
@@ -88,6 +94,7 @@ class MicroExpressionTask:
         return {"uf1": uf1, "uar": uar, "score": uf1}
 
     def calibrate(self, frame: pd.DataFrame, outputs: Outputs) -> dict[str, Any]:
+        """{"temperature"}: what divides the logits before the softmax."""
         truth = frame["label"].to_numpy() - 1
         logits = np.asarray(outputs["emotion_logits"], np.float64)
         return {"temperature": fit_temperature(lambda t: negative_log_likelihood(softmax(logits / t), truth))}

@@ -281,6 +281,7 @@ class HTNetEnhanced(nn.Module):
         return_roi_maps: bool = False,
         return_branches: bool = False,
     ) -> dict[str, Tensor]:
+        """See the class; return_branches as in `forward_head`. ValueError for an input that is missing or not taken."""
         if self.training and self.config["closeups_alone"] and self.closeup_head is not None:
             answer, movement = self.closeup_head(self._closeup_vector(self._halves(images)))
             return {**answer.outputs(), "movement_logits": movement}

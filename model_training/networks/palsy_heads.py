@@ -15,15 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from face.vocabulary import REGIONS
 from model_training.networks.mirror_attention import PATIENT_LEFT, PATIENT_RIGHT, swap_halves
-
-SIDE_ORDER = ("left", "right", "none")
-ASYMMETRY_REGIONS = ("forehead", "eye", "nose", "mouth")
 
 
 class PalsyLogits(NamedTuple):
-    """grade (N, grades - 1) cumulative, side (N, 3) in SIDE_ORDER, regional (N, 4) in ASYMMETRY_REGIONS before the
-    sigmoid."""
+    """grade (N, grades - 1) cumulative, side (N, 3) in the order of SIDES, regional (N, 4) in that of REGIONS before
+    the sigmoid."""
 
     grade: Tensor
     side: Tensor
@@ -54,12 +52,13 @@ class PalsyHead(nn.Module):
         self.grade = nn.Linear(hidden_dim, num_classes - 1)
         self.none_side = nn.Linear(hidden_dim, 1)
         self.side_direction = nn.Linear(hidden_dim, 1, bias=False)
-        self.regional = nn.Linear(hidden_dim, len(ASYMMETRY_REGIONS))
+        self.regional = nn.Linear(hidden_dim, len(REGIONS))
         with torch.no_grad():  # start with thresholds about one logit apart and centred on the middle grade
             self.grade.bias[0] = (num_classes - 2) / 2
             self.grade.bias[1:] = 0.54  # softplus(0.54) = 1
 
     def forward(self, halves: Tensor) -> PalsyLogits:
+        """(N, 2, in_dim), the patient's right half first -> the logits of the face."""
         # (N, 2, hidden): each half beside its partner
         pair = self.pair(torch.cat((halves, swap_halves(halves)), dim=-1))
         even = pair[:, PATIENT_LEFT] + pair[:, PATIENT_RIGHT]

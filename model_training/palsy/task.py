@@ -35,6 +35,12 @@ WARNED_SHARE = 0.01
 
 
 class PalsyTask:
+    """See training.task.Task. A batch holds images (N, 1, 224, 224) uint8, landmarks (N, 478, 3), roi_masks
+    (N, 5, 32, 32) uint8, asymmetry_map (N, 32, 32) and the `targets`; outputs are those of HTNetEnhanced or HTNetGrader.
+
+    Raises TrainingError for a loss that it does not know, or a model of another number of grades than there are labels.
+    """
+
     kind = "palsy"
 
     def __init__(self, config: TrainConfig) -> None:
@@ -100,6 +106,7 @@ class PalsyTask:
         return {name: outputs[name].float().cpu().numpy() for name in COLLECTED if name in outputs}
 
     def judge(self, frame: pd.DataFrame, outputs: Outputs) -> dict[str, float]:
+        """kappa, mae of the expected grade, within_one and, where the table tells sides, side; uncalibrated."""
         truth = frame["label"].to_numpy() - 1
         readings = decode(outputs["grade_logits"], outputs["side_logits"], calibration=PalsyCalibration())
         predicted = np.asarray([reading.index for reading in readings])

@@ -16,7 +16,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from model_training.simulator.head.head import SIDES, SKIN, TEETH, TONGUE, Head
+from model_training.simulator.head.head import SKIN, TEETH, TONGUE, UNIT_SIDES, Head
 from model_training.simulator.render.camera import Camera
 from model_training.simulator.render.renderer import Renderer
 
@@ -36,7 +36,7 @@ def vertex_asymmetry(head: Head, vertices: np.ndarray) -> np.ndarray:
     mirrored = vertices[head.mirror_vertex] * np.array([-1, 1, 1], np.float32)
     distance = np.linalg.norm(vertices - mirrored, axis=1) / head.interocular_m(vertices)
     skin = head.vertex_material == SKIN
-    for side in SIDES:
+    for side in UNIT_SIDES:
         eyeball = head.eyeballs[side]
         distance[eyeball] = distance[_lid_margin(head, side)].mean()
     inner = np.isin(head.vertex_material, (TEETH, TONGUE))

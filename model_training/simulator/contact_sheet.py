@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from model_training.simulator.head.head import SIDES, Head
+from model_training.simulator.head.head import UNIT_SIDES, Head
 from model_training.simulator.palsy import GRADES
 from model_training.simulator.patient import Palsy, regional_severity
 from model_training.simulator.poses import POSES
@@ -22,7 +22,7 @@ def contact_sheet(head: Head, *, seed: int, size_px: int = 384, tile_px: int = 1
         for number, pose in enumerate(POSES.values()):
             rng = np.random.default_rng([seed, number])
             subject = sample_subject(head, rng)
-            side = SIDES[rng.integers(2)]
+            side = UNIT_SIDES[rng.integers(2)]
             tiles = []
             for severity, grade in enumerate(GRADES):
                 palsy = Palsy({side: regional_severity(float(severity), rng)}) if severity else Palsy({})

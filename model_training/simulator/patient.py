@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_training.simulator.head.head import SIDES
+from model_training.simulator.head.head import UNIT_SIDES
 from model_training.simulator.palsy import (
     MAX_SEVERITY,
     REGION_WEIGHTS,
@@ -87,10 +87,10 @@ def sample_palsy(rng: np.random.Generator) -> Palsy:
         return Palsy({})
     # Severities of 5 and more are complete palsies: no movement at all is common, not the end of a tail.
     overall = float(min(MAX_SEVERITY, rng.uniform(0.5, 5.4)))
-    side = SIDES[rng.integers(2)]
+    side = UNIT_SIDES[rng.integers(2)]
     affected = {side: regional_severity(overall, rng)}
     if rng.random() < BILATERAL_SHARE:
-        other = SIDES[1 - SIDES.index(side)]
+        other = UNIT_SIDES[1 - UNIT_SIDES.index(side)]
         affected[other] = regional_severity(overall * float(rng.uniform(0.3, 0.9)), rng)
     return with_signs(affected, overall, rng)
 
@@ -137,7 +137,7 @@ def movement_weights(
     weights: dict[str, float] = {}
     for unit, full in pose.units.items():
         shared = 1.0 if rng is None else float(np.clip(rng.normal(1, 0.12), 0.6, 1.4))
-        for side in SIDES:
+        for side in UNIT_SIDES:
             kept = 1.0
             if side in palsy.affected:
                 region = UNIT_REGION[unit]
@@ -151,7 +151,7 @@ def movement_weights(
     for side, severity in palsy.affected.items():
         _add_palsy_signs(weights, pose, palsy, side, severity, effort)
     # A lid cannot close further than closed: the unit is linear and would run through the cheek.
-    for side in SIDES:
+    for side in UNIT_SIDES:
         weights[f"eyeBlink{side}"] = min(weights.get(f"eyeBlink{side}", 0.0), 1.0)
     return weights
 
@@ -162,7 +162,7 @@ def _add_habits(weights: dict[str, float], palsy: Palsy, natural_asymmetry: floa
         if rng.random() >= HABIT_SHARE:
             continue
         amount, difference = abs(rng.normal(0, 0.13)), rng.normal(0, 0.015 + 0.02 * natural_asymmetry)
-        for side, sign in zip(SIDES, (1, -1), strict=True):
+        for side, sign in zip(UNIT_SIDES, (1, -1), strict=True):
             kept = 1.0
             if side in palsy.affected:
                 kept = movement_left(UNIT_REGION[unit], getattr(palsy.affected[side], UNIT_REGION[unit]))
@@ -179,7 +179,7 @@ def _add_palsy_signs(
     def add(unit: str, amount: float) -> None:
         weights[unit] = weights.get(unit, 0.0) + amount
 
-    other = SIDES[1 - SIDES.index(side)]
+    other = UNIT_SIDES[1 - UNIT_SIDES.index(side)]
     add(f"mouthFrown{side}", 0.55 * tone_lost(severity.mouth))
     add(f"browDown{side}", 0.45 * tone_lost(severity.forehead))
     add(f"mouthSmile{other}", 0.07 * tone_lost(severity.mouth))
@@ -187,7 +187,7 @@ def _add_palsy_signs(
     add(f"eyeWide{side}", (0.25 if pose.closes_eyes else 0.6) * tone_lost(severity.eye))
     if pose.closes_eyes:
         # Bell's phenomenon: the eyeball turns up behind the lids; seen where they do not meet.
-        for closing in SIDES:
+        for closing in UNIT_SIDES:
             add(f"eyeLookUp{closing}", 0.5 * (float(np.clip(severity.eye / 3, 0, 1)) if closing == side else 0.4))
         add(f"mouthSmile{side}", 0.5 * palsy.synkinesis * synkinesis(severity.mouth) * effort)
     if pose.moves_mouth:

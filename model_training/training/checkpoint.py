@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 from model_training.runtime.whole_file import whole_file
 
@@ -179,7 +180,7 @@ def _said_by_older_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
             "format": CHECKPOINT_FORMAT,
             "task": "microexpression",
             "network": FOLDED_ENSEMBLE,
-            "labels": ["negative", "positive", "surprise"],
+            "labels": list(EMOTIONS),
         }
     return dict(payload)
 

@@ -41,7 +41,9 @@ class Task(Protocol):
     def augmenter(self, arrays: Arrays) -> Augment:
         """What changes one of these training samples, given a random generator of its own."""
 
-    def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]: ...
+    def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The network's outputs by name for a batch of `arrays`, first axis = sample. With model.training also those
+        that only the loss needs."""
 
     def loss(
         self, batch: Mapping[str, Tensor], outputs: Mapping[str, Tensor], weights: Tensor | None

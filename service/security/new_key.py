@@ -11,6 +11,13 @@ import sys
 from service.security.api_keys import new_key
 
 
+def print_new_key(key_id: str, *, admin: bool) -> None:
+    """Make a key and print it. Raises ValueError for a name that a key cannot have."""
+    secret, line = new_key(key_id, "admin" if admin else "user")
+    print(line)
+    print(f"The key (it is not stored anywhere): {secret}", file=sys.stderr)
+
+
 def main() -> None:
     """Make a key and print it."""
     parser = argparse.ArgumentParser(description="Make an API key; append the printed line to the key file.")
@@ -18,11 +25,9 @@ def main() -> None:
     parser.add_argument("--admin", action="store_true", help="may also read the audit records")
     arguments = parser.parse_args()
     try:
-        secret, line = new_key(arguments.key_id, "admin" if arguments.admin else "user")
+        print_new_key(arguments.key_id, admin=arguments.admin)
     except ValueError as error:
         parser.error(str(error))
-    print(line)
-    print(f"The key (it is not stored anywhere): {secret}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures -> docs/bench: results.json, README.md and small plots. Every target is shown with what was measured."""
+"""Figures -> docs/research/bench: results.json, README.md and small plots. Every target is shown with its figure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 from tests.bench.gpu import CALLERS
 from tests.bench.measuring import MEDIAPIPE
 
-FOLDER = Path(__file__).parents[2] / "docs" / "bench"
+FOLDER = Path(__file__).parents[2] / "docs" / "research" / "bench"
 
 
 def write_report(results: Mapping[str, Any], folder: Path = FOLDER) -> None:

@@ -1,4 +1,4 @@
-"""`make bench`: measures everything and writes docs/bench. HTNET_BENCH_MODE=quick (default) or full.
+"""`make bench`: measures everything and writes docs/research/bench. HTNET_BENCH_MODE=quick (default) or full.
 
 HTNET_BENCH_OUT names another folder for the report.
 """

@@ -253,8 +253,8 @@ def test_nothing_is_stored_in_the_browser(page: Page, photographs: dict[str, Pat
 
 
 def test_screenshots(browser: Browser, service_url: str, photographs: dict[str, Path]) -> None:
-    """The pictures of docs/screenshots, so that they never show an older page."""
-    folder = Path(__file__).parents[2] / "docs" / "screenshots"
+    """The pictures of docs/images, so that they never show an older page."""
+    folder = Path(__file__).parents[2] / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     for name, width, scheme in (("light", 1280, "light"), ("dark", 1280, "dark"), ("mobile", 390, "light")):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en-GB")

@@ -72,7 +72,7 @@ def test_what_an_ensemble_has_anyway_may_be_asked_for(tmp_path: Path) -> None:
     """No metrics is then the only thing that is wrong."""
     said = refused([folded_checkpoint(tmp_path / "a.pt")], tmp_path, int8=False, default_variant="float32")
     assert "no metrics" in said
-    assert "microexpression-metrics" in said
+    assert "htnet microexpression metrics" in said
 
 
 def test_checkpoints_of_two_kinds_make_no_ensemble(tmp_path: Path) -> None:

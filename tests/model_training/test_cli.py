@@ -18,6 +18,37 @@ def app() -> typer.Typer:
     return build_app()
 
 
+# Where `htnet` has the command; of `prepare`, under `data`.
+IN_HTNET = {
+    "prepare": "data prepare",
+    "split": "data split",
+    "merge": "data merge",
+    "cache": "data cache",
+    "simulate": "simulate renders",
+    "preview": "simulate preview",
+    "warp": "simulate palsies-on-photos",
+    "portraits": "simulate pick-portraits",
+    "simulate-microexpressions": "simulate microexpressions",
+    "train": "palsy train",
+    "crossval": "palsy crossval",
+    "evaluate": "palsy evaluate",
+    "predict": "palsy predict",
+    "visualize": "palsy visualize",
+    "calibrate": "palsy calibrate",
+    "palsy-evidence": "palsy evidence",
+    "palsy-ablation": "palsy ablation",
+    "throughput": "palsy throughput",
+    "demo": "palsy demo",
+    "loso": "microexpression loso",
+    "train-microexpression": "microexpression reference",
+    "finetune-microexpression": "microexpression finetune",
+    "calibrate-microexpression": "microexpression calibrate",
+    "evaluate-microexpression": "microexpression evaluate",
+    "compare-flow-images": "microexpression compare-flow",
+    "microexpression-metrics": "microexpression metrics",
+}
+
+
 def every_command() -> list[tuple[str, ...]]:
     commands = typer.main.get_command(build_app()).commands
     prepare = commands.pop("prepare").commands
@@ -30,6 +61,7 @@ def test_no_command_is_missing() -> None:
         *((name,) for name in ("visualize", "throughput", "demo", "loso")),
         *(("prepare", name) for name in ("fnp", "ck-plus", "meei", "yfp", "neuroface")),
         *(("prepare", name) for name in ("casme2", "smic", "samm", "casme3", "published-flow")),
+        *((name,) for name in IN_HTNET if name != "prepare"),
     }
 
 
@@ -38,7 +70,7 @@ def test_every_help_text_shows_an_example(app: typer.Typer, command: tuple[str, 
     result = CliRunner().invoke(app, [*command, "--help"], terminal_width=200)
     assert result.exit_code == 0
     assert "Example:" in result.output
-    assert f"python -m model_training {' '.join(command)}" in " ".join(result.output.split())
+    assert f"htnet {' '.join([IN_HTNET[command[0]], *command[1:]])}" in " ".join(result.output.split())
 
 
 def test_help_does_not_load_torch() -> None:

@@ -20,7 +20,7 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-FIGURES = ROOT / "docs" / "operations"
+FIGURES = ROOT / "docs" / "research" / "operations"
 GRADE = "/v1/palsy/grade"
 EMOTION = "/v1/microexpression/classify"
 
@@ -134,7 +134,7 @@ def figures_are_kept() -> bool:
 
 
 def write_figures(name: str, figures: dict[str, object]) -> None:
-    """Figures of a proof: printed, and kept in docs/operations/ where HTNET_WRITE_FIGURES says so."""
+    """Figures of a proof: printed, and kept in docs/research/operations/ where HTNET_WRITE_FIGURES says so."""
     load = os.getloadavg()[0]
     stamped = {"measured": datetime.now(tz=UTC).isoformat(timespec="seconds"), "load_average_1min": load, **figures}
     text = json.dumps(stamped, indent=2)

@@ -114,7 +114,7 @@ def report(samples: list[tuple[int, int]], statuses: dict[int, int]) -> float:
 
 
 def draw(numbers: np.ndarray, resident: np.ndarray, *, slope: float, start: float) -> None:
-    """docs/operations/soak.png: resident memory in MB over requests, the fitted line, and the steepest allowed one."""
+    """docs/research/operations/soak.png: resident MB over requests, the fitted line, and the steepest allowed one."""
     from matplotlib import pyplot as plt  # half a second that the default suite need not wait for
 
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")

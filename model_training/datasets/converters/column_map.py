@@ -63,7 +63,7 @@ def read_column_map(path: Path) -> ColumnMap:
     if not path.is_file():
         raise TrainingError(
             f"{path}: no such column map. The columns of this data set are not published, so you have to name them; "
-            "the format is in docs/training.md."
+            "the format is in docs/how-to/bring-your-data.md."
         )
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -6,7 +6,8 @@ preprocessing. Subjects and clips are found by number where folder and spreadshe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -86,6 +87,56 @@ def add_clip(
     return None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClipColumns:
+    """What an annotation file calls its columns; the one of the action units may be missing."""
+
+    onset: str
+    apex: str
+    offset: str
+    emotion: str
+    action_units: str
+    subject: str = "Subject"
+    name: str = "Filename"
+
+
+def annotated_clips(
+    conversion: Conversion,
+    annotations: Path,
+    columns: ClipColumns,
+    *,
+    sheet: str | None = None,
+    subjects: str,
+    top: Path,
+    inside: str = "",
+) -> Iterator[Clip]:
+    """The clips of an annotation file, row by row; a row without a subject is dropped.
+
+    subjects: how a subject's number is written, e.g. `sub{:02d}`. The frames of a clip are in
+    top/SUBJECT/NAME/`inside`.
+    """
+    needed = (columns.subject, columns.name, columns.onset, columns.apex, columns.offset, columns.emotion)
+    for line, row in read_rows(annotations, columns=needed, sheet=sheet):
+        conversion.read += 1
+        cell, where = row[columns.subject], f"{annotations.name} row {line}"
+        number = person_number(cell) if cell is not None else None
+        if number is None:
+            conversion.drop(where, f"no subject: {cell!r}")
+            continue
+        subject, name = subjects.format(number), text(row[columns.name])
+        yield Clip(
+            where=where,
+            subject=subject,
+            name=name,
+            folder=numbered_folders(top).get(number, top / subject) / name / inside,
+            onset=whole_number(row[columns.onset]),
+            apex=whole_number(row[columns.apex]),
+            offset=whole_number(row[columns.offset]),
+            emotion=text(row[columns.emotion]).lower(),
+            action_units=text(row.get(columns.action_units)),
+        )
+
+
 def convert_casme2(
     conversion: Conversion,
     *,
@@ -104,25 +155,14 @@ def convert_casme2(
     top = require_folder(
         _inside(root, {"raw": "CASME2_RAW_selected", "cropped": "Cropped"}[frames]), f"CASME II {frames} frames"
     )
-    columns = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Estimated Emotion")
-    for number, row in read_rows(annotations, columns=columns):
-        conversion.read += 1
-        subject, where = _subject(row["Subject"], "sub{:02d}"), f"{annotations.name} row {number}"
-        if subject is None:
-            conversion.drop(where, f"no subject: {row['Subject']!r}")
-            continue
-        folder = numbered_folders(top).get(person_number(subject) or 0, top / subject)
-        clip = Clip(
-            where=where,
-            subject=subject,
-            name=text(row["Filename"]),
-            folder=folder / text(row["Filename"]),
-            onset=whole_number(row["OnsetFrame"]),
-            apex=whole_number(row["ApexFrame"]),
-            offset=whole_number(row["OffsetFrame"]),
-            emotion=text(row["Estimated Emotion"]).lower(),
-            action_units=text(row.get("Action Units")),
-        )
+    columns = ClipColumns(
+        onset="OnsetFrame",
+        apex="ApexFrame",
+        offset="OffsetFrame",
+        emotion="Estimated Emotion",
+        action_units="Action Units",
+    )
+    for clip in annotated_clips(conversion, annotations, columns, subjects="sub{:02d}", top=top):
         add_clip(conversion, clip, scheme, missing_apex=missing_apex, truth=truth)
 
 
@@ -178,25 +218,14 @@ def convert_samm(
     A few apex and offset cells are wrong in the official file: those clips are dropped and named, not repaired.
     """
     top = require_folder(_inside(root, "SAMM"), "SAMM subjects")
-    columns = ("Subject", "Filename", "Onset Frame", "Apex Frame", "Offset Frame", "Estimated Emotion")
-    for number, row in read_rows(annotations, columns=columns):
-        conversion.read += 1
-        subject, where = _subject(row["Subject"], "{:03d}"), f"{annotations.name} row {number}"
-        if subject is None:
-            conversion.drop(where, f"no subject: {row['Subject']!r}")
-            continue
-        folder = numbered_folders(top).get(int(subject), top / subject)
-        clip = Clip(
-            where=where,
-            subject=subject,
-            name=text(row["Filename"]),
-            folder=folder / text(row["Filename"]),
-            onset=whole_number(row["Onset Frame"]),
-            apex=whole_number(row["Apex Frame"]),
-            offset=whole_number(row["Offset Frame"]),
-            emotion=text(row["Estimated Emotion"]).lower(),
-            action_units=text(row.get("Action Units")),
-        )
+    columns = ClipColumns(
+        onset="Onset Frame",
+        apex="Apex Frame",
+        offset="Offset Frame",
+        emotion="Estimated Emotion",
+        action_units="Action Units",
+    )
+    for clip in annotated_clips(conversion, annotations, columns, subjects="{:03d}", top=top):
         add_clip(conversion, clip, scheme, missing_apex=missing_apex, truth=truth)
 
 
@@ -209,40 +238,17 @@ def convert_casme3(
     is dropped.
     """
     top = require_folder(_inside(root, "part_A"), "CAS(ME)^3 part A")
+    columns = ClipColumns(onset="Onset", apex="Apex", offset="Offset", emotion="emotion", action_units="AU")
     seen: set[tuple[str, str, int | None]] = set()
-    for number, row in read_rows(
-        annotations, columns=("Subject", "Filename", "Onset", "Apex", "Offset", "emotion"), sheet="label"
+    for clip in annotated_clips(
+        conversion, annotations, columns, sheet="label", subjects="spNO.{}", top=top, inside="color"
     ):
-        conversion.read += 1
-        subject, where = _subject(row["Subject"], "spNO.{}"), f"{annotations.name} row {number}"
-        if subject is None:
-            conversion.drop(where, f"no subject: {row['Subject']!r}")
+        if (clip.subject, clip.name, clip.onset) in seen:
+            conversion.drop(clip.where, f"appears twice: {clip.subject} {clip.name} onset {clip.onset}")
             continue
-        name, onset = text(row["Filename"]), whole_number(row["Onset"])
-        if (subject, name, onset) in seen:
-            conversion.drop(where, f"appears twice: {subject} {name} onset {onset}")
-            continue
-        seen.add((subject, name, onset))
-        folder = numbered_folders(top).get(person_number(subject) or 0, top / subject) / name / "color"
-        clip = Clip(
-            where=where,
-            subject=subject,
-            name=name,
-            folder=folder,
-            onset=onset,
-            apex=whole_number(row["Apex"]),
-            offset=whole_number(row["Offset"]),
-            emotion=text(row["emotion"]).lower(),
-            action_units=text(row.get("AU")),
-            key=str(onset),
-        )
-        add_clip(conversion, clip, scheme, missing_apex=missing_apex, truth=None)
-
-
-def _subject(cell: object, pattern: str) -> str | None:
-    """All spellings of a subject (`sub01`, `sub1`, 1, `01`) as one."""
-    number = person_number(cell) if cell is not None else None
-    return None if number is None else pattern.format(number)
+        seen.add((clip.subject, clip.name, clip.onset))
+        keyed = replace(clip, key=str(clip.onset))
+        add_clip(conversion, keyed, scheme, missing_apex=missing_apex, truth=None)
 
 
 def _inside(root: Path, *candidates: str) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from face.image.files import images_under
+from face.vocabulary import EMOTIONS
 from model_training.datasets.reading.conversion import Conversion
-from model_training.datasets.reading.emotions import THREE
 from model_training.datasets.reading.frames import require_folder
 from model_training.datasets.reading.spreadsheets import read_rows, text, whole_number
 from model_training.errors import TrainingError
@@ -36,7 +36,7 @@ def _whole(conversion: Conversion, root: Path) -> None:
         conversion.read += 1
         where = f"{TABLE} row {number}"
         subject, clip, label = text(row["sub"]), text(row["filename_o"]), whole_number(row["label"])
-        if label is None or label >= len(THREE):
+        if label is None or label >= len(EMOTIONS):
             conversion.drop(where, f"label out of range: {row['label']!r} is not 0, 1 or 2")
             continue
         candidates = [folder / f"{subject}_{clip} .png", folder / f"{subject}_{clip}.png"]
@@ -58,7 +58,7 @@ def _whole(conversion: Conversion, root: Path) -> None:
 def _presplit(conversion: Conversion, folder: Path) -> None:
     """Every image is the test image of its own subject once; u_train repeats the others and is not read."""
     for subject in sorted(item for item in folder.iterdir() if item.is_dir()):
-        for label, name in enumerate(THREE):
+        for label, name in enumerate(EMOTIONS):
             for image in images_under(subject / "u_test" / str(label)):
                 conversion.read += 1
                 clip = image.stem.strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 
 _SYNONYMS = {
@@ -17,7 +18,6 @@ _SYNONYMS = {
     "surprised": "surprise",
 }
 _NEGATIVE = ("repression", "anger", "contempt", "disgust", "fear", "sadness")
-THREE = ("negative", "positive", "surprise")
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class EmotionScheme:
 _THREE = {**dict.fromkeys(_NEGATIVE, "negative"), "happiness": "positive", "surprise": "surprise"}
 _SEVEN = ("disgust", "surprise", "others", "fear", "anger", "sadness", "happiness")
 SCHEMES: Mapping[str, EmotionScheme] = {
-    "three": EmotionScheme(THREE, _THREE),
+    "three": EmotionScheme(EMOTIONS, _THREE),
     # MEGC2019 composite: of CASME II's negative emotions only disgust and repression.
     "megc2019-casme2": EmotionScheme(
-        THREE, {"disgust": "negative", "repression": "negative", "happiness": "positive", "surprise": "surprise"}
+        EMOTIONS, {"disgust": "negative", "repression": "negative", "happiness": "positive", "surprise": "surprise"}
     ),
-    "four": EmotionScheme((*THREE, "others"), {**_THREE, "others": "others"}),
+    "four": EmotionScheme((*EMOTIONS, "others"), {**_THREE, "others": "others"}),
     "seven": EmotionScheme(_SEVEN, {name: name for name in _SEVEN}),
 }
 

@@ -75,6 +75,11 @@ def grade_reader(*, grades: str, classes: int, merge: str = "") -> GradeReader:
     if labels is None:
         raise TrainingError(f"--classes must be 3 (normal, mild, severe) or 6 (House-Brackmann I to VI), got {classes}")
     if grades == "names":
+        if merge:
+            raise TrainingError(
+                f"--merge {merge!r} would have no effect: --grades names are the classes themselves "
+                f"({', '.join(labels)})"
+            )
         return GradeReader(labels=labels)
     match = re.fullmatch(r"([01])\.\.(\d)", grades)
     if match is None:

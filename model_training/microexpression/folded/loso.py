@@ -150,9 +150,16 @@ def _fit_to_file(source: str, run: LosoRun, folds: list[int], target: str) -> st
 
 
 def run_loso(
-    source: Path, run: LosoRun, *, out: Path, processes: int = 1, progress: Callable[[str], None] | None = None
+    source: Path,
+    run: LosoRun,
+    *,
+    out: Path,
+    processes: int = 1,
+    progress: Callable[[str], None] | None = None,
+    on_chunk: Callable[[int, int], object] | None = None,
 ) -> LosoResult:
-    """One LOSO; finished chunks under `out` are kept and taken up again. Raises TrainingError on unusable data."""
+    """One LOSO; finished chunks under `out` are kept and taken up again. progress gets a line a chunk, on_chunk (chunks
+    done, all), the kept ones first. Raises TrainingError on unusable data."""
     data = load_flow(source)
     names = data.subject_names
     if len(names) < 2:
@@ -172,11 +179,15 @@ def run_loso(
     files = [folder / f"folds_{chunk[0]:03d}.npz" for chunk in chunks]
     missing = [(chunk, file) for chunk, file in zip(chunks, files, strict=True) if not file.is_file()]
     say = progress or (lambda _: None)
-    say(f"{run.name()}: {len(chunks) - len(missing)} of {len(chunks)} chunks are done")
+    kept = len(chunks) - len(missing)
+    say(f"{run.name()}: {kept} of {len(chunks)} chunks are done")
+    count = on_chunk or (lambda _done, _all: None)
+    count(kept, len(chunks))
     if processes <= 1:
         for number, (chunk, file) in enumerate(missing, start=1):
             _fit_to_file(str(source), run, chunk, str(file))
             say(f"{run.name()}: chunk {number} of {len(missing)}")
+            count(kept + number, len(chunks))
     elif missing:
         # Not forked: a fork of a process in which torch has computed hangs in its threads.
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -184,6 +195,7 @@ def run_loso(
             for number, future in enumerate(as_completed(futures), start=1):
                 future.result()
                 say(f"{run.name()}: chunk {number} of {len(missing)}")
+                count(kept + number, len(chunks))
     probabilities = np.full((run.config.epochs, len(data), run.config.model.num_classes), np.nan, np.float32)
     losses = []
     for file in files:

@@ -3,7 +3,7 @@
 Leave-one-subject-out trains the same network 68 times on nearly the same data. One after the other, the time goes
 into starting thousands of tiny
 operations; with the folds as the batch axis of `torch.baddbmm` it goes into arithmetic. `HTNet`
-(model_training/htnet.py, lean form) with the weights of one
+(networks/htnet.py, lean form) with the weights of one
 fold gives the same answers; `fold_state_dict` converts.
 
 Only the one-token setting is here (28 pixels, patch 7, three hierarchies): every block sees one token, its softmax
@@ -27,7 +27,7 @@ CHANNELS = 3
 CLASSES = 3
 LEVELS = 3
 PATCH_VALUES = PATCH * PATCH * CHANNELS
-SIDES = (4, 2, 1)  # tokens along a side of each level
+TOKENS_PER_SIDE = (4, 2, 1)  # of each level's square
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def init_weights(config: FoldedConfig, folds: int, generator: torch.Generator) -
 
     for level in range(LEVELS):
         width = config.dim << level
-        tokens = SIDES[level] ** 2
+        tokens = TOKENS_PER_SIDE[level] ** 2
         if config.position == "token":
             weights[f"{level}.position"] = torch.randn(folds, 1, tokens, width, generator=generator) * 0.02
         else:
@@ -118,7 +118,7 @@ def _window_index(side: int) -> Tensor:
     return torch.tensor(index)
 
 
-WINDOWS = {side: _window_index(side) for side in SIDES[:2]}
+WINDOWS = {side: _window_index(side) for side in TOKENS_PER_SIDE[:2]}
 
 
 def _norm(x: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
@@ -177,7 +177,7 @@ def forward(config: FoldedConfig, weights: dict[str, Tensor], x: Tensor, *, trai
         else x.reshape(folds, batch * 16, PATCH_VALUES)
     )
     h = _linear(tokens, weights, "embed")
-    for level, side in enumerate(SIDES):
+    for level, side in enumerate(TOKENS_PER_SIDE):
         width = config.dim << level
         h = (h.view(folds, batch, side * side, width) + weights[f"{level}.position"]).view(
             folds, batch * side * side, width
@@ -235,7 +235,7 @@ def fold_state_dict(config: FoldedConfig, weights: dict[str, Tensor], fold: int)
         state[f"{target}.bias"] = take[f"{name}.b"][0].clone()
 
     linear("embed", "encoder.patch_embedding.projection")
-    for level, side in enumerate(SIDES):
+    for level, side in enumerate(TOKENS_PER_SIDE):
         width = config.dim << level
         prefix = f"encoder.levels.{level}"
         state[f"{prefix}.position"] = (

@@ -6,6 +6,7 @@ A checkpoint is the dictionary that model_training.training.checkpoint reads; we
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ import numpy as np
 import torch
 
 from face.microexpression.input import MicroExpressionSpec
+from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 from model_training.metrics.reliability import expected_calibration_error
 from model_training.metrics.temperature import temperature_of_probabilities, tempered
 from model_training.microexpression.folded.network import one_fold
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
-from model_training.microexpression.published_flow import CLASS_NAMES, FlowImages
+from model_training.microexpression.published_flow import FlowImages
 from model_training.training.checkpoint import CHECKPOINT_FORMAT, FOLDED_ENSEMBLE, load_checkpoint
 
 VALIDATION_SHARE = 0.1
@@ -35,7 +37,7 @@ class SimulatedSet:
 
 
 def load_simulated(paths: list[Path]) -> SimulatedSet:
-    """The files of `simulate-microexpressions`. People of several files are told apart by file."""
+    """The files of `htnet simulate microexpressions`. People of several files are told apart by file."""
     images, labels, people = [], [], []
     for number, path in enumerate(sorted(paths)):
         try:
@@ -44,11 +46,9 @@ def load_simulated(paths: list[Path]) -> SimulatedSet:
                 labels.append(stored["label"].astype(np.int64))
                 people.append(stored["person"].astype(np.int64) + number * 1_000_000)
         except (OSError, ValueError, KeyError) as error:
-            raise TrainingError(f"{path}: not a file of `simulate-microexpressions` ({error})") from error
+            raise TrainingError(f"{path}: not a file of `htnet simulate microexpressions` ({error})") from error
     if not images:
-        raise TrainingError(
-            "no simulated flow files given; make them with `python -m model_training simulate-microexpressions`"
-        )
+        raise TrainingError("no simulated flow files given; make them with `htnet simulate microexpressions`")
     return SimulatedSet(np.concatenate(images), np.concatenate(labels), np.concatenate(people))
 
 
@@ -88,7 +88,7 @@ def train_reference(
         "format": CHECKPOINT_FORMAT,
         "task": "microexpression",
         "network": FOLDED_ENSEMBLE,
-        "labels": list(CLASS_NAMES),
+        "labels": list(EMOTIONS),
         "config": config.to_dict(),
         "preprocessing": {"spec": spec.to_dict(), "fingerprint": spec.fingerprint()},
         "state_dict": weights,
@@ -104,11 +104,16 @@ def train_reference(
 
 
 def fine_tune_on_all(
-    config: TrainingConfig, checkpoint: dict[str, Any], data: FlowImages, *, seed: int
+    config: TrainingConfig,
+    checkpoint: dict[str, Any],
+    data: FlowImages,
+    *,
+    seed: int,
+    on_epoch: Callable[[int, Weights], None] | None = None,
 ) -> dict[str, Any]:
     """Every member trained on with ALL real clips: for those who hold the data. No clip is left to measure it on;
     LOSO with the same configuration is its
-    estimate. The result carries the data's licence."""
+    estimate. The result carries the data's licence. on_epoch: as in train_folded."""
     members = len(checkpoint["state_dict"]["embed.w"])
     weights = train_folded(
         config,
@@ -117,6 +122,7 @@ def fine_tune_on_all(
         torch.ones(members, len(data)),
         seed=seed,
         initial=checkpoint["state_dict"],
+        on_epoch=on_epoch,
     )
     return {
         **checkpoint,
@@ -132,11 +138,12 @@ def fine_tune_on_all(
 
 
 def load_reference(path: Path) -> dict[str, Any]:
-    """A checkpoint of `train-microexpression`. TrainingError if it is none."""
+    """A checkpoint of `htnet microexpression reference`. TrainingError if it is none."""
     loaded = load_checkpoint(path)
     if loaded.network != FOLDED_ENSEMBLE:
         raise TrainingError(
-            f"{path}: holds {loaded.network} for {loaded.task}; needed is an ensemble of `train-microexpression`"
+            f"{path}: holds {loaded.network} for {loaded.task}; needed is an ensemble of `htnet microexpression "
+            "reference`"
         )
     lacking = [name for name in ("calibration", "training_data") if not getattr(loaded, name)]
     if lacking:

@@ -14,7 +14,7 @@ import numpy as np
 
 from face.frame.geometry import Similarity, fit_similarity
 from face.microexpression.input import MicroExpressionSpec
-from model_training.simulator.head.head import EYE, SIDES, SKIN, TEETH, TONGUE, Head
+from model_training.simulator.head.head import EYE, SKIN, TEETH, TONGUE, UNIT_SIDES, Head
 from model_training.simulator.head.identity import sample_identity
 from model_training.simulator.render.camera import Camera
 from model_training.simulator.render.look import Creases, Look, sample_light, sample_person
@@ -57,7 +57,7 @@ class FaceMotion:
 def face_units(head: Head) -> dict[str, np.ndarray]:
     """The head's units with the eyeballs turning in the gaze units, name -> (N, 3) metres."""
     units = {name: unit for name, unit in head.units.items() if name != "tongueOut"}
-    for side in SIDES:
+    for side in UNIT_SIDES:
         ball = head.eyeballs[side]
         arm = head.mean[ball] - head.mean[ball].mean(axis=0)
         outwards = 1.0 if side == "Left" else -1.0
@@ -89,7 +89,7 @@ class MotionStudio:
         self.renderer = Renderer(self.head, size_px=RENDER_PX)
         drawn = np.isin(self.head.triangle_material, (SKIN, EYE, TEETH, TONGUE))
         self._triangles = self.head.triangle_vertices[drawn]
-        corners = [np.linalg.norm(self.head.units[f"mouthStretch{side}"], axis=1).argmax() for side in SIDES]
+        corners = [np.linalg.norm(self.head.units[f"mouthStretch{side}"], axis=1).argmax() for side in UNIT_SIDES]
         self._mouth_corners = [int(corner) for corner in corners]
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class MotionStudio:
     def crop_of(self, projected: np.ndarray, framing: tuple[float, float, float]) -> Similarity:
         """Picture -> crop from the true eye and mouth positions; framing (scale, x, y) departs from the canonical
         one, in fractions of the crop."""
-        eyes = [projected[self.head.eyeballs[side], :2].mean(axis=0) for side in reversed(SIDES)]
+        eyes = [projected[self.head.eyeballs[side], :2].mean(axis=0) for side in reversed(UNIT_SIDES)]
         mouth = projected[self._mouth_corners, :2].mean(axis=0)
         size = np.array([self.spec.crop_width, self.spec.crop_height])
         target = np.array([*self.spec.eyes, self.spec.mouth]) * size

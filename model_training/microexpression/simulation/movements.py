@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from model_training.simulator.head.head import UNIT_SIDES
+
 NEGATIVE, POSITIVE, SURPRISE = range(3)
-SIDES = ("Left", "Right")
 # Units without a side.
 WHOLE = ("jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthLeft", "mouthRight")
 NEGATIVE_KINDS = {
@@ -47,7 +48,7 @@ class Movement:
         if unit in WHOLE:
             self.weights[unit] = self.weights.get(unit, 0.0) + amount
             return
-        for side, factor in zip(SIDES, sides, strict=True):
+        for side, factor in zip(UNIT_SIDES, sides, strict=True):
             name = f"{unit}{side}"
             self.weights[name] = self.weights.get(name, 0.0) + amount * factor * max(
                 0.0, float(self.rng.normal(1, spread))

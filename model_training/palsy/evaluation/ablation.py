@@ -61,11 +61,12 @@ def run_ablation(
     out: Path,
     processes: int = 1,
     say: Callable[[str], None] = print,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Path:
     """Train and judge VARIANTS x seeds 1 .. `seeds` -> path of OUT/ablation.md; ablation.csv has a row for each run.
 
-    `processes` share the runs. Finished runs are kept, an interrupted one goes on. Raises TrainingError as `train`
-    does.
+    `processes` share the runs. Finished runs are kept, an interrupted one goes on. progress: called with
+    (runs done, all that were missing). Raises TrainingError as `train` does.
     """
     if seeds < 1:
         raise TrainingError(f"--seeds must be at least 1, got {seeds}")
@@ -84,6 +85,8 @@ def run_ablation(
                 f"{run.variant}, seed {run.seed}: kappa {figures['kappa']:.3f}, photographs "
                 f"{figures['photo_spearman']:.3f} (run {number} of {len(missing)})"
             )
+            if progress is not None:
+                progress(number, len(missing))
     table = pd.DataFrame(
         {"variant": run.variant, "seed": run.seed, **json.loads(run.figures.read_text(encoding="utf-8"))}
         for run in runs

@@ -1,4 +1,5 @@
-"""`calibrate`, `palsy-evidence`, `palsy-ablation`: what is known about a palsy model, and what its answers then say."""
+"""`crossval`, `evaluate`, `calibrate`, `evidence`, `ablation`, `throughput`: what is known about a palsy model, and
+what its answers then say."""
 
 from __future__ import annotations
 
@@ -7,13 +8,55 @@ from typing import Annotated
 
 import typer
 
-from model_training.command_options import CheckpointFile, Device
+from model_training.command_options import CheckpointFile, Device, Overrides, progress_bar, refuse_given
 
 
-def register(app: typer.Typer) -> None:
-    app.command("calibrate")(calibrate_command)
-    app.command("palsy-evidence")(palsy_evidence_command)
-    app.command("palsy-ablation")(palsy_ablation_command)
+def crossval_command(
+    config: Annotated[Path, typer.Option("--config", help="TOML; run.out is the folder of all folds.")],
+    folds: Annotated[int, typer.Option(help="Folds by person; 0 leaves one person out at a time.")] = 5,
+    jobs: Annotated[int, typer.Option(help="Folds at the same time; fewer when memory is short.")] = 1,
+    validation: Annotated[
+        float, typer.Option(help="Share of each fold's other people that choose the epoch and calibrate.")
+    ] = 0.15,
+    overrides: Overrides = None,
+) -> None:
+    """Cross-validation by person; finished folds are kept, an interrupted one goes on.
+
+    Example: `htnet palsy crossval --config configs/demo.toml --folds 5`
+
+    Leave one person out: `... crossval --config my.toml --folds 0`
+    """
+    from model_training.palsy.evaluation.crossval import cross_validate
+    from model_training.training.config import load_config
+
+    settings = load_config(config, overrides=tuple(overrides or ()))
+    with progress_bar("folds") as bar:
+        figures = cross_validate(settings, folds=folds, jobs=jobs, validation=validation, say=bar.say, progress=bar.at)
+    typer.echo(f"pooled over all folds: {figures}")
+    typer.echo(f"report: {Path(settings.run.out) / 'report/report.html'}")
+
+
+def evaluate_command(
+    checkpoint: CheckpointFile,
+    cache: Annotated[Path, typer.Option(help="Cache of the samples to judge.")],
+    out: Annotated[Path, typer.Option(help="Folder for metrics.json, metrics.csv, predictions.csv and report.html.")],
+    split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
+    by: Annotated[
+        list[str] | None, typer.Option(help="Further table columns to judge by, e.g. --by skin_tone. Repeatable.")
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """Figures with intervals by person, per data set, pose and subgroup: JSON, CSV and one HTML file with the plots.
+
+    Example: `htnet palsy evaluate --checkpoint runs/demo/best.pt --cache runs/fnp-cache --out runs/demo/report`
+    """
+    from model_training.palsy.evaluation.evaluate import evaluate
+
+    with progress_bar("images") as bar:
+        summary = evaluate(checkpoint, cache, out, split=split, by=tuple(by or ()), device=device, progress=bar.at)
+    for name, value in summary.items():
+        typer.echo(f"{name}: {value}")
+    typer.echo(f"report: {out / 'report.html'}")
 
 
 def calibrate_command(
@@ -25,59 +68,103 @@ def calibrate_command(
 ) -> None:
     """Fit the probabilities, prediction sets and warning of a palsy checkpoint anew, say for your camera and people.
 
-    Example: `python -m model_training calibrate --checkpoint runs/palsy-reference/best.pt --cache runs/clinic-cache
-    --split all --out runs/palsy-clinic.pt`
+    Example: `htnet palsy calibrate --checkpoint runs/palsy-reference/best.pt --cache runs/clinic-cache --split all
+    --out runs/palsy-clinic.pt`
     """
     from model_training.palsy.evaluation.recalibrate import recalibrate
 
-    for line in recalibrate(checkpoint, cache, out, split=split, device=device).lines():
+    with progress_bar("images") as bar:
+        made = recalibrate(checkpoint, cache, out, split=split, device=device, progress=bar.at)
+    for line in made.lines():
         typer.echo(line)
     typer.echo(f"wrote {out}")
 
 
-def palsy_evidence_command(
+def evidence_command(
     checkpoint: CheckpointFile,
     test: Annotated[Path, typer.Option(help="Cache of simulated people that training never saw.")],
     out: Annotated[Path, typer.Option(help="Folder for metrics.json, figures.md, plots and MODEL_CARD.md.")],
     photographs: Annotated[
         list[str] | None,
         typer.Option(
-            help="NAME=CACHE of warped photographs (simulate --photo). Repeatable; the first is the headline."
+            help="NAME=CACHE of palsies on photographs (`htnet simulate palsies-on-photos`). Repeatable; the first is "
+            "the headline."
         ),
     ] = None,
     card: Annotated[Path | None, typer.Option(help="Draft of the model card, with a line <!-- figures -->.")] = None,
 ) -> None:
     """Every figure of a palsy model, as its model card and documentation show them.
 
-    Example: `python -m model_training palsy-evidence --checkpoint runs/palsy-reference/best.pt --test runs/palsy-test
-    --photographs photographs_test=runs/photographs --out runs/palsy-evidence`
+    Example: `htnet palsy evidence --checkpoint runs/palsy-reference/best.pt --test runs/palsy-test --photographs
+    photographs_test=runs/photographs --out runs/palsy-evidence`
     """
     from model_training.errors import TrainingError
+
+    named: dict[str, Path] = {}
+    for item in photographs or []:
+        name, _, folder = item.partition("=")
+        if not name or not folder:
+            raise TrainingError(f"--photographs must be NAME=CACHE, got {item!r}")
+        if name in named:
+            raise TrainingError(f"--photographs {item}: {name} is {named[name]} already; give each cache its own name")
+        named[name] = Path(folder)
     from model_training.palsy.evaluation.evidence import write_evidence
 
-    named = dict(item.partition("=")[::2] for item in photographs or [])
-    if not all(named.values()):
-        raise TrainingError(f"--photographs must be NAME=CACHE, got {photographs}")
-    folders = {name: Path(folder) for name, folder in named.items()}
-    typer.echo(f"wrote {write_evidence(checkpoint, test=test, photographs=folders, out=out, card=card)}")
+    with progress_bar("images") as bar:
+        written = write_evidence(checkpoint, test=test, photographs=named, out=out, card=card, progress=bar.at)
+    typer.echo(f"wrote {written}")
 
 
-def palsy_ablation_command(
+def ablation_command(
     config: Annotated[Path, typer.Option("--config", help="TOML of the whole model; its parts are left out in turn.")],
     test: Annotated[Path, typer.Option(help="Cache of simulated people that training never saw.")],
-    photographs: Annotated[Path, typer.Option(help="Cache of warped photographs.")],
+    photographs: Annotated[Path, typer.Option(help="Cache of palsies on photographs.")],
     out: Annotated[Path, typer.Option(help="Folder for the runs, ablation.csv and ablation.md.")],
     seeds: Annotated[int, typer.Option(help="Runs of each variant.")] = 3,
     processes: Annotated[int, typer.Option(help="Processes that share the runs.", min=1)] = 1,
 ) -> None:
     """What each part of the palsy model contributes; finished runs are kept.
 
-    Example: `python -m model_training palsy-ablation --config configs/palsy_ablation.toml --test runs/palsy-test
-    --photographs runs/photographs --out runs/palsy-ablation`
+    Example: `htnet palsy ablation --config configs/palsy_ablation.toml --test runs/palsy-test --photographs
+    runs/photographs --out runs/palsy-ablation`
     """
     from model_training.palsy.evaluation.ablation import run_ablation
 
-    table = run_ablation(
-        config, seeds=seeds, test=test, photographs=photographs, out=out, processes=processes, say=typer.echo
-    )
+    with progress_bar("runs") as bar:
+        table = run_ablation(
+            config,
+            seeds=seeds,
+            test=test,
+            photographs=photographs,
+            out=out,
+            processes=processes,
+            say=bar.say,
+            progress=bar.at,
+        )
     typer.echo(f"wrote {table}")
+
+
+def throughput_command(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
+    sizes: Annotated[list[str] | None, typer.Option("--size", help="Named sizes to train. Repeatable.")] = None,
+    steps: Annotated[int, typer.Option(help="Measured optimiser steps a size.")] = 6,
+    table: Annotated[
+        Path | None, typer.Option(help="Sample table for the speed of `cache`; left out where not given.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes of `cache`, with --table.")] = 2,
+    device: Device = "cpu",
+) -> None:
+    """Images per second of `cache` and `train`, and the share of the time that the model takes.
+
+    Example: `htnet palsy throughput --size tiny --size small --size base --out docs/throughput.json`
+    """
+    if table is None:
+        refuse_given(context, "jobs", why="`cache` is measured with --table only")
+    from model_training.palsy.evaluation.throughput import measure_throughput
+
+    for line in measure_throughput(
+        out, sizes=tuple(sizes or ("tiny", "small", "base")), steps=steps, table=table, jobs=jobs, device=device
+    ):
+        typer.echo(line)
+    typer.echo(f"figures: {out}")

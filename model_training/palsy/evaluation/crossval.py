@@ -40,10 +40,16 @@ FoldTask = tuple[dict[str, Any], list[str], float]
 
 
 def cross_validate(
-    config: TrainConfig, *, folds: int, jobs: int = 1, validation: float = 0.15, say: Callable[[str], None] = print
+    config: TrainConfig,
+    *,
+    folds: int,
+    jobs: int = 1,
+    validation: float = 0.15,
+    say: Callable[[str], None] = print,
+    progress: Callable[[int, int], object] | None = None,
 ) -> str:
     """folds=0 leaves one person out at a time. Writes run.out/report like `evaluate`; returns the main figures in one
-    line.
+    line. progress: called with (folds done, all that were left).
 
     Raises TrainingError for too few people, or a run.out that holds folds of another configuration.
     """
@@ -65,12 +71,21 @@ def cross_validate(
     todo = [task for task in tasks if not (Path(task[0]["run"]["out"]) / DONE).is_file()]
     say(f"{len(people)} folds, {len(people) - len(todo)} finished already")
     jobs = min(_jobs_that_fit(jobs, cache, say), len(todo))
+    done = 0
+
+    def finished_fold(line: str) -> None:
+        nonlocal done
+        done += 1
+        say(line)
+        if progress is not None:
+            progress(done, len(todo))
+
     try:
         if jobs > 1:
-            _run_side_by_side(todo, jobs, say)
+            _run_side_by_side(todo, jobs, finished_fold)
         else:
             for task in todo:
-                say(run_fold(*task))
+                finished_fold(run_fold(*task))
     except (KeyboardInterrupt, Interrupted):
         finished = sum((Path(task[0]["run"]["out"]) / DONE).is_file() for task in tasks)
         raise Interrupted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Judgement:
     readings: list[PalsyReading]
 
     def figures(self, rows: npt.NDArray[np.int64]) -> dict[str, float]:
+        """`grading_figures` of these row numbers, which may repeat."""
         readings = [self.readings[row] for row in rows]
         in_set = np.zeros((len(rows), len(self.labels)), bool)
         for number, reading in enumerate(readings):
@@ -71,6 +72,7 @@ class Judgement:
         return equal_width_bins(confidence, self.predicted == self.truth, bins=RELIABILITY_BINS)
 
     def predictions(self) -> pd.DataFrame:
+        """One row a photograph: who and what it shows, and the answer."""
         kept = [
             name
             for name in ("sample_id", "person_id", "dataset", "pose", "split", "label", "side")
@@ -91,6 +93,7 @@ class Judgement:
 def judge(
     frame: pd.DataFrame, outputs: Outputs, *, labels: tuple[str, ...], calibration: PalsyCalibration
 ) -> Judgement:
+    """outputs: grade_logits (N, K-1) and side_logits (N, 3) of the N rows of `frame`."""
     readings = decode(outputs["grade_logits"], outputs["side_logits"], calibration=calibration)
     return Judgement(frame, labels, frame["label"].to_numpy(np.int64) - 1, side_index(frame), readings)
 
@@ -139,11 +142,15 @@ def select(checkpoint: Path, cache_folder: Path, *, split: str) -> Selected:
     return Selected(checkpoint=loaded, cache=cache, rows=rows)
 
 
-def answer(selected: Selected, *, device: str = "cpu") -> Answered:
+def answer(
+    selected: Selected, *, device: str = "cpu", progress: Callable[[int, int], object] | None = None
+) -> Answered:
+    """The network of the checkpoint on the selected rows, without augmentation. progress: called with (images done,
+    all)."""
     loaded = selected.checkpoint
     task = PalsyTask(_config_of(loaded))
     network = restore(loaded.config["model"], loaded.state_dict, source=str(loaded.path)).to(device)
-    outputs = run_model(task, network, selected.cache, selected.rows, device=device)
+    outputs = run_model(task, network, selected.cache, selected.rows, device=device, progress=progress)
     return Answered(checkpoint=loaded, task=task, frame=selected.frame, outputs=outputs)
 
 
@@ -155,15 +162,17 @@ def evaluate(
     split: str = "test",
     by: tuple[str, ...] = (),
     device: str = "cpu",
+    progress: Callable[[int, int], object] | None = None,
 ) -> dict[str, str]:
-    """Write metrics.json, metrics.csv, predictions.csv and report.html; returns the main figures as text.
+    """Write metrics.json, metrics.csv, predictions.csv and report.html; returns the main figures as text. progress:
+    called with (images done, all).
 
     Raises TrainingError as `select`.
     """
     check_device(device)
     selected = select(checkpoint, cache_folder, split=split)
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before the work
-    answered = answer(selected, device=device)
+    answered = answer(selected, device=device, progress=progress)
     judged = answered.judged(answered.checkpoint.calibration)
     metrics = summarise(judged, by=by)
     return write_evaluation(judged, metrics, out, title=f"{checkpoint.name} on {split} of {cache_folder.name}")

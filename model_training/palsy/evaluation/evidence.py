@@ -7,7 +7,7 @@ validation people, so nothing here is fitted.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,11 @@ FIGURES_LINE = "<!-- figures -->"
 
 
 @torch.inference_mode()
-def answers_of(network: torch.nn.Module, cache: Cache) -> tuple[Answers, np.ndarray]:
-    """Raw answers for every row of a cache, and the unlikeness (N,) of each face (NaN without a geometry branch)."""
+def answers_of(
+    network: torch.nn.Module, cache: Cache, *, progress: Callable[[int, int], object] | None = None
+) -> tuple[Answers, np.ndarray]:
+    """Raw answers for every row of a cache, and the unlikeness (N,) of each face (NaN without a geometry branch).
+    progress: called with (rows done, all)."""
     network.eval()
     parts: dict[str, list[np.ndarray]] = {}
     geometry = uses_landmarks(network)
@@ -46,6 +49,8 @@ def answers_of(network: torch.nn.Module, cache: Cache) -> tuple[Answers, np.ndar
         batch = {name: torch.from_numpy(np.array(cache.arrays[name][rows])) for name in ("images", "landmarks")}
         for name, values in forward(network, batch, uses_geometry=geometry, maps=False).items():
             parts.setdefault(name, []).append(values.float().numpy())
+        if progress is not None:
+            progress(min(start + BATCH_SIZE, len(cache)), len(cache))
     made = {name: np.concatenate(values) for name, values in parts.items()}
     answers = Answers(cache.frame, made["grade_logits"], made["side_logits"], made.get("asymmetry_map"))
     return answers, made.get("ood_score", np.full(len(cache), np.nan))
@@ -59,13 +64,14 @@ def write_evidence(
     out: Path,
     card: Path | None = None,
     repeats: int = 500,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Path:
     """Judge and write OUT/metrics.json, figures.md, confusion.png, reliability.png, curves.png and, from a draft,
     MODEL_CARD.md -> OUT.
 
     test: cache of simulated test people with true maps. photographs: name -> cache of warped photographs; the first is
-    the one in the manifest's headline. Raises TrainingError for a cache of another preprocessing or a draft without a
-    place for the figures.
+    the one in the manifest's headline. progress: called with (rows done, all), for each cache anew. Raises
+    TrainingError for a cache of another preprocessing or a draft without a place for the figures.
     """
     draft = card.read_text(encoding="utf-8") if card is not None else None
     if draft is not None and FIGURES_LINE not in draft:
@@ -74,13 +80,14 @@ def write_evidence(
     calibration = PalsyCalibration.from_dict(loaded.calibration)
     fingerprint = spec.fingerprint()
     simulated_cache = open_cache(test, kind="palsy", fingerprint=fingerprint)
-    simulated, unlikeness = answers_of(network, simulated_cache)
+    simulated, unlikeness = answers_of(network, simulated_cache, progress=progress)
     metrics: dict[str, Any] = {"simulated_test": simulated_figures(simulated, calibration, repeats=repeats)}
     metrics["asymmetry_map"] = _map_evidence(simulated, simulated_cache)
     likeness = {"simulated_test": _quantiles(unlikeness)}
     first: Answers | None = None
     for name, folder in photographs.items():
-        answers, unlikeness = answers_of(network, open_cache(folder, kind="palsy", fingerprint=fingerprint))
+        cache = open_cache(folder, kind="palsy", fingerprint=fingerprint)
+        answers, unlikeness = answers_of(network, cache, progress=progress)
         metrics[name] = photograph_figures(answers, calibration, repeats=repeats)
         likeness[name] = _quantiles(unlikeness)
         first = first or answers

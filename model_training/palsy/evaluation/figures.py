@@ -1,4 +1,4 @@
-"""What the reference palsy model is worth: every figure of metrics.json and the pictures of docs/palsy-model.md.
+"""What the reference palsy model is worth: every figure of metrics.json and the pictures of docs/research/palsy.
 
 Simulated test people are judged on the movement poses, rest apart: a grade is defined on movement, and at rest the
 first three grades look alike by definition. Photographs of other people, warped by severity, are judged by rank
@@ -41,6 +41,7 @@ class Answers:
     asymmetry_map: Floats | None = None
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> Answers:
+        """The answers where keep (N,) is true."""
         maps = None if self.asymmetry_map is None else self.asymmetry_map[keep]
         return Answers(self.frame[keep].reset_index(drop=True), self.grade_logits[keep], self.side_logits[keep], maps)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,16 @@ class Recalibrated:
 
 
 def recalibrate(
-    checkpoint: Path, cache_folder: Path, out: Path, *, split: str = "validation", device: str = "cpu"
+    checkpoint: Path,
+    cache_folder: Path,
+    out: Path,
+    *,
+    split: str = "validation",
+    device: str = "cpu",
+    progress: Callable[[int, int], object] | None = None,
 ) -> Recalibrated:
     """Write the checkpoint with its calibration fitted on the rows of `split`; the network stays as it is.
+    progress: called with (images done, all).
 
     Raises TrainingError as `evaluate.select`, and for fewer than 30 images or a single person.
     """
@@ -59,7 +66,7 @@ def recalibrate(
             f"{cache_folder}: {len(people)} images of {len(names)} people in split {split!r}; a calibration needs at "
             f"least {FEWEST_IMAGES} images of two people, and is worth having from some hundred images on"
         )
-    answered = answer(selected, device=device)
+    answered = answer(selected, device=device, progress=progress)
     loaded = answered.checkpoint
     new = answered.task.calibrate(answered.frame, answered.outputs)
     in_first = np.isin(people, np.random.default_rng(SEED).permutation(names)[: len(names) // 2])

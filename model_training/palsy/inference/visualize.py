@@ -26,9 +26,16 @@ Map = npt.NDArray[np.float32]
 
 
 def visualize_files(
-    given: list[Path], checkpoint: Path, out: Path, *, device: str = "cpu", say: Callable[[str], None] = print
+    given: list[Path],
+    checkpoint: Path,
+    out: Path,
+    *,
+    device: str = "cpu",
+    say: Callable[[str], None] = print,
+    progress: Callable[[int, int], object] | None = None,
 ) -> list[Path]:
-    """One PNG an image; says each one's place, or why there is none. Returns the places.
+    """One PNG an image; says each one's place, or why there is none. Returns the places. progress: called with (images
+    done, all).
 
     Raises TrainingError where not one image could be graded, Interrupted on Ctrl-C (the finished sheets are kept).
     """
@@ -38,6 +45,8 @@ def visualize_files(
     with Grader(checkpoint, device=device) as grader, MirrorAttentionRecorder(grader.network) as recorder:
         try:
             for number, path in enumerate(images):
+                if progress is not None:
+                    progress(number, len(images))
                 try:
                     answer = grader.grade(path.read_bytes())
                 except (PreprocessingError, OSError) as error:

@@ -18,7 +18,8 @@ from scipy.spatial import cKDTree
 HEAD_DATA = Path(__file__).parent / "head_data"
 
 SKIN, EYE, TEETH, TONGUE, LASH, HAIR = range(6)
-SIDES = ("Left", "Right")
+# The last word of a sided face unit's name, the patient's left first.
+UNIT_SIDES = ("Left", "Right")
 
 # Units that belong to neither side, although two of them carry a side in their name: the whole mouth or jaw shifts.
 WHOLE_FACE_UNITS = (
@@ -156,7 +157,7 @@ class Head:
 
     def eye_centres(self, vertices: np.ndarray) -> np.ndarray:
         """(2, 3) centres of the patient's left and right eyeball."""
-        return np.stack([vertices[self.eyeballs[side]].mean(axis=0) for side in SIDES])
+        return np.stack([vertices[self.eyeballs[side]].mean(axis=0) for side in UNIT_SIDES])
 
     def interocular_m(self, vertices: np.ndarray) -> float:
         """Distance between the eyeball centres in metres (about 0.062)."""
@@ -180,7 +181,7 @@ def split_units(units: dict[str, np.ndarray], mean: np.ndarray) -> dict[str, np.
     left_share = (1 / (1 + np.exp(-mean[:, :1] / SPLIT_WIDTH_M))).astype(np.float32)
     split = {}
     for name, unit in units.items():
-        if name in WHOLE_FACE_UNITS or name.endswith(SIDES):
+        if name in WHOLE_FACE_UNITS or name.endswith(UNIT_SIDES):
             split[name] = unit
         else:
             split[f"{name}Left"] = unit * left_share

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_training.simulator.head.head import SIDES
+from model_training.simulator.head.head import UNIT_SIDES
 from model_training.simulator.palsy import tone_lost
 from model_training.simulator.patient import Palsy
 
@@ -170,7 +170,7 @@ def creases_of(weights: dict[str, float], palsy: Palsy, *, wrinkles: float) -> C
         return max(0.0, weights.get(unit + side, 0.0))
 
     forehead, fold, feet, frown = [], [], [], []
-    for side in SIDES:
+    for side in UNIT_SIDES:
         severity = palsy.affected.get(side)
         # A face without tone is smooth.
         flat = 1.0 if severity is None else 1 - 0.8 * tone_lost(severity.mouth)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from face.vocabulary import EMOTIONS
 from model_training.data.sample_table import read_table
 from model_training.datasets.converters.microexpression_sets import (
     convert_casme2,
@@ -16,13 +17,13 @@ from model_training.datasets.converters.microexpression_sets import (
 )
 from model_training.datasets.converters.published_flow import convert_published_flow
 from model_training.datasets.reading.conversion import Conversion
-from model_training.datasets.reading.emotions import THREE, scheme
+from model_training.datasets.reading.emotions import scheme
 from model_training.datasets.reading.ground_truth import read_ground_truth
 from model_training.errors import TrainingError
 from tests.model_training.datasets import layouts
 
 
-def conversion(name: str, out: Path, labels: tuple[str, ...] = THREE) -> Conversion:
+def conversion(name: str, out: Path, labels: tuple[str, ...] = EMOTIONS) -> Conversion:
     return Conversion(dataset=name, labels=labels, out=out)
 
 

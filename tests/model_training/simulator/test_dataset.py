@@ -116,7 +116,7 @@ def test_two_processes_write_the_files_of_one(finished: Path, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_preview_is_a_sheet_of_all_poses_and_grades(tmp_path: Path) -> None:
-    result = CliRunner().invoke(build_app(), ["simulate", "--out", str(tmp_path), "--preview", "--size", "192"])
+    result = CliRunner().invoke(build_app(), ["preview", "--out", str(tmp_path), "--size", "192"])
     assert result.exit_code == 0, result.output
     sheet = cv2.imread(str(tmp_path / "preview.jpg"))
     assert sheet.shape == (8 * 208, 6 * 192, 3)

@@ -1,5 +1,5 @@
 """Movements of known kind and size through the endpoint with the shipped bundle: two renderings of a simulated person,
-and one photograph moved by a known field. HTNET_WRITE_FIGURES=1 keeps the counts in docs/microexpression/."""
+and one photograph moved by a known field. HTNET_WRITE_FIGURES=1 keeps the counts in docs/research/microexpression/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.face.microexpression.test_input import BROW_RAISE, SMILE, warped
 from tests.service.api.test_classify import post, running  # noqa: F401 - the running service is a fixture
 
 pytestmark = pytest.mark.slow
-FIGURES = Path(__file__).parents[3] / "docs" / "microexpression" / "known_movements.json"
+FIGURES = Path(__file__).parents[3] / "docs" / "research" / "microexpression" / "known_movements.json"
 EMOTIONS = ("negative", "positive", "surprise")
 # Inner brows down and together.
 BROW_FURROW = [(107, 0.5, 0.9, 0.20, 0.11), (336, -0.5, 0.9, 0.20, 0.11)]

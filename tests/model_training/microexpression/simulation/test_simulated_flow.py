@@ -16,7 +16,7 @@ from model_training.microexpression.simulation.movements import POSITIVE
 from model_training.microexpression.simulation.simulated_flow import SimulationConfig, simulate_people, warp_forward
 
 SMILE = {f"mouthSmile{side}": 0.25 for side in ("Left", "Right")}
-FIGURES = Path(__file__).parents[4] / "docs" / "microexpression" / "flow_statistics.json"
+FIGURES = Path(__file__).parents[4] / "docs" / "research" / "microexpression" / "flow_statistics.json"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,58 @@
+"""The groups of `htnet`: what each is for, where its commands are, and which extra brings what they need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from htnet.lazy import LazyCommand
+from model_training.command_messages import CommandGroup
+
+COMMANDS = (
+    LazyCommand("serve", "htnet.service:serve", extra="service", help="Start the service."),
+    LazyCommand("audit", "htnet.service:audit", extra="service", help="Look after the audit database."),
+    LazyCommand("key", "htnet.service:key", extra="service", help="API keys of the service."),
+    LazyCommand("data", "htnet.data:data", extra="train", help="Data sets to sample tables, and tables to caches."),
+    LazyCommand("simulate", "htnet.simulate:simulate", extra="train", help="Simulated people, photographs and clips."),
+    LazyCommand("palsy", "htnet.palsy:palsy", extra="train", help="Facial palsy: train, judge and use a model."),
+    LazyCommand(
+        "microexpression",
+        "htnet.microexpression:microexpression",
+        extra="train",
+        help="Micro-expressions: train and judge a model.",
+    ),
+    LazyCommand(
+        "export", "htnet.export:export", extra="export", help="A checkpoint to a bundle that the service runs."
+    ),
+)
+
+
+class Htnet(CommandGroup):
+    """The groups, loaded when they are asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": {command.name: command for command in COMMANDS}})
+
+    def extra_of(self, command: str) -> str:
+        return next((known.extra for known in COMMANDS if known.name == command), self.extra)
+
+
+app = typer.Typer(
+    name="htnet",
+    cls=Htnet,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+@app.callback()
+def htnet() -> None:
+    """Facial-palsy grading and micro-expression recognition: the service, and how its models are made.
+
+    Example: `htnet serve --models models`
+
+    Each group and command tells more: `htnet palsy --help`, `htnet palsy train --help`
+    """

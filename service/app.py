@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from face.photograph import PhotographReader
+from face.version import VERSION
 from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
 from service.api.routes import audit, health, microexpression, models, palsy
@@ -24,14 +25,13 @@ from service.page.routes import docs_routes, page_routes
 logger = logging.getLogger(__name__)
 
 TITLE = "htnet-clinical"
-VERSION = "0.1.0"
 DESCRIPTION = (
     "Facial-palsy grading (House-Brackmann) from a photograph and micro-expression recognition from an onset/apex "
     "pair. Sides are the patient's. No photograph, landmark or file name is stored or logged."
 )
 # A multipart body is a little larger than the images in it.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
-# Path and number of images of the analysing routes.
+# Template and number of images of the analysing routes.
 ANALYSING_ROUTES = {palsy.PATH: palsy.IMAGES, microexpression.PATH: microexpression.IMAGES}
 
 KEY_SCHEMES = {
@@ -51,8 +51,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     operations = build_operations(
         settings,
         body_bytes={
-            path: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
-            for path, images in ANALYSING_ROUTES.items()
+            template: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
+            for template, images in ANALYSING_ROUTES.items()
         },
     )
     app = FastAPI(
@@ -106,6 +106,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
             for model in loaded:
                 opened.callback(model.close)
                 manifest = model.bundle.manifest
+                logger.info("Serving %s %s from %s", model.task, manifest.version, model.bundle.directory)
                 operations.metrics.set_model(
                     task=model.task, name=manifest.name, version=manifest.version, sha256=model.sha256
                 )

@@ -9,11 +9,27 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from face.image.decode import ImageLimits
+from service.inference.bundle import MANIFEST_FILE
 from service.inference.manifest import Variant
 from service.inference.session import Provider
 from service.operation_settings import OperationSettings
 
 Positive = Annotated[int, Field(ge=1)]
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped_models_dir() -> Path:
+    """The bundles to serve where none are named: `models` where the service is started, else those it came with.
+
+    Those lie inside the installed package, in an editable installation in the checkout. A folder counts if it holds a
+    bundle; where none does it is `models`, and the refusal to start names it.
+    """
+    here = Path("models")
+    for folder in (here, _PACKAGE / "bundles", _PACKAGE.parent / "models"):
+        if (folder / MANIFEST_FILE).is_file() or any(folder.glob(f"*/{MANIFEST_FILE}")):
+            return folder
+    return here
 
 
 class Settings(OperationSettings):
@@ -23,11 +39,11 @@ class Settings(OperationSettings):
         env_prefix="HTNET_", extra="ignore", frozen=True, protected_namespaces=(), use_attribute_docstrings=True
     )
 
-    models_dir: Path = Path("models")
+    models_dir: Path = Field(default_factory=shipped_models_dir)
     """A folder of bundles, or one bundle; unset = `models` where the service is started, else those that it came
     with."""
     landmark_model: Path | None = None
-    """A face_landmarker.task in place of the installed one."""
+    """A face_landmarker.task in place of the package's own."""
     provider: Provider = "cpu"
     """What ONNX Runtime runs the graphs on. A GPU that is not there stops the start."""
     model_variant: Variant | None = None

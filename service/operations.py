@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fastapi.routing import iter_route_contexts
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -55,7 +56,7 @@ class Operations:
 
 
 def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, int]) -> Operations:
-    """Make everything from the settings; ``body_bytes`` maps each analysing route to its largest body.
+    """Make everything from the settings; ``body_bytes`` maps the template of each analysing route to its largest body.
 
     Raises KeyFileError and AuditUnavailable: a service without its keys or its audit does not start.
     """
@@ -101,11 +102,9 @@ def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, in
 
 def add_middlewares(app: Starlette, operations: Operations, settings: OperationSettings) -> None:
     """Wrap the app, outermost first: identity and telling, headers, CORS, keys and rate, admission."""
-    fixed_routes = [path for route in app.routes if "{" not in (path := getattr(route, "path", "{"))]
+    templates = [route.path for route in iter_route_contexts(app.routes) if route.path is not None]
     middlewares = [
-        Middleware(
-            ObservabilityMiddleware, metrics=operations.metrics, fixed_routes=fixed_routes, spans=operations.spans
-        ),
+        Middleware(ObservabilityMiddleware, metrics=operations.metrics, routes=templates, spans=operations.spans),
         Middleware(SecurityHeadersMiddleware, tls=settings.tls_certificate is not None),
     ]
     if settings.cors_allow_origins:

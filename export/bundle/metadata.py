@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from export.errors import ExportError
+from model_training.configuration import Configuration, load
+from model_training.errors import TrainingError
 
 RESEARCH_USE = "Research only; not a medical device. A clinician must judge every answer."
 
 
-class Metadata(BaseModel):
+class Metadata(Configuration):
     """Fields of the manifest; thresholds as there (quality, out_of_distribution, heatmap_full_scale, ...)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     version: str
@@ -24,19 +23,13 @@ class Metadata(BaseModel):
     training_data: str
     intended_use: str = RESEARCH_USE
     licence: str = "not stated: the licence follows from the training data's"
-    limitations: tuple[str, ...] = ()
+    limitations: tuple[str, ...] = Field(default=(), strict=False)
     thresholds: dict[str, Any] = Field(default_factory=dict)
 
 
 def read_metadata(path: Path) -> Metadata:
     """Raises ExportError naming the file and the key."""
     try:
-        return Metadata.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ExportError(f"{path}: is not TOML ({error})") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ExportError(f"{path}: {key}: {first['msg']}") from error
+        return load(Metadata, path)
+    except TrainingError as error:
+        raise ExportError(str(error)) from error

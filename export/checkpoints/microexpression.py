@@ -12,6 +12,7 @@ from export.bundle.metadata import Metadata
 from export.checkpoints.bundle_content import bundle_content
 from export.errors import ExportError
 from export.graphs.networks import EmotionGraph, GraphNetwork
+from model_training.configuration import build
 from model_training.microexpression.folded.inputs import standardise
 from model_training.microexpression.folded.network import fold_state_dict, htnet_arguments
 from model_training.microexpression.folded.training import TrainingConfig
@@ -49,7 +50,7 @@ def separate_members(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, B
 def folded_ensemble(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, BundleContent]:
     """One checkpoint of `htnet microexpression reference` or `finetune`, which holds all members."""
     (checkpoint,) = checkpoints
-    training = TrainingConfig.from_dict(dict(checkpoint.config))
+    training = build(TrainingConfig, checkpoint.config, source=str(checkpoint.path))
     if training.input not in SCALES:
         raise ExportError(
             f"{checkpoint.path}: trained on input {training.input!r}; the service gives the whole flow image"

@@ -1,6 +1,9 @@
 """What the first bytes of a file say: its type, its size in pixels and how it has to be turned. No pixel is decoded
 here.
 
+By hand, so that limits hold before an image library sees a byte, and so that a refusal can name what was sent instead
+(a DICOM file, a video): libraries know the types that they open and call the rest unknown.
+
 Sources: ITU-T T.81 (JPEG), W3C PNG 3rd edition, RFC 9649 (WebP), TIFF 6.0, EXIF 2.32 (tag 0x0112).
 """
 

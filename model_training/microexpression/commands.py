@@ -4,7 +4,6 @@ leave-one-subject-out. `simulate_command` makes the simulated people."""
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,37 +17,6 @@ ConfigFile = Annotated[
     Path, typer.Option("--config", help="TOML: sections [training], [training.model], [simulation].")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Where the results go.")]
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The TOML's sections; an unknown one is an error."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise TrainingError(f"{path}: cannot be read as a configuration ({error})") from error
-    unknown = set(values) - {"training", "simulation"}
-    if unknown:
-        raise TrainingError(
-            f"{path}: unknown section(s) {', '.join(sorted(unknown))}; known are training and simulation"
-        )
-    return values
-
-
-def section(path: Path, name: str) -> dict[str, Any]:
-    """One section of the TOML; a file without it would have no effect, which is an error."""
-    values = read_config(path)
-    if name not in values:
-        raise TrainingError(f"{path}: has no section [{name}], so it would have no effect")
-    return dict(values[name])
-
-
-def training_config(path: Path) -> Any:
-    from model_training.microexpression.folded.training import TrainingConfig
-
-    try:
-        return TrainingConfig.from_dict(section(path, "training"))
-    except (ValueError, TypeError) as error:
-        raise TrainingError(f"{path}: {error}") from error
 
 
 def loso_command(
@@ -75,6 +43,7 @@ def loso_command(
     Example: `htnet microexpression loso --data FLOW --config configs/microexpression.toml --initial reference.pt
     --out runs/loso`
     """
+    from model_training.microexpression.config import training_config
     from model_training.microexpression.evaluation.report import loso_report, write_report
     from model_training.microexpression.folded.loso import LosoRun, run_loso
     from model_training.microexpression.published_flow import load_flow
@@ -143,15 +112,10 @@ def simulate_command(
     import numpy as np
 
     from face.microexpression.input import MicroExpressionSpec
+    from model_training.microexpression.config import simulation_config
     from model_training.microexpression.simulation.simulated_flow import SimulationConfig, simulate_people
 
-    values = section(config, "simulation") if config is not None else {}
-    if "class_shares" in values:
-        values["class_shares"] = tuple(values["class_shares"])
-    try:
-        simulation = SimulationConfig(**values)
-    except (TypeError, ValueError) as error:
-        raise TrainingError(f"[simulation]: {error}") from error
+    simulation = simulation_config(config) if config is not None else SimulationConfig()
     parts = []
     with progress_bar("people", total=people) as bar:
         for part in simulate_people(MicroExpressionSpec(), simulation, people=range(first, first + people), seed=seed):
@@ -205,6 +169,7 @@ def train_command(
     configs/microexpression_reference.toml --out runs/reference.pt`
     """
     from face.microexpression.input import MicroExpressionSpec
+    from model_training.microexpression.config import training_config
     from model_training.microexpression.folded.reference import load_simulated, train_reference
     from model_training.training.checkpoint import save_atomically
 
@@ -265,6 +230,7 @@ def finetune_command(
     Example: `htnet microexpression finetune --checkpoint runs/reference.pt --data FLOW --config
     configs/microexpression.toml --out runs/tuned.pt`
     """
+    from model_training.microexpression.config import training_config
     from model_training.microexpression.folded.reference import fine_tune_on_all, load_reference
     from model_training.microexpression.published_flow import load_flow
     from model_training.training.checkpoint import save_atomically

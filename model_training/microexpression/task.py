@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from face.probability import softmax
+from model_training.configuration import Configuration, build
 from model_training.data.cache import Cache
 from model_training.errors import TrainingError
 from model_training.metrics.classification import confusion_matrix, macro_f1, macro_recall
@@ -21,12 +21,11 @@ from model_training.microexpression.augmentation import augment_flow
 from model_training.networks.build import arguments_of
 from model_training.networks.htnet import HTNet
 from model_training.runtime.arrays import Arrays
-from model_training.training.config import TrainConfig, build
+from model_training.training.config import TrainConfig
 from model_training.training.task import Augment, Outputs
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlowLossConfig:
+class FlowLossConfig(Configuration):
     label_smoothing: float = 0.0
 
 

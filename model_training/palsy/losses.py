@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
+from model_training.configuration import Configuration
 from model_training.networks.palsy_heads import class_probabilities
 
 # Inter-ocular distances: a little above what the two looks at one face differ by (.006, both_looks.py).
 _MAP_NOISE = 0.01
 
 
-@dataclass(frozen=True, kw_only=True)
-class PalsyLossConfig:
-    """kind: `ordinal` (binary cross-entropy of each P(grade > k)) or `cross-entropy` (of the class probabilities). The
-    others are weights.
+Weight = Annotated[float, Field(ge=0.0)]
 
-    expected: absolute error of the expected grade, in grades. branches: the share that each head's own logits add to
-    the mixed ones. movement: what the close-ups take the face to be doing.
-    """
+
+class PalsyLossConfig(Configuration):
+    """How the grade is judged, and the weight of each part of the loss."""
 
     kind: Literal["ordinal", "cross-entropy"] = "ordinal"
-    grade: float = 1.0
-    expected: float = 0.1
-    side: float = 0.5
-    regional: float = 0.5
-    roi: float = 0.2
-    asymmetry_map: float = 0.1
-    branches: float = 0.5
-    movement: float = 0.5
-    class_smoothing: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("grade", "expected", "side", "regional", "roi", "asymmetry_map", "branches", "movement"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"loss.{name} must not be negative, got {getattr(self, name)}")
-        if not 0 <= self.class_smoothing < 0.5:
-            raise ValueError(f"loss.class_smoothing must lie in [0, 0.5), got {self.class_smoothing}")
+    """ordinal: binary cross-entropy of each P(grade > k); cross-entropy: of the class probabilities."""
+    grade: Weight = 1.0
+    expected: Weight = 0.1
+    """Absolute error of the expected grade, in grades."""
+    side: Weight = 0.5
+    regional: Weight = 0.5
+    roi: Weight = 0.2
+    asymmetry_map: Weight = 0.1
+    branches: Weight = 0.5
+    """The share that each head's own logits add to the mixed ones."""
+    movement: Weight = 0.5
+    """What the close-ups take the face to be doing."""
+    class_smoothing: float = Field(0.0, ge=0.0, lt=0.5)
 
 
 def palsy_loss(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from face.palsy.decoding import PalsyCalibration, decode
 from face.vocabulary import SIDES
+from model_training.configuration import build
 from model_training.data.cache import Cache
 from model_training.data.sample_table import SEVERITY_COLUMNS
 from model_training.errors import TrainingError
@@ -23,7 +24,7 @@ from model_training.palsy.calibration import fit_palsy_calibration
 from model_training.palsy.losses import PalsyLossConfig, palsy_loss
 from model_training.palsy.natural_asymmetry import NaturalAsymmetry
 from model_training.runtime.arrays import Arrays
-from model_training.training.config import TrainConfig, build
+from model_training.training.config import TrainConfig
 from model_training.training.task import Augment, Outputs
 
 # The simulator's and the palsy literature's severity scale: 0 = grade I, 5 = grade VI.
@@ -36,7 +37,8 @@ WARNED_SHARE = 0.01
 
 class PalsyTask:
     """See training.task.Task. A batch holds images (N, 1, 224, 224) uint8, landmarks (N, 478, 3), roi_masks
-    (N, 5, 32, 32) uint8, asymmetry_map (N, 32, 32) and the `targets`; outputs are those of HTNetEnhanced or HTNetGrader.
+    (N, 5, 32, 32) uint8, asymmetry_map (N, 32, 32) and the `targets`; outputs are those of HTNetEnhanced or
+    HTNetGrader.
 
     Raises TrainingError for a loss that it does not know, or a model of another number of grades than there are labels.
     """

@@ -30,21 +30,20 @@ def simulate_command(
 
     Example: `htnet simulate renders --out runs/simulated --identities 40 --seed 1`
     """
+    from model_training.configuration import build
     from model_training.simulator.dataset import SimulationConfig, simulate
 
-    try:
-        config = SimulationConfig(
-            identities=identities,
-            images_per_identity=images_per_identity,
-            seed=seed,
-            size_px=size,
-            split=split,
-            first_identity=first_identity,
-        )
-        if processes < 1:
-            raise ValueError(f"processes must be at least 1, got {processes}")
-    except ValueError as error:
-        raise TrainingError(str(error)) from error
+    if processes < 1:
+        raise TrainingError(f"processes must be at least 1, got {processes}")
+    settings = {
+        "identities": identities,
+        "images_per_identity": images_per_identity,
+        "seed": seed,
+        "size_px": size,
+        "split": split,
+        "first_identity": first_identity,
+    }
+    config = build(SimulationConfig, settings)
     with progress_bar("photographs", total=config.identities * config.images_per_identity) as bar:
         table = simulate(out, config, processes=processes, on_progress=bar.advance)
     typer.echo(f"wrote {table}")

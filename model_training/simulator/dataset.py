@@ -19,13 +19,14 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
+from pydantic import Field, field_validator
 
+from model_training.configuration import Configuration
 from model_training.data.sample_table import SPLITS, write_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.whole_file import write_text
@@ -42,28 +43,25 @@ ROOM = Path(__file__).parent
 NOT_OF_RENDERS = ("commands.py", "contact_sheet.py", "photographs/*", "bake/*", "head/head_data/landmarks.npz")
 
 
-@dataclass(frozen=True)
-class SimulationConfig:
-    """What to simulate. split: written to every row ('' leaves it to training); first_identity: number of the
-    first person."""
+class SimulationConfig(Configuration):
+    """What to simulate."""
 
-    identities: int
-    images_per_identity: int
-    seed: int = 0
-    size_px: int = 384
+    identities: int = Field(ge=1)
+    """Number of people."""
+    images_per_identity: int = Field(ge=1)
+    seed: int = Field(0, ge=0)
+    size_px: int = Field(384, ge=128, le=2048)
     split: str = ""
-    first_identity: int = 0
+    """Written to every row; empty leaves it to training."""
+    first_identity: int = Field(0, ge=0)
+    """Number of the first person."""
 
-    def __post_init__(self) -> None:
-        for name in ("identities", "images_per_identity"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.seed < 0 or self.first_identity < 0:
-            raise ValueError(f"seed and first_identity must not be negative, got {self.seed}, {self.first_identity}")
-        if not 128 <= self.size_px <= 2048:
-            raise ValueError(f"size_px must lie in 128 .. 2048, got {self.size_px}")
-        if self.split not in SPLITS:
-            raise ValueError(f"split must be train, validation, test or empty, got {self.split!r}")
+    @field_validator("split")
+    @classmethod
+    def _known(cls, split: str) -> str:
+        if split not in SPLITS:
+            raise ValueError(f"must be train, validation, test or empty, got {split!r}")
+        return split
 
     def person_ids(self) -> list[int]:
         return list(range(self.first_identity, self.first_identity + self.identities))
@@ -72,7 +70,7 @@ class SimulationConfig:
 def fingerprint(config: SimulationConfig) -> str:
     """SHA-256 over everything that decides the content of one person's files: settings, code, shaders and head data."""
     digest = hashlib.sha256()
-    decisive = {key: value for key, value in asdict(config).items() if key not in ("identities", "first_identity")}
+    decisive = {key: value for key, value in config.to_dict().items() if key not in ("identities", "first_identity")}
     digest.update(json.dumps(decisive, sort_keys=True).encode())
     for path in files_of_renders():
         digest.update(path.relative_to(ROOM).as_posix().encode() + b"\0" + path.read_bytes())
@@ -168,7 +166,7 @@ def _prepare(out: Path, config: SimulationConfig) -> None:
     (out / "parts").mkdir(parents=True, exist_ok=True)
     description = {
         "fingerprint": fingerprint(config),
-        "config": asdict(config),
+        "config": config.to_dict(),
         "asymmetry_map": {
             "size_px": MAP_SIZE_PX,
             "unit": MAP_UNIT,

@@ -10,7 +10,7 @@ from typing import Any
 
 from model_training.errors import TrainingError
 from model_training.training.checkpoint import load_payload, save_atomically
-from model_training.training.config import TrainConfig, as_dict
+from model_training.training.config import TrainConfig
 
 STATE = "state.pt"
 # May differ between the run that was interrupted and the one that goes on: they do not change what is learned.
@@ -33,7 +33,7 @@ def save_state(config: TrainConfig, fingerprint: str, progress: Progress, learne
     """learner: `Learner.state_dict()`; fingerprint: of the cache's preprocessing."""
     save_atomically(
         {
-            "config": as_dict(config),
+            "config": config.to_dict(),
             "preprocessing": fingerprint,
             "progress": vars(progress).copy(),
             **learner,
@@ -63,7 +63,7 @@ def load_state(
         raise TrainingError(
             f"{path}: was trained on a cache of another preprocessing; the cache given is {fingerprint[:12]}"
         )
-    different = what_differs(state["config"], as_dict(config))
+    different = what_differs(state["config"], config.to_dict())
     if different:
         raise TrainingError(
             f"{path}: belongs to another configuration, different in {', '.join(different)}. Choose another run.out."

@@ -22,7 +22,6 @@ from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.distributed import World, join_world
 from model_training.runtime.interruption import stop_on_signal
 from model_training.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, take_weights
-from model_training.training.config import as_dict
 from model_training.training.learner import Learner
 from model_training.training.optimisation import learning_rate
 from model_training.training.row_split import Split, split_of
@@ -127,7 +126,7 @@ class Trainer:
         self.begin(resume=resume, init=init)
         if self.world.leads:
             self.log.start(
-                as_dict(self.config),
+                self.config.to_dict(),
                 epoch=self.progress.epoch,
                 step=self.progress.step,
                 steps_per_epoch=self.plan.steps,
@@ -250,7 +249,7 @@ class Trainer:
             Checkpoint(
                 task=self.task.kind,
                 network=model["name"],
-                config={"train": as_dict(self.config), "model": model},
+                config={"train": self.config.to_dict(), "model": model},
                 labels=self.task.labels,
                 preprocessing={
                     "kind": self.cache.kind,

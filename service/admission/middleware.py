@@ -2,6 +2,8 @@
 
 For the analysing routes: refuse at once if the queue is full, before any of the body is read; read the body within its
 limits; wait a short time for a place; run within the time limit. Other routes only get the limit on the body's size.
+By hand, because servers and rate limiters count connections or requests: none refuses before the body is read and holds
+a place until the thread that computes has ended, also when the client has gone.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ from service.admission.body import BodyTooLarge, BodyTooSlow, BufferedBody, Clie
 from service.admission.gate import Gate, GateFull, WaitedTooLong
 from service.observability.metrics import Metrics, Rejection
 from service.problems import send_problem
+from service.route_templates import RouteTemplates
 
 _BODYLESS_LIMIT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """Limits of a request. ``body_bytes`` maps the analysing routes to the size of their largest body."""
+    """Limits of a request. ``body_bytes``: by the template of an analysing route, the size of its largest body."""
 
     body_bytes: Mapping[str, int]
     body_timeout_s: float
@@ -39,6 +42,7 @@ class AdmissionMiddleware:
         self.app = app
         self._gate = gate
         self._limits = limits
+        self._analysing = RouteTemplates(limits.body_bytes)
         self._metrics = metrics
         # Retry once the queue had the time to empty itself, in whole seconds as the header wants it.
         self._retry_after = (b"retry-after", str(max(1, math.ceil(gate.limits.queue_wait_s))).encode())
@@ -48,8 +52,8 @@ class AdmissionMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        max_bytes = self._limits.body_bytes.get(scope["path"]) if scope["method"] == "POST" else None
-        if max_bytes is None:
+        template = self._analysing.template_of(scope["path"]) if scope["method"] == "POST" else None
+        if template is None:
             await self.app(scope, _limited(receive, _BODYLESS_LIMIT_BYTES), send)
             return
         if self._gate.is_full:
@@ -58,7 +62,7 @@ class AdmissionMiddleware:
         if self._gate.uploads >= self._gate.limits.uploads_max:
             await self._refuse(scope, send, "uploads-full", "Too many photographs are being uploaded.")
             return
-        body = await self._read(scope, receive, send, max_bytes)
+        body = await self._read(scope, receive, send, self._limits.body_bytes[template])
         if body is None:
             return
         try:

@@ -88,6 +88,8 @@ def configure_logging(*, level: str, style: Literal["json", "text"]) -> None:
                 "uvicorn.error": {"handlers": [], "propagate": True},
                 "uvicorn.access": {"handlers": [], "propagate": False},
                 "alembic": {"level": "WARNING"},
+                # Its warnings about headers that are not valid quote what the caller sent.
+                "opentelemetry.trace": {"level": "ERROR"},
             },
         }
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from time import perf_counter
 
 from opentelemetry.trace import Span, StatusCode
@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.observability.metrics import Metrics
 from service.observability.request_context import RequestContext, choose_request_id, enter_request
-from service.observability.tracing import SpanSink, ids_of, new_span_id, new_trace_id, parse_traceparent
+from service.observability.tracing import SpanSink, caller_of, ids_below, ids_of
+from service.route_templates import RouteTemplates
 
 logger = logging.getLogger("service.access")
 
@@ -25,7 +26,7 @@ _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 class ObservabilityMiddleware:
     """Give each request an id, and tell of its end.
 
-    ``quiet_routes`` (health checks, scrapes) are counted but not logged.
+    ``routes`` are the templates of all routes. ``quiet_routes`` (health checks, scrapes) are counted but not logged.
     """
 
     def __init__(
@@ -33,13 +34,13 @@ class ObservabilityMiddleware:
         app: ASGIApp,
         *,
         metrics: Metrics,
-        fixed_routes: Collection[str],
+        routes: Iterable[str],
         quiet_routes: Collection[str] = ("/livez", "/readyz", "/metrics"),
         spans: SpanSink | None = None,
     ) -> None:
         self.app = app
         self._metrics = metrics
-        self._fixed_routes = frozenset(fixed_routes)
+        self._routes = RouteTemplates(routes)
         self._quiet_routes = frozenset(quiet_routes)
         self._spans = spans
 
@@ -50,16 +51,13 @@ class ObservabilityMiddleware:
             return
         started = perf_counter()
         headers = Headers(scope=scope)
-        parent = parse_traceparent(_raw(headers, "traceparent"))
+        caller = caller_of(headers)
         span: Span | None = None
         if self._spans is not None:
-            span = self._spans.start(f"{scope['method']} {scope['path']}", parent)
-            trace_id, span_id = ids_of(span)
-        else:
-            trace_id = parent.trace_id if parent is not None else new_trace_id()
-            span_id = new_span_id()
+            span = self._spans.start(f"{scope['method']} {scope['path']}", caller)
+        trace_id, span_id = ids_below(caller) if span is None else ids_of(span)
         context = RequestContext(
-            request_id=choose_request_id(_raw(headers, "x-request-id")), trace_id=trace_id, span_id=span_id
+            request_id=choose_request_id(headers.get("x-request-id")), trace_id=trace_id, span_id=span_id
         )
         scope.setdefault("state", {})
         scope["state"]["request_context"] = context
@@ -83,13 +81,8 @@ class ObservabilityMiddleware:
             self._tell(scope, status=status, duration_s=perf_counter() - started, span=span)
 
     def route_of(self, scope: Scope) -> str:
-        """The route's template: a low-cardinality label whatever path was asked for."""
-        route = scope.get("route")
-        template = getattr(route, "path", None)
-        if isinstance(template, str):
-            return template
-        path: str = scope["path"]
-        return path if path in self._fixed_routes else "unmatched"
+        """The route's template, also of a request that was refused before the router ran: one of a few labels."""
+        return self._routes.template_of(scope["path"]) or "unmatched"
 
     def _tell(self, scope: Scope, *, status: int, duration_s: float, span: Span | None) -> None:
         route = self.route_of(scope)
@@ -119,8 +112,3 @@ class ObservabilityMiddleware:
             if stages and self._spans is not None:
                 self._spans.add_stages(span, {name: value for name, value in stages.items() if name != "total"})
             span.end()
-
-
-def _raw(headers: Headers, name: str) -> bytes | None:
-    value = headers.get(name)
-    return None if value is None else value.encode("latin-1")

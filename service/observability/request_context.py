@@ -38,10 +38,8 @@ def enter_request(context: RequestContext) -> None:
     _current.set(context)
 
 
-def choose_request_id(offered: bytes | None) -> str:
+def choose_request_id(offered: str | None) -> str:
     """The caller's ``X-Request-ID`` if it is harmless, otherwise a new random one."""
-    if offered is not None:
-        text = offered.decode("latin-1")
-        if _HARMLESS_REQUEST_ID.fullmatch(text):
-            return text
+    if offered is not None and _HARMLESS_REQUEST_ID.fullmatch(offered):
+        return offered
     return uuid.uuid4().hex

@@ -2,63 +2,44 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import requests
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 # With all retries; a collector that is away may hold up the stop of the service by this.
 _EXPORT_TIMEOUT_S = 3.0
-_VERSION_00_FIELDS = 4
-_HEX = frozenset("0123456789abcdef")
+_PROPAGATOR = TraceContextTextMapPropagator()
+_IDS = RandomIdGenerator()
 
 
-@dataclass(frozen=True, slots=True)
-class TraceParent:
-    """The caller's ``traceparent``: 32 hex digits, 16 hex digits, and whether the caller samples."""
+def caller_of(headers: Mapping[str, str]) -> Context:
+    """The caller's span, from ``traceparent`` and ``tracestate`` (https://www.w3.org/TR/trace-context/).
 
-    trace_id: str
-    span_id: str
-    sampled: bool
-
-
-def parse_traceparent(header: bytes | None) -> TraceParent | None:
-    """Parse a ``traceparent`` header (https://www.w3.org/TR/trace-context/); None if absent or not valid.
-
-    The recommendation asks to start a new trace on an invalid header, not to refuse the request.
+    Empty if there is none or it is not valid: the recommendation asks to start a new trace then, not to refuse.
     """
-    if header is None:
-        return None
-    fields = header.decode("latin-1").strip().split("-")
-    if len(fields) < _VERSION_00_FIELDS:
-        return None
-    version, trace_id, span_id, flags = fields[:4]
-    wanted_lengths = [(version, 2), (trace_id, 32), (span_id, 16), (flags, 2)]
-    if any(len(field) != length or not _HEX.issuperset(field) for field, length in wanted_lengths):
-        return None
-    if version == "ff" or (version == "00" and len(fields) != _VERSION_00_FIELDS):
-        return None
-    if set(trace_id) == {"0"} or set(span_id) == {"0"}:
-        return None
-    return TraceParent(trace_id=trace_id, span_id=span_id, sampled=bool(int(flags, 16) & 1))
+    return _PROPAGATOR.extract(headers)
 
 
-def new_trace_id() -> str:
-    """32 random hex digits."""
-    return secrets.token_hex(16)
+def ids_below(caller: Context) -> tuple[str, str]:
+    """(trace id, span id) in hex digits of a request without a span: the caller's trace or a new one, a new span id."""
+    trace_id = trace.get_current_span(caller).get_span_context().trace_id or _IDS.generate_trace_id()
+    return trace.format_trace_id(trace_id), trace.format_span_id(_IDS.generate_span_id())
 
 
-def new_span_id() -> str:
-    """16 random hex digits."""
-    return secrets.token_hex(8)
+def ids_of(span: trace.Span) -> tuple[str, str]:
+    """(trace id, span id) of a span in hex digits."""
+    context = span.get_span_context()
+    return trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
 
 
 class SpanSink:
@@ -76,7 +57,7 @@ class SpanSink:
         if exporter is None:
             if endpoint is None:
                 raise ValueError("either endpoint or exporter must be given")
-            # The collector is asked for directly: the environment's proxy is a dead end (preprocessing.usage_reports).
+            # The collector is asked for directly: the environment's proxy is a dead end (face.landmarks.usage_reports).
             session = requests.Session()
             session.trust_env = False
             exporter = OTLPSpanExporter(endpoint=endpoint, session=session, timeout=_EXPORT_TIMEOUT_S)
@@ -87,18 +68,9 @@ class SpanSink:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("service")
 
-    def start(self, name: str, parent: TraceParent | None) -> trace.Span:
+    def start(self, name: str, caller: Context) -> trace.Span:
         """Start the server span of a request, below the caller's span if there is one."""
-        context = None
-        if parent is not None:
-            remote = trace.SpanContext(
-                trace_id=int(parent.trace_id, 16),
-                span_id=int(parent.span_id, 16),
-                is_remote=True,
-                trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED if parent.sampled else 0),
-            )
-            context = trace.set_span_in_context(trace.NonRecordingSpan(remote))
-        return self._tracer.start_span(name, context=context, kind=trace.SpanKind.SERVER)
+        return self._tracer.start_span(name, context=caller, kind=trace.SpanKind.SERVER)
 
     def add_stages(self, span: trace.Span, stages_ms: Mapping[str, float]) -> None:
         """Add a child span per stage, laid end to end so that the last one ends now (the stages run in sequence)."""
@@ -113,9 +85,3 @@ class SpanSink:
     def close(self) -> None:
         """Send what is left and stop the exporter's thread."""
         self._provider.shutdown()
-
-
-def ids_of(span: trace.Span) -> tuple[str, str]:
-    """(trace id, span id) of a span in hex digits."""
-    context = span.get_span_context()
-    return f"{context.trace_id:032x}", f"{context.span_id:016x}"

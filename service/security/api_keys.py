@@ -2,6 +2,8 @@
 
 The file has one key a line: ``<key id> <role> <SHA-256 of the key in hex>``; the role is ``user`` or ``admin``; ``#``
 starts a comment. A key has 256 random bits, so that a plain hash is enough: there is nothing to guess from a list.
+By hand, because frameworks leave the check of a key to the application: a hash, a constant-time comparison and a file
+that is read anew are all of it, and no account or token service has to run beside the clinic's.
 
     python -m service.security.new_key radiology >> keys.txt      # the key itself is shown once, on standard error
 """

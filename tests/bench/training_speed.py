@@ -58,7 +58,7 @@ def measure_loso(*, epochs: int, folds: int, loop_folds: int, device: str = "cpu
     clock = time.process_time if device == "cpu" else time.perf_counter
     weight = (subject_of[None] != torch.arange(folds)[:, None]).float()
     # The first epoch of a process takes twice as long as the others.
-    train_folded(config.with_epochs(1), images, labels, weight, seed=0, device=device)
+    train_folded(config.changed(epochs=1), images, labels, weight, seed=0, device=device)
     started = clock()
     train_folded(config, images, labels, weight, seed=0, device=device)
     together = (clock() - started) / (folds * epochs)

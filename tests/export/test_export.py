@@ -280,7 +280,7 @@ def test_the_command_line_says_what_is_wrong_in_one_message(tmp_path, monkeypatc
         (["--checkpoint", tmp_path / "none.pt"], "no such checkpoint"),
         (["--checkpoint", tmp_path / "text.pt"], "not a checkpoint"),
         (["--checkpoint", tmp_path / "none.pt", "--default-variant", "int4"], "int4"),
-        (["--checkpoint", tmp_path / "none.pt", "--metadata", tmp_path / "text.pt"], "is not TOML"),
+        (["--checkpoint", tmp_path / "none.pt", "--metadata", tmp_path / "text.pt"], "is not valid TOML"),
     ):
         monkeypatch.setattr("sys.argv", ["export", *map(str, arguments), "--out", str(tmp_path / "out")])
         with pytest.raises(SystemExit) as stop:

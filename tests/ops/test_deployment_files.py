@@ -9,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from face.version import VERSION
 from service.observability.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,3 +122,12 @@ def test_deployment_leaves_time_to_stop() -> None:
     assert spec["terminationGracePeriodSeconds"] >= float(settings["HTNET_DRAIN_S"]) + 30
     assert spec["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert spec["containers"][0]["livenessProbe"]["httpGet"]["path"] == "/livez"
+
+
+def test_images_carry_the_version_and_every_package_that_the_service_needs() -> None:
+    lines = (ROOT / "docker/Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("ARG VERSION")] == [f"ARG VERSION={VERSION}"] * 2
+    allowed = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in ("face", "service", "htnet", "models"):
+        assert f"COPY {name} /app/{name}" in lines
+        assert f"!{name}" in allowed

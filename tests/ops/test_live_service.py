@@ -98,7 +98,11 @@ def test_log_has_the_request_and_no_file_name(
     answer = client.post(
         GRADE,
         files={"image": ("secret-name.jpg", astronaut_jpeg)},
-        headers={"x-request-id": "from-the-ward-1", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
+        headers={
+            "x-request-id": "from-the-ward-1",
+            "traceparent": f"00-{trace}-00f067aa0ba902b7-01",
+            "tracestate": "not valid: secret-name.jpg",
+        },
     )
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == "from-the-ward-1"
     (line,) = [line for line in service.log_lines() if line.get("request_id") == "from-the-ward-1"]

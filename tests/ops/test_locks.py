@@ -6,14 +6,16 @@ import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-LOCK_EXTRAS = {"service": ["service"], "gpu": ["service", "gpu"], "dev": ["service", "train", "export", "dev"]}
+LOCK_EXTRAS = {"service": [], "gpu": [], "dev": ["train", "export", "dev", "docs"]}
 CV2_PROVIDERS = {
     "opencv-python",
     "opencv-contrib-python",
@@ -21,6 +23,11 @@ CV2_PROVIDERS = {
     "opencv-contrib-python-headless",
 }
 ONNXRUNTIMES = {"onnxruntime", "onnxruntime-gpu"}
+
+
+def pyproject() -> dict[str, Any]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)
 
 
 def read_lock(name: str) -> dict[str, str]:
@@ -37,17 +44,36 @@ def read_lock(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", LOCK_EXTRAS)
 def test_lock_covers_pyproject(name: str) -> None:
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    content = pyproject()
     pins = read_lock(name)
-    for extra in LOCK_EXTRAS[name]:
-        for text in extras[extra]:
-            requirement = Requirement(text)
-            wanted = canonicalize_name(requirement.name)
-            if name == "gpu" and wanted == "onnxruntime":
-                continue
-            assert wanted in pins, f"{wanted} of extra {extra} is not in requirements/{name}.txt: run `make lock`"
-            assert requirement.specifier.contains(pins[wanted]), f"{wanted}: {pins[wanted]} is not {requirement}"
+    texts = [*content["project"]["dependencies"]]
+    texts += [text for extra in LOCK_EXTRAS[name] for text in content["project"]["optional-dependencies"][extra]]
+    texts += content["dependency-groups"]["gpu"] if name == "gpu" else []
+    for text in texts:
+        requirement = Requirement(text)
+        wanted = canonicalize_name(requirement.name)
+        if name == "gpu" and wanted == "onnxruntime":
+            continue
+        assert wanted in pins, f"{wanted} is not in requirements/{name}.txt: run `make lock`"
+        assert requirement.specifier.contains(pins[wanted]), f"{wanted}: {pins[wanted]} is not {requirement}"
+
+
+def test_wheel_asks_for_no_cv2_and_no_second_onnxruntime() -> None:
+    """mediapipe asks for a cv2 provider; whatever we named beside it would overwrite it unnoticed."""
+    project = pyproject()["project"]
+    texts = [*project["dependencies"], *(text for extra in project["optional-dependencies"].values() for text in extra)]
+    wanted = {canonicalize_name(Requirement(text).name) for text in texts}
+    assert not CV2_PROVIDERS & wanted
+    assert ONNXRUNTIMES & wanted == {"onnxruntime"}
+
+
+def test_locks_serve_the_pythons_that_pyproject_names() -> None:
+    requires = SpecifierSet(pyproject()["project"]["requires-python"])
+    served = [f"3.{minor}" for minor in range(9, 20) if requires.contains(f"3.{minor}.0")]
+    assert served == ["3.11", "3.12", "3.13", "3.14"]
+    for name in LOCK_EXTRAS:
+        header = (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8").splitlines()[0]
+        assert f"for CPython {served[0]} to {served[-1]} on Linux x86-64" in header
 
 
 @pytest.mark.parametrize("name", LOCK_EXTRAS)

@@ -18,40 +18,45 @@ poses = { rest = "1", brow_lift = "2" }           # optional: one row per pose, 
 from __future__ import annotations
 
 import string
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field, field_validator
+
+from model_training.configuration import Configuration, build, read_toml
 from model_training.datasets.reading.conversion import Conversion
 from model_training.datasets.reading.labels import GradeReader
 from model_training.datasets.reading.spreadsheets import Row, read_rows, text
 from model_training.errors import TrainingError
-from model_training.training.config import build
 
 
-@dataclass(frozen=True, kw_only=True)
-class PathMap:
+class PathMap(Configuration):
     template: str
-    poses: Mapping[str, Any] = field(default_factory=dict)
+    """Where a picture lies below the root; columns of the spreadsheet in braces, {pose} runs over the poses."""
+    poses: Mapping[str, Any] = Field(default_factory=dict)
+    """One row for each: our name = theirs."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ColumnMap:
+class ColumnMap(Configuration):
     """The user's answer to what the columns mean."""
 
     columns: Mapping[str, Any]
+    """Our name = column of the spreadsheet."""
     path: PathMap
     sheet: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    """The first one if empty."""
+    values: Mapping[str, Any] = Field(default_factory=dict)
+    """For a column of ours, what its cells mean: theirs = ours."""
 
-    def __post_init__(self) -> None:
+    @field_validator("columns")
+    @classmethod
+    def _person_and_label(cls, columns: Mapping[str, Any]) -> Mapping[str, Any]:
         for needed in ("person", "label"):
-            if needed not in self.columns:
-                raise ValueError(
-                    f"[columns] must name {needed!r}" + (" (splits are by patient)" if needed == "person" else "")
-                )
+            if needed not in columns:
+                reason = " (splits are by patient)" if needed == "person" else ""
+                raise ValueError(f"must name {needed!r}{reason}, got {', '.join(columns) or 'none'}")
+        return columns
 
     def spreadsheet_columns(self) -> tuple[str, ...]:
         fields = [name for _, name, _, _ in string.Formatter().parse(self.path.template) if name and name != "pose"]
@@ -65,11 +70,7 @@ def read_column_map(path: Path) -> ColumnMap:
             f"{path}: no such column map. The columns of this data set are not published, so you have to name them; "
             "the format is in docs/how-to/bring-your-data.md."
         )
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"{path}: not valid TOML ({error})") from error
-    return build(ColumnMap, values, source=str(path))
+    return build(ColumnMap, read_toml(path), source=str(path))
 
 
 def convert_with_column_map(

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from model_training.configuration import build
 from model_training.errors import TrainingError
 from model_training.metrics.reliability import expected_calibration_error
 from model_training.metrics.temperature import temperature_of_probabilities, tempered
@@ -41,7 +42,7 @@ def calibrate_by_confidence(
 
     simulated: people that the networks have not seen. TrainingError where the real images look no harder than these.
     """
-    config = TrainingConfig.from_dict(checkpoint["config"])
+    config = build(TrainingConfig, checkpoint["config"], source="the checkpoint")
 
     def ensemble(images: np.ndarray) -> np.ndarray:
         return predict(config, checkpoint["state_dict"], as_tensor(images)).numpy().mean(0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from model_training.configuration import build
 from model_training.metrics.reliability import equal_count_bins, expected_calibration_error, most_probable
 from model_training.metrics.temperature import tempered
 from model_training.microexpression.evaluation.confusion_plot import draw_confusion
@@ -30,7 +31,7 @@ RELIABILITY_BINS = 5
 def zero_shot_report(checkpoint: dict[str, Any], data: FlowImages) -> dict[str, Any]:
     """Scores on real clips none of which was trained on: each member, their mean and spread, the ensemble with its
     interval by subject."""
-    config = TrainingConfig.from_dict(checkpoint["config"])
+    config = build(TrainingConfig, checkpoint["config"], source="the checkpoint")
     each = predict(config, checkpoint["state_dict"], as_tensor(data.images)).numpy()
     ensemble = each.mean(0)
     among = {"truth": data.labels, "datasets": data.datasets, "classes": config.model.num_classes}

@@ -3,6 +3,8 @@ reproduces."""
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,7 @@ from torch import Tensor
 # upper right, lower right this happens to show left eye, left lip, right eye, right lip.
 PUBLISHED_CENTRES = ((9, 11), (21, 10), (10, 21), (20, 21))
 HALF = 7
-INPUTS = ("whole", "standardised", "published_boxes")
+InputKind = Literal["whole", "standardised", "published_boxes"]
 
 
 def mirror(images: Tensor) -> Tensor:
@@ -36,7 +38,7 @@ def standardise(images: Tensor) -> Tensor:
     return 0.5 * centred / (centred.square().mean((-2, -1), keepdim=True).sqrt() + 1e-3)
 
 
-def network_input(images: Tensor, *, kind: str) -> Tensor:
+def network_input(images: Tensor, *, kind: InputKind) -> Tensor:
     """(N, 3, 28, 28) uint8 -> float32 of the same shape.
 
     'whole': the image in -1..1. 'standardised': see `standardise`. 'published_boxes': four fixed 14x14 boxes tiled to
@@ -47,7 +49,7 @@ def network_input(images: Tensor, *, kind: str) -> Tensor:
     if kind == "standardised":
         return standardise(images)
     if kind != "published_boxes":
-        raise ValueError(f"input must be one of {', '.join(INPUTS)}, got {kind!r}")
+        raise ValueError(f"input must be one of {', '.join(get_args(InputKind))}, got {kind!r}")
     boxes = [images[:, :, row - HALF : row + HALF, column - HALF : column + HALF] for row, column in PUBLISHED_CENTRES]
     upper, lower = torch.cat(boxes[:2], -1), torch.cat(boxes[2:], -1)
     return torch.cat([upper, lower], -2).flip(1).float()

@@ -14,12 +14,14 @@ linear map value -> out and query and key do not exist.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
+
+from model_training.configuration import Configuration
 
 PATCH = 7
 IMAGE = 28
@@ -29,30 +31,19 @@ LEVELS = 3
 PATCH_VALUES = PATCH * PATCH * CHANNELS
 TOKENS_PER_SIDE = (4, 2, 1)  # of each level's square
 
+Repeats = Annotated[int, Field(ge=1)]
 
-@dataclass(frozen=True)
-class FoldedConfig:
-    """Size of one network. `position`: 'token' learns one vector a token, 'scalar' one number a level, as the
-    published code does with one token a block."""
 
-    dim: int = 16
-    block_repeats: tuple[int, int, int] = (2, 2, 2)
-    dropout: float = 0.3
-    position: str = "token"
-    num_classes: int = CLASSES
+class FoldedConfig(Configuration):
+    """Size of one network."""
 
-    def __post_init__(self) -> None:
-        if self.dim < 1 or len(self.block_repeats) != LEVELS or min(self.block_repeats) < 1:
-            raise ValueError(f"dim and three block_repeats must be positive, got {self.dim} and {self.block_repeats}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
-        if self.position not in ("token", "scalar"):
-            raise ValueError(f"position must be 'token' or 'scalar', got {self.position!r}")
-        if self.num_classes < 2:
-            raise ValueError(f"num_classes must be at least 2, got {self.num_classes}")
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "block_repeats": list(self.block_repeats)}
+    dim: int = Field(16, ge=1)
+    block_repeats: tuple[Repeats, Repeats, Repeats] = Field((2, 2, 2), strict=False)
+    """Blocks of each level, the finest first."""
+    dropout: float = Field(0.3, ge=0.0, lt=1.0)
+    position: Literal["token", "scalar"] = "token"
+    """token learns one vector a token; scalar one number a level, as the published code does with one token a block."""
+    num_classes: int = Field(CLASSES, ge=2)
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> Tensor:

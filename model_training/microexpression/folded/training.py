@@ -5,74 +5,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor
 
-from model_training.microexpression.folded.inputs import INPUTS, mirror, network_input, shift_randomly
+from model_training.configuration import Configuration
+from model_training.microexpression.folded.inputs import InputKind, mirror, network_input, shift_randomly
 from model_training.microexpression.folded.network import FoldedConfig, forward, init_weights, patches
 
 Weights = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How a network is trained. `schedule`: 'cosine' to zero or 'constant'. `shift_px`: random shift. `flip`:
-    mirrored half of the time, and averaged over
-    both at test. `balanced`: classes weigh the same in the loss."""
+class TrainingConfig(Configuration):
+    """How a network is trained."""
 
-    model: FoldedConfig = field(default_factory=FoldedConfig)
-    input: str = "whole"
-    epochs: int = 40
-    batch_size: int = 64
-    learning_rate: float = 1e-3
+    model: FoldedConfig = FoldedConfig()
+    input: InputKind = "whole"
+    epochs: int = Field(40, ge=1)
+    batch_size: int = Field(64, ge=1)
+    learning_rate: float = Field(1e-3, gt=0.0)
     weight_decay: float = 0.05
-    schedule: str = "cosine"
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Of the learning rate: cosine to zero, or constant."""
     flip: bool = True
-    shift_px: int = 0
-    mixup: float = 0.0
+    """Mirrored half of the time, and averaged over both at test."""
+    shift_px: int = Field(0, ge=0)
+    """Random shift."""
+    mixup: float = Field(0.0, ge=0.0)
     balanced: bool = False
+    """Classes weigh the same in the loss."""
     label_smoothing: float = 0.0
 
-    def __post_init__(self) -> None:
-        if self.input not in INPUTS:
-            raise ValueError(f"input must be one of {', '.join(INPUTS)}, got {self.input!r}")
-        if self.schedule not in ("cosine", "constant"):
-            raise ValueError(f"schedule must be 'cosine' or 'constant', got {self.schedule!r}")
-        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
-            raise ValueError(
-                "epochs, batch_size and learning_rate must be positive, "
-                f"got {self.epochs}, {self.batch_size}, {self.learning_rate}"
-            )
-        if self.input == "published_boxes" and self.shift_px:
-            raise ValueError("the fixed boxes of the published setting are not shifted: set shift_px to 0")
-        if self.mixup < 0 or self.shift_px < 0:
-            raise ValueError(f"mixup and shift_px must not be negative, got {self.mixup} and {self.shift_px}")
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "model": self.model.to_dict()}
-
+    @field_validator("shift_px")
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainingConfig:
-        """Unknown keys are a ValueError that names them."""
-        unknown = set(values) - set(cls().to_dict())
-        if unknown:
-            raise ValueError(f"unknown key(s) in the training configuration: {', '.join(sorted(unknown))}")
-        plain = dict(values)
-        model = dict(plain.pop("model", {}))
-        wrong = set(model) - set(FoldedConfig().to_dict())
-        if wrong:
-            raise ValueError(f"unknown key(s) in the model configuration: {', '.join(sorted(wrong))}")
-        if "block_repeats" in model:
-            model["block_repeats"] = tuple(model["block_repeats"])
-        return cls(model=FoldedConfig(**model), **plain)
-
-    def with_epochs(self, epochs: int) -> TrainingConfig:
-        return replace(self, epochs=epochs)
+    def _published_boxes_stay(cls, shift_px: int, others: ValidationInfo) -> int:
+        if shift_px and others.data.get("input") == "published_boxes":
+            raise ValueError(f"must be 0, got {shift_px}: the fixed boxes of the published setting are not shifted")
+        return shift_px
 
 
 def balance(weight: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -100,11 +100,12 @@ SMALL_PERCENT = 2.0  # below, the movement is hardly above the noise of the fram
 
 def compare(pairs: Path, tvl1: Path, checkpoint: Path, settings: tuple[DisParameters, ...]) -> list[dict[str, Any]]:
     """For each setting: CPU per pair and, by size of the movement, how often the class is that of TV-L1 and right."""
+    from model_training.configuration import build
     from model_training.microexpression.folded.reference import as_tensor, load_reference
     from model_training.microexpression.folded.training import TrainingConfig, predict
 
     reference = load_reference(checkpoint)
-    config = TrainingConfig.from_dict(reference["config"])
+    config = build(TrainingConfig, reference["config"], source=str(checkpoint))
 
     def classes(images: np.ndarray) -> np.ndarray:
         return np.asarray(predict(config, reference["state_dict"], as_tensor(images)).mean(0).argmax(-1))

@@ -11,11 +11,10 @@ besides is drawn at random: framing (SAMM is looser and higher), smoothing, resa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import cv2
 import numpy as np
+from pydantic import Field, field_validator
 
 from face.microexpression.flow import (
     DisParameters,
@@ -27,37 +26,36 @@ from face.microexpression.flow import (
     similarity_field,
 )
 from face.microexpression.input import MicroExpressionSpec, face_ellipse
+from model_training.configuration import Configuration
 from model_training.microexpression.simulation.face_motion import FaceMotion, MotionStudio
 from model_training.microexpression.simulation.movements import draw_movement, draw_nuisance
 from model_training.microexpression.simulation.tvl1 import TvL1Parameters, tvl1_flow
 
 
-@dataclass(frozen=True)
-class SimulationConfig:
-    """What is drawn. `per_person`: pairs a person; `class_shares`: negative, positive, surprise; `amplitude`: median
-    factor on the movements of
-    movements.py; `loose_share`: share framed like SAMM; `registered_share`: share of the rest whose
-    head motion is taken out, as the service does; `tvl1_share`: share whose flow is TV-L1, all of it left in."""
+class SimulationConfig(Configuration):
+    """What is drawn."""
 
-    per_person: int = 24
-    class_shares: tuple[float, float, float] = (0.40, 0.30, 0.30)
-    amplitude: float = 0.78
+    per_person: int = Field(24, ge=1)
+    """Pairs of each person."""
+    class_shares: tuple[float, float, float] = Field((0.40, 0.30, 0.30), strict=False)
+    """Negative, positive, surprise."""
+    amplitude: float = Field(0.78, gt=0.0)
+    """Median factor on the movements of movements.py."""
     amplitude_spread: float = 0.45
     loose_share: float = 0.35
+    """Share framed like SAMM."""
     registered_share: float = 0.35
+    """Share of the rest whose head motion is taken out, as the service does."""
     max_noise: float = 1.5
-    tvl1_share: float = 0.0
+    tvl1_share: float = Field(0.0, ge=0.0, le=1.0)
+    """Share whose flow is TV-L1, all of it left in."""
 
-    def __post_init__(self) -> None:
-        if len(self.class_shares) != 3 or abs(sum(self.class_shares) - 1) > 1e-6:
-            raise ValueError(f"class_shares must be three numbers that add up to 1, got {self.class_shares}")
-        if not 0 <= self.tvl1_share <= 1:
-            raise ValueError(f"tvl1_share must lie in 0..1, got {self.tvl1_share}")
-        if self.per_person < 1 or self.amplitude <= 0:
-            raise ValueError(f"per_person and amplitude must be positive, got {self.per_person} and {self.amplitude}")
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "class_shares": list(self.class_shares)}
+    @field_validator("class_shares")
+    @classmethod
+    def _make_a_whole(cls, class_shares: tuple[float, float, float]) -> tuple[float, float, float]:
+        if abs(sum(class_shares) - 1) > 1e-6:
+            raise ValueError(f"must add up to 1, got {list(class_shares)}")
+        return class_shares
 
 
 def draw_framing(config: SimulationConfig, rng: np.random.Generator) -> tuple[float, float, float]:

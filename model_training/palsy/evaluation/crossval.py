@@ -19,6 +19,7 @@ import pandas as pd
 import psutil
 
 from face.palsy.decoding import PalsyCalibration
+from model_training.configuration import build
 from model_training.data.cache import Cache, open_cache
 from model_training.datasets.reading.splits import person_folds, stratified_groups
 from model_training.errors import Interrupted, TrainingError
@@ -28,7 +29,7 @@ from model_training.palsy.task import PalsyTask
 from model_training.runtime.interruption import children_ignore_ctrl_c
 from model_training.runtime.whole_file import whole_file, write_text
 from model_training.training.checkpoint import load_checkpoint
-from model_training.training.config import TrainConfig, as_dict, build
+from model_training.training.config import TrainConfig
 from model_training.training.row_split import Split, check_split, selected
 from model_training.training.run_model import run_model
 from model_training.training.run_state import STATE, what_differs
@@ -65,7 +66,7 @@ def cross_validate(
     people = person_folds(frame, folds=folds, seed=config.run.seed)
     _check_same_plan(out, config, folds, validation)
     tasks: list[FoldTask] = [
-        (as_dict(replace(config, run=replace(config.run, out=str(out / f"fold_{n:02d}")))), test, validation)
+        (config.changed(run=config.run.changed(out=str(out / f"fold_{n:02d}"))).to_dict(), test, validation)
         for n, test in enumerate(people)
     ]
     todo = [task for task in tasks if not (Path(task[0]["run"]["out"]) / DONE).is_file()]
@@ -170,7 +171,7 @@ def _nothing(count: int, classes: int) -> dict[str, Any]:
 
 
 def _check_same_plan(out: Path, config: TrainConfig, folds: int, validation: float) -> None:
-    plan = {"crossval": {"folds": folds, "validation": validation}, **as_dict(config)}
+    plan = {"crossval": {"folds": folds, "validation": validation}, **config.to_dict()}
     path = out / "crossval.json"
     if path.is_file():
         different = what_differs(json.loads(path.read_text(encoding="utf-8")), plan)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
 from face.vocabulary import SIDES
+from model_training.configuration import build
 from model_training.data.cache import Cache, open_cache
 from model_training.data.sample_table import write_table
 from model_training.errors import TrainingError
@@ -27,7 +28,7 @@ from model_training.palsy.task import PalsyTask, side_index
 from model_training.runtime.distributed import check_device
 from model_training.runtime.whole_file import write_text
 from model_training.training.checkpoint import Checkpoint, load_checkpoint
-from model_training.training.config import TrainConfig, build
+from model_training.training.config import TrainConfig
 from model_training.training.run_model import run_model
 from model_training.training.task import Outputs
 

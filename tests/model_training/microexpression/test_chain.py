@@ -11,10 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from model_training.cli import build_app
+from model_training.configuration import build
 from model_training.microexpression.published_flow import load_flow
 from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint
-from model_training.training.config import TrainConfig, build
+from model_training.training.config import TrainConfig
 from model_training.training.train import train
 
 

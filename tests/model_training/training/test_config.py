@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_training.errors import TrainingError
-from model_training.training.config import as_dict, load_config
+from model_training.training.config import load_config
 
 MINIMAL = '[data]\ncache = "c"\n[model]\nname = "HTNet"\n[run]\nout = "o"\n'
 
@@ -22,7 +22,7 @@ def test_defaults_and_overrides(tmp_path: Path) -> None:
         written(tmp_path, MINIMAL), overrides=("run.seed=7", "optimisation.precision=bf16", "data.labels=['a', 'b']")
     )
     assert (loaded.run.seed, loaded.optimisation.precision, loaded.data.labels) == (7, "bf16", ("a", "b"))
-    assert as_dict(loaded)["data"]["labels"] == ["a", "b"]
+    assert loaded.to_dict()["data"]["labels"] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,13 @@ import pandas as pd
 import pytest
 import torch
 
+from model_training.configuration import build
 from model_training.errors import Interrupted, TrainingError
 from model_training.networks.htnet import HTNet
 from model_training.networks.htnet_enhanced import HTNetEnhanced
 from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint, take_weights
-from model_training.training.config import TrainConfig, build
+from model_training.training.config import TrainConfig
 from model_training.training.learner import Learner
 from model_training.training.run_state import Progress, save_state
 from model_training.training.train import train

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -33,7 +34,14 @@ class SlowApp:
 class Client:
     """One request: ``chunks`` are sent, then the connection stays open until ``hang_up``."""
 
-    def __init__(self, chunks: Iterable[bytes], *, content_length: int | None = None, stalls: bool = False) -> None:
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        content_length: int | None = None,
+        stalls: bool = False,
+        path: str = "/v1/palsy/grade",
+    ) -> None:
         self.left = list(chunks)
         self.stalls = stalls
         self.gone = asyncio.Event()
@@ -41,7 +49,7 @@ class Client:
         self.received_pieces = 0
         headers = [] if content_length is None else [(b"content-length", str(content_length).encode())]
         self.scope: dict[str, Any] = {
-            "type": "http", "method": "POST", "path": "/v1/palsy/grade", "headers": headers, "state": {},
+            "type": "http", "method": "POST", "path": path, "headers": headers, "state": {},
         }  # fmt: skip
 
     async def receive(self) -> Message:
@@ -72,7 +80,8 @@ def build(app: Any, **limits: float) -> tuple[AdmissionMiddleware, Gate]:
         )
     )  # fmt: skip
     request_limits = RequestLimits(
-        body_bytes={"/v1/palsy/grade": LIMIT}, body_timeout_s=limits.get("body_timeout_s", 5.0),
+        body_bytes={"/v1/palsy/grade": LIMIT, "/v1/things/{thing}/grade": 2 * LIMIT},
+        body_timeout_s=limits.get("body_timeout_s", 5.0),
         request_timeout_s=limits.get("request_timeout_s", 5.0),
     )  # fmt: skip
     return AdmissionMiddleware(app, gate=gate, limits=request_limits, metrics=Metrics()), gate
@@ -174,3 +183,30 @@ async def test_time_limit_answers_but_the_place_stays_taken_until_the_work_ends(
     await asyncio.sleep(0.01)
     assert gate.running == 0
     assert len(client.sent) == 2
+
+
+@pytest.mark.parametrize("path", ["/v1/things/7/grade", "/v1/things/a-b/grade"])
+async def test_limits_are_those_of_the_routes_template(path: str) -> None:
+    for size, status in ((2 * LIMIT, 200), (2 * LIMIT + 1, 413)):
+        app = SlowApp()
+        app.go.set()
+        admission, gate = build(app)
+        client = Client([b"x" * size], path=path)
+        await admission(client.scope, client.receive, client.send)
+        assert client.status == status
+        assert (gate.running, gate.uploads) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/things//grade", "/v1/things/7/8/grade", "/v1/things/7/grade/", "/v1/palsy/grades"]
+)
+async def test_other_paths_are_no_analyses(path: str) -> None:
+    app = SlowApp()
+    admission, gate = build(app, queue_max=0)
+    client = Client([b"x" * 3 * LIMIT], path=path)
+    serving = asyncio.create_task(admission(client.scope, client.receive, client.send))
+    await asyncio.sleep(0.01)
+    assert gate.running == 0
+    app.go.set()
+    await serving
+    assert client.status == 200

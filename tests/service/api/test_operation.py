@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from face.landmarks.detector import FaceLandmarker
+from face.version import VERSION
 from service.inference.errors import BundleError, NonFiniteOutput
 from service.problems import PROBLEMS
 from tests.onnx_factory import write_palsy_bundle
@@ -69,6 +70,10 @@ def test_the_audit_has_a_record_per_answer_and_refusal(serve: Serve, tmp_path: P
     assert recorded.model_sha256 == answered["model"]["sha256"]
     assert len(recorded.image_sha256) == 1
     assert refused.refusal == "unsupported-media-type"
+
+
+def test_the_description_has_the_version_of_the_project(client: TestClient) -> None:
+    assert client.get("/openapi.json").json()["info"]["version"] == VERSION
 
 
 def test_the_description_has_every_problem_of_the_table(client: TestClient) -> None:
@@ -179,3 +184,11 @@ def test_a_bundle_of_another_preprocessing_stops_the_start(serve: Serve, tmp_pat
     write_palsy_bundle(tmp_path / "palsy", input__fingerprint="0" * 64)
     with pytest.raises(BundleError, match=r"input\.fingerprint: is 0000"), serve(tmp_path):
         pass
+
+
+def test_a_request_that_never_reaches_its_handler_is_counted_by_its_route(client: TestClient) -> None:
+    assert client.post("/v1/palsy/grade", content=bytes(11_000_000)).status_code == 413
+    assert client.get("/v1/models/palsy").status_code == 200
+    text = client.get("/metrics").text
+    assert 'htnet_http_requests_total{method="POST",route="/v1/palsy/grade",status="413"}' in text
+    assert 'route="/v1/models/{task}"' in text

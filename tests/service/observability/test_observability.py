@@ -3,10 +3,13 @@
 import io
 import json
 import logging
+import re
+from collections.abc import Iterator
 
 import httpx
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import get_current_span
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -16,7 +19,7 @@ from service.observability.json_logging import JsonFormatter, PlainFormatter
 from service.observability.metrics import Metrics
 from service.observability.middleware import ObservabilityMiddleware
 from service.observability.request_context import RequestContext, choose_request_id, enter_request
-from service.observability.tracing import SpanSink, parse_traceparent
+from service.observability.tracing import SpanSink, caller_of, ids_below
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN = "00f067aa0ba902b7"
@@ -31,20 +34,53 @@ SPAN = "00f067aa0ba902b7"
     ],
 )  # fmt: skip
 def test_invalid_traceparent_starts_a_new_trace(header: str) -> None:
-    assert parse_traceparent(header.encode()) is None
+    caller = caller_of({"traceparent": header, "tracestate": "vendor=1"})
+    assert not get_current_span(caller).get_span_context().is_valid
+    ids = [ids_below(caller) for _ in range(2)]
+    assert ids[0][0] != ids[1][0] != TRACE
+    assert all(re.fullmatch(r"[0-9a-f]{32} [0-9a-f]{16}", " ".join(pair)) for pair in ids)
 
 
 def test_traceparent() -> None:
-    parent = parse_traceparent(f"00-{TRACE}-{SPAN}-01".encode())
-    assert parent is not None
-    assert (parent.trace_id, parent.span_id, parent.sampled) == (TRACE, SPAN, True)
-    future = parse_traceparent(f"01-{TRACE}-{SPAN}-00-more".encode())
-    assert future is not None
-    assert not future.sampled
+    parent = get_current_span(caller_of({"traceparent": f"00-{TRACE}-{SPAN}-01"})).get_span_context()
+    assert (f"{parent.trace_id:032x}", f"{parent.span_id:016x}", parent.trace_flags.sampled) == (TRACE, SPAN, True)
+    future = get_current_span(caller_of({"traceparent": f"01-{TRACE}-{SPAN}-00-more"})).get_span_context()
+    assert future.is_valid
+    assert not future.trace_flags.sampled
 
 
-@pytest.mark.parametrize("offered", [b"short", b"a" * 65, b"bad id with spaces", b'quote"quote"', None])
-def test_harmful_request_ids_are_replaced(offered: bytes | None) -> None:
+@pytest.fixture
+def access_log(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
+    """The access log's lines, as the service writes them."""
+    handler = logging.StreamHandler(lines := io.StringIO())
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("service.access")
+    logger.addHandler(handler)
+    with caplog.at_level(logging.INFO, logger="service.access"):
+        yield lines
+    logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize(
+    ("headers", "trace"),
+    [({"traceparent": f"00-{TRACE}-{SPAN}-00"}, TRACE), ({"traceparent": "nonsense"}, None), ({}, None)],
+    ids=["valid", "not-valid", "none"],
+)
+async def test_log_has_the_callers_trace_or_a_new_one(
+    access_log: io.StringIO, headers: dict[str, str], trace: str | None
+) -> None:
+    client, _, _ = build()
+    async with client:
+        for _ in range(2):
+            await client.get("/v1/things/7", headers=headers)
+    lines = [json.loads(line) for line in access_log.getvalue().splitlines()]
+    traces, spans = ({line[name] for line in lines} for name in ("trace_id", "span_id"))
+    assert len(spans) == len(spans - {SPAN}) == 2
+    assert traces == {trace} if trace else len(traces) == 2
+
+
+@pytest.mark.parametrize("offered", ["short", "a" * 65, "bad id with spaces", 'quote"quote"', None])
+def test_harmful_request_ids_are_replaced(offered: str | None) -> None:
     assert len(choose_request_id(offered)) == 32
 
 
@@ -89,7 +125,7 @@ def build(exporter: InMemorySpanExporter | None = None) -> tuple[httpx.AsyncClie
     spans = SpanSink(endpoint=None, sample_ratio=1.0, exporter=exporter) if exporter is not None else None
     metrics = Metrics()
     app = Starlette(routes=[Route("/v1/things/{thing}", stages)])
-    app.add_middleware(ObservabilityMiddleware, metrics=metrics, fixed_routes=["/docs"], spans=spans)
+    app.add_middleware(ObservabilityMiddleware, metrics=metrics, routes=["/docs", "/v1/things/{thing}"], spans=spans)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
     return client, metrics, spans
 
@@ -102,6 +138,7 @@ async def test_requests_are_counted_by_template() -> None:
         await client.get("/wp-admin")
         await client.request("BREW", "/v1/things/1")
     text = metrics.render().decode()
+    assert 'htnet_http_requests_total{method="GET",route="/v1/things/{thing}",status="200"} 3.0' in text
     assert 'htnet_http_requests_total{method="GET",route="unmatched",status="404"} 1.0' in text
     assert 'method="other"' in text
     assert "wp-admin" not in text
@@ -113,8 +150,11 @@ async def test_spans_hang_below_the_caller() -> None:
     assert spans is not None
     async with client:
         answer = await client.get(
-            "/v1/things/7", headers={"traceparent": f"00-{TRACE}-{SPAN}-01", "x-request-id": "request-7"}
-        )
+            "/v1/things/7",
+            headers={
+                "traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "vendor=1,other=2", "x-request-id": "request-7",
+            },
+        )  # fmt: skip
     spans.close()
     assert answer.text == answer.headers["x-request-id"] == "request-7"
     finished = {span.name.split(" ")[0]: span for span in exporter.get_finished_spans()}
@@ -124,10 +164,22 @@ async def test_spans_hang_below_the_caller() -> None:
     assert f"{server.context.trace_id:032x}" == TRACE
     assert f"{server.parent.span_id:016x}" == SPAN
     assert set(finished) == {"GET", "decode", "inference"}
+    assert {span.context.trace_state.to_header() for span in finished.values()} == {"vendor=1,other=2"}
     for stage in ("decode", "inference"):
         parent = finished[stage].parent
         assert parent is not None
         assert parent.span_id == server.context.span_id
+
+
+@pytest.mark.parametrize(("flags", "spans_of_three"), [("00", 0), ("01", 3)])
+async def test_the_caller_says_whether_spans_are_exported(flags: str, spans_of_three: int) -> None:
+    exporter = InMemorySpanExporter()
+    client, _, spans = build(exporter)
+    assert spans is not None
+    async with client:
+        await client.get("/v1/things/7", headers={"traceparent": f"00-{TRACE}-{SPAN}-{flags}"})
+    spans.close()
+    assert len(exporter.get_finished_spans()) == spans_of_three
 
 
 def test_sample_ratio_is_checked() -> None:

@@ -74,7 +74,7 @@ def test_loso_learns_resumes_and_is_the_same_in_two_processes(cache, tmp_path):
 def test_another_configuration_does_not_take_up_old_parts(cache):
     data = load_flow(cache)
     first = LosoRun(config=SMALL, seed=0).fingerprint(data)
-    assert LosoRun(config=SMALL.with_epochs(9), seed=0).fingerprint(data) != first
+    assert LosoRun(config=SMALL.changed(epochs=9), seed=0).fingerprint(data) != first
     assert LosoRun(config=SMALL, seed=0, held_out=True).fingerprint(data) != first
 
 
@@ -126,7 +126,7 @@ def test_held_out_subjects_are_whole_and_never_the_test_subject():
 
 def test_the_report_has_all_protocols_side_by_side(cache, tmp_path):
     data = load_flow(cache)
-    short = SMALL.with_epochs(2)
+    short = SMALL.changed(epochs=2)
     plain = [run_loso(cache, LosoRun(config=short, seed=seed), out=tmp_path / "p") for seed in (0, 1)]
     kept = [[run_loso(cache, LosoRun(config=short, seed=0, held_out=True), out=tmp_path / "p")]]
     control = [run_loso(cache, LosoRun(config=short, seed=0, shuffle=True), out=tmp_path / "p")]
@@ -185,7 +185,7 @@ def test_training_is_the_same_twice():
     data = made_up(subjects=2)
     images = torch.from_numpy(np.ascontiguousarray(data.images.transpose(0, 3, 1, 2)))
     weights = [
-        train_folded(SMALL.with_epochs(2), images, torch.from_numpy(data.labels), torch.ones(1, len(data)), seed=4)
+        train_folded(SMALL.changed(epochs=2), images, torch.from_numpy(data.labels), torch.ones(1, len(data)), seed=4)
         for _ in range(2)
     ]
     assert torch.equal(predict(SMALL, weights[0], images), predict(SMALL, weights[1], images))

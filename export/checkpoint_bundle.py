@@ -85,13 +85,13 @@ def _kind_of(loaded: Sequence[Checkpoint]) -> Kind:
     if kind is None:
         known = ", ".join(f"{task} ({network})" for task, network in KINDS)
         raise ExportError(
-            f"{first.path}: holds a {first.network} for {first.task}, which the service cannot run; there are bundles "
+            f"{first.path}: holds {first.network} for {first.task}, which the service cannot run; there are bundles "
             f"for {known}"
         )
     for other in loaded[1:]:
         if (other.task, other.network) != (first.task, first.network):
             raise ExportError(
-                f"{other.path}: holds a {other.network} for {other.task}, but {first.path} a {first.network} for "
+                f"{other.path}: holds {other.network} for {other.task}, but {first.path} {first.network} for "
                 f"{first.task}; give checkpoints of one kind"
             )
     if len(loaded) > 1 and not kind.several:
@@ -109,8 +109,8 @@ def _refuse_variants(
     refused = [] if kind.smaller else [option for option, given in asked.items() if given]
     if refused:
         raise ExportError(
-            f"{checkpoint.path}: {refused[0]} does not apply to a {checkpoint.network}: its networks are too small to "
-            "gain by it, the bundle holds float32 only"
+            f"{checkpoint.path}: {refused[0]} does not apply to this {checkpoint.network}: its networks are too small "
+            "to gain by it, the bundle holds float32 only"
         )
 
 

@@ -30,8 +30,8 @@ from service.inference.session import open_session
 CHECKPOINT_FILE = "checkpoint.pt"
 PARITY_SAMPLES = 8
 HOW_TO_MEASURE = {
-    "palsy": "Run `python -m model_training evaluate`",
-    "microexpression": "Run `python -m model_training microexpression-metrics`",
+    "palsy": "Run `htnet palsy evaluate`",
+    "microexpression": "Run `htnet microexpression metrics`",
 }
 
 

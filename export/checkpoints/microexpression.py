@@ -48,7 +48,7 @@ def separate_members(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, B
 
 
 def folded_ensemble(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, BundleContent]:
-    """One checkpoint of `train-microexpression` or `finetune-microexpression`, which holds all members."""
+    """One checkpoint of `htnet microexpression reference` or `finetune`, which holds all members."""
     (checkpoint,) = checkpoints
     training = build(TrainingConfig, checkpoint.config, source=str(checkpoint.path))
     if training.input not in SCALES:

@@ -19,7 +19,7 @@ def palsy(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, BundleConten
     network = restore(checkpoint.config["model"], checkpoint.state_dict, source=str(checkpoint.path))
     if not isinstance(network, HTNetEnhanced):
         raise ExportError(
-            f"{checkpoint.path}: says that it holds a {checkpoint.network}, its configuration builds a "
+            f"{checkpoint.path}: says that it holds {checkpoint.network}, its configuration builds "
             f"{type(network).__name__}"
         )
     content = bundle_content(

@@ -36,7 +36,7 @@ class PalsyGraph(GraphNetwork):
         if missing:
             raise ExportError(
                 f"the service needs a palsy network with images, ROI maps and geometry, here {missing[0]}=False; "
-                "it can be evaluated with `python -m model_training evaluate`, but not served."
+                "it can be evaluated with `htnet palsy evaluate`, but not served."
             )
         self.network = network
 

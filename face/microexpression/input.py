@@ -12,10 +12,8 @@ at the image's right.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +23,7 @@ import numpy.typing as npt
 
 from face.errors import DifferentFaces, NoMotion
 from face.frame.geometry import Similarity, fit_similarity
+from face.input_spec import InputSpec
 from face.landmarks.detector import LANDMARK_MODEL_SHA256, Face
 from face.microexpression.flow import (
     CHANNELS,
@@ -40,8 +39,7 @@ from face.microexpression.flow import (
     similarity_field,
 )
 
-# Landmark indices of the 478-point mesh. Corners instead of the iris: gaze must not move the crop.
-RIGHT_EYE, LEFT_EYE = (33, 133), (362, 263)
+# Landmark indices of the 478-point mesh.
 MOUTH = (61, 291)
 # Points that hardly move with the face: eye corners, nose bridge, temples.
 STABLE_POINTS = (33, 133, 362, 263, 168, 6, 197, 195, 127, 356, 234, 454)
@@ -55,7 +53,7 @@ REGION_BOXES = {
 
 
 @dataclass(frozen=True)
-class MicroExpressionSpec:
+class MicroExpressionSpec(InputSpec):
     """Everything that decides the tensor. It is in the manifest's `input` and in every checkpoint; two equal
     fingerprints give equal tensors.
 
@@ -86,30 +84,15 @@ class MicroExpressionSpec:
                 f"got {self.image_size} and {self.channels}"
             )
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able, lists for tuples."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> MicroExpressionSpec:
         """The inverse of `to_dict`; an unknown or missing key is a ValueError that names it."""
-        expected = set(cls().to_dict())
-        if set(values) != expected:
-            raise ValueError(
-                f"micro-expression input: unknown keys {sorted(set(values) - expected)}, "
-                f"missing keys {sorted(expected - set(values))}"
-            )
-        plain = dict(values)
+        plain = cls.exactly(values, of="micro-expression input")
         plain["dis"] = DisParameters(**plain["dis"])
         plain["eyes"] = tuple(tuple(point) for point in plain["eyes"])
         plain["mouth"] = tuple(plain["mouth"])
         plain["channels"] = tuple(plain["channels"])
         return cls(**plain)
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the canonical JSON."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -146,19 +129,12 @@ class MicroExpressionInput:
         return np.asarray(np.maximum(to_map.warp(carried, (width, height), fill=0.0), 0), np.float32)
 
 
-def eye_centres(face: Face) -> npt.NDArray[np.float64]:
-    """(2, 2): the patient's right eye (image left), then the left, as the middle of the eye corners, in photograph
-    pixels."""
-    points = face.points[:, :2].astype(np.float64)
-    return np.stack([points[list(RIGHT_EYE)].mean(0), points[list(LEFT_EYE)].mean(0)])
-
-
 def onset_crop(face: Face, spec: MicroExpressionSpec) -> Similarity:
     """Photograph -> canonical crop from the onset's landmarks: eye centres and the middle of the mouth corners, least
     squares."""
     size = np.array([spec.crop_width, spec.crop_height], np.float64)
     target = np.array([*spec.eyes, spec.mouth]) * size
-    source = np.vstack([eye_centres(face), face.points[list(MOUTH), :2].astype(np.float64).mean(0)])
+    source = np.vstack([face.eye_centres, face.points[list(MOUTH), :2].astype(np.float64).mean(0)])
     return fit_similarity(source, target)
 
 
@@ -224,7 +200,7 @@ def microexpression_input(
     flow = dis_flow(onset, apex, spec.dis)
     whole = head_motion(flow, weight)
     motion = flow - similarity_field(whole, width=spec.crop_width, height=spec.crop_height)
-    interocular = float(np.linalg.norm(np.diff(to_crop.apply(eye_centres(onset_face)), axis=0)))
+    interocular = float(np.linalg.norm(np.diff(to_crop.apply(onset_face.eye_centres), axis=0)))
     score, regions = motion_scores(motion, mask, interocular, spec)
     strongest = max(score, *regions.values())
     if strongest < spec.min_motion:

@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from face.frame.alignment import CANONICAL_INTEROCULAR_PX, CANONICAL_SIZE, AlignedFace, align_face
 from face.frame.regions import MOSAIC_SIZE, REGION_BOXES, mosaic
+from face.input_spec import InputSpec
 from face.landmarks.canonical import STABLE_TEMPLATE, pose_corrected
 from face.landmarks.detector import LANDMARK_COUNT, LANDMARK_MODEL_SHA256, Face
 from face.vocabulary import OUTLINED_REGIONS
@@ -35,7 +36,7 @@ def _template_digest() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PalsyInputSpec:
+class PalsyInputSpec(InputSpec):
     """Everything that decides the tensors. It is in the manifest's `input`, in every checkpoint and in the cache's
     key: two equal fingerprints give equal tensors.
 
@@ -76,30 +77,15 @@ class PalsyInputSpec:
                     f"{item.default!r}"
                 )
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able, lists for tuples."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PalsyInputSpec:
         """The inverse of `to_dict`; an unknown or missing key, or a value that this preprocessing cannot make, is a
         ValueError."""
-        expected = {item.name for item in dataclasses.fields(cls)}
-        if set(values) != expected:
-            raise ValueError(
-                f"palsy input: unknown keys {sorted(set(values) - expected)}, "
-                f"missing keys {sorted(expected - set(values))}"
-            )
-        plain = dict(values)
+        plain = cls.exactly(values, of="palsy input")
         for name in ("canonical_size", "regions"):
             plain[name] = tuple(plain[name])
         plain["region_boxes"] = tuple(tuple(box) for box in plain["region_boxes"])
         return cls(**plain)
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the canonical JSON."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def tensor_shapes(self) -> dict[str, tuple[str, tuple[int, ...]]]:
         """Name -> (dtype, shape without the batch axis) of the tensors of `palsy_input`, which are also the graph's

@@ -170,11 +170,10 @@ def train_command(
     Example: `htnet microexpression reference --simulated runs/flow.npz --config
     configs/microexpression_reference.toml --out runs/reference.pt`
     """
-    import torch
-
     from face.microexpression.input import MicroExpressionSpec
     from model_training.microexpression.config import training_config
     from model_training.microexpression.folded.reference import load_simulated, train_reference
+    from model_training.training.checkpoint import save_atomically
 
     training = training_config(config)
     with progress_bar("epochs", total=training.epochs) as bar:
@@ -191,8 +190,7 @@ def train_command(
             spec=MicroExpressionSpec(),
             progress=say,
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(checkpoint, out)
+    save_atomically(checkpoint, out)
     typer.echo(json.dumps(checkpoint["calibration"]))
     typer.echo(f"wrote {out}")
 
@@ -210,15 +208,13 @@ def calibrate_command(
     Example: `htnet microexpression calibrate --checkpoint runs/reference.pt --simulated
     runs/others.npz --data FLOW --out runs/calibrated.pt`
     """
-    import torch
-
     from model_training.microexpression.evaluation.degraded_calibration import calibrate_by_confidence
     from model_training.microexpression.folded.reference import load_reference, load_simulated
     from model_training.microexpression.published_flow import load_flow
+    from model_training.training.checkpoint import save_atomically
 
     made = calibrate_by_confidence(load_reference(checkpoint), load_simulated(simulated), load_flow(data).images)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(made, out)
+    save_atomically(made, out)
     typer.echo(json.dumps(made["calibration"]))
     typer.echo(f"wrote {out}")
 
@@ -236,19 +232,17 @@ def finetune_command(
     Example: `htnet microexpression finetune --checkpoint runs/reference.pt --data FLOW --config
     configs/microexpression.toml --out runs/tuned.pt`
     """
-    import torch
-
     from model_training.microexpression.config import training_config
     from model_training.microexpression.folded.reference import fine_tune_on_all, load_reference
     from model_training.microexpression.published_flow import load_flow
+    from model_training.training.checkpoint import save_atomically
 
     training, clips = training_config(config), load_flow(data)
     with progress_bar("epochs", total=training.epochs) as bar:
         tuned = fine_tune_on_all(
             training, load_reference(checkpoint), clips, seed=seed, on_epoch=lambda _number, _weights: bar.advance()
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(tuned, out)
+    save_atomically(tuned, out)
     typer.echo(f"trained on {len(clips)} real clips; the weights carry the licence of that data: wrote {out}")
 
 

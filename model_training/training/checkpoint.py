@@ -7,6 +7,7 @@ arguments}, all of them, so that the network can be built from the file alone.
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,6 +62,21 @@ class Checkpoint:
     training_data: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
+    def stored(self) -> StoredCheckpoint:
+        """The dictionary that a file holds."""
+        return {
+            "format": CHECKPOINT_FORMAT,
+            "task": self.task,
+            "network": self.network,
+            "config": dict(self.config),
+            "labels": list(self.labels),
+            "preprocessing": dict(self.preprocessing),
+            "state_dict": dict(self.state_dict),
+            "calibration": dict(self.calibration),
+            "metrics": dict(self.metrics),
+            "training_data": dict(self.training_data),
+        }
+
 
 def save_atomically(payload: Mapping[str, object], path: Path) -> None:
     """torch.save that leaves the old file or the new one, never half of one. Raises TrainingError where it cannot be
@@ -83,14 +99,25 @@ def load_payload(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise TrainingError(f"{path}: {'a folder, not a checkpoint' if path.is_dir() else 'no such checkpoint'}")
     try:
-        payload = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, about pickles of others, which are refused just below
+            payload = torch.load(path, map_location="cpu", weights_only=True)
+        damaged = _damaged_part(path)
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # a damaged archive fails in many ways, and none of them is worth a traceback
         raise TrainingError(f"{path}: not a checkpoint that can be loaded safely: {_what_it_is(path)}") from error
+    if damaged is not None:
+        raise TrainingError(f"{path}: damaged, the checksum of its part {damaged} does not fit; copy it again")
     if not isinstance(payload, dict):
         raise TrainingError(f"{path}: not a checkpoint, it holds a {type(payload).__name__}")
     return payload
+
+
+def _damaged_part(path: Path) -> str | None:
+    """torch.load does not look at the checksums that torch.save writes: one flipped bit would be another network."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def _what_it_is(path: Path) -> str:
@@ -107,23 +134,7 @@ def _what_it_is(path: Path) -> str:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    save_atomically(stored(checkpoint), path)
-
-
-def stored(checkpoint: Checkpoint) -> StoredCheckpoint:
-    """The dictionary that a file holds."""
-    return {
-        "format": CHECKPOINT_FORMAT,
-        "task": checkpoint.task,
-        "network": checkpoint.network,
-        "config": dict(checkpoint.config),
-        "labels": list(checkpoint.labels),
-        "preprocessing": dict(checkpoint.preprocessing),
-        "state_dict": dict(checkpoint.state_dict),
-        "calibration": dict(checkpoint.calibration),
-        "metrics": dict(checkpoint.metrics),
-        "training_data": dict(checkpoint.training_data),
-    }
+    save_atomically(checkpoint.stored(), path)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -147,8 +158,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     for key, kind in REQUIRED.items():
         if not isinstance(payload[key], kind):
             raise TrainingError(
-                f"{path}: not a checkpoint of this package, its {key} is a {type(payload[key]).__name__}, "
-                f"not a {kind.__name__}"
+                f"{path}: not a checkpoint of this package, its field {key} is {type(payload[key]).__name__}, "
+                f"not {kind.__name__}"
             )
     lacking = [f"{key}.{name}" for key, names in REQUIRED_WITHIN.items() for name in names if name not in payload[key]]
     if lacking:

@@ -120,7 +120,7 @@ def test_installed_service_has_its_pages_texts_and_models(installation: Installa
 def test_installed_command_names_the_extra_that_it_lacks(installation: Installation, tmp_path: Path) -> None:
     command = installation.python.with_name("htnet")
     assert "serve" in run(command, "--help", cwd=tmp_path)
-    train = [command, "palsy", "train", "--config", "x.toml"]
+    train = [command, "palsy", "train", "--config", ROOT / "configs" / "demo.toml"]
     done = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "pip install 'htnet-clinical[train]'" in done.stderr

@@ -21,13 +21,7 @@ from model_training.metrics.temperature import temperature_of_probabilities, tem
 from model_training.microexpression.folded.network import one_fold
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages
-from model_training.training.checkpoint import (
-    CHECKPOINT_FORMAT,
-    FOLDED_ENSEMBLE,
-    StoredCheckpoint,
-    load_checkpoint,
-    stored,
-)
+from model_training.training.checkpoint import CHECKPOINT_FORMAT, FOLDED_ENSEMBLE, StoredCheckpoint, load_checkpoint
 
 VALIDATION_SHARE = 0.1
 
@@ -147,10 +141,10 @@ def load_reference(path: Path) -> StoredCheckpoint:
     loaded = load_checkpoint(path)
     if loaded.network != FOLDED_ENSEMBLE:
         raise TrainingError(
-            f"{path}: holds a {loaded.network} for {loaded.task}; needed is an ensemble of `htnet microexpression "
+            f"{path}: holds {loaded.network} for {loaded.task}; needed is an ensemble of `htnet microexpression "
             "reference`"
         )
     lacking = [name for name in ("calibration", "training_data") if not getattr(loaded, name)]
     if lacking:
         raise TrainingError(f"{path}: the checkpoint lacks {', '.join(lacking)}")
-    return stored(loaded)
+    return loaded.stored()

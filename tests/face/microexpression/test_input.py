@@ -7,7 +7,7 @@ from skimage import data
 
 from face.errors import DifferentFaces, NoMotion
 from face.landmarks.detector import FaceLandmarker
-from face.microexpression.input import MicroExpressionSpec, eye_centres, microexpression_input
+from face.microexpression.input import MicroExpressionSpec, microexpression_input
 
 SPEC = MicroExpressionSpec()
 # Landmark, direction (in units of the amplitude), width and height of the bump (in inter-ocular distances).
@@ -29,8 +29,8 @@ def onset(landmarker):
 
 
 def warped(rgb, face, bumps, percent):
-    amplitude = percent / 100 * np.linalg.norm(np.diff(eye_centres(face), axis=0))
-    interocular = np.linalg.norm(np.diff(eye_centres(face), axis=0))
+    amplitude = percent / 100 * np.linalg.norm(np.diff(face.eye_centres, axis=0))
+    interocular = np.linalg.norm(np.diff(face.eye_centres, axis=0))
     rows, columns = np.mgrid[: rgb.shape[0], : rgb.shape[1]].astype(np.float32)
     field = np.zeros((*rgb.shape[:2], 2), np.float32)
     for point, across, down, wide, high in bumps:

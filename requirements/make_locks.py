@@ -30,6 +30,7 @@ LEFT_OUT = {
     "opencv-contrib-python": f"{CV2_PROVIDER} is the one cv2 provider",
     "sounddevice": "mediapipe's audio tasks only; never imported for faces",
     "pip": "the environment brings its own",
+    "htnet-clinical": "this project; its extras are named below",
 }
 # Asked for by CUDA builds of torch alone; the Makefile lets pip add them where torch is such a build.
 LEFT_OUT_OF_TORCH = ("nvidia-", "cuda-", "triton")

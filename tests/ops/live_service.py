@@ -64,6 +64,16 @@ class LiveService:
     def log_lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
+    def log_line_of(self, request_id: str, *, within_s: float = 5.0) -> dict[str, Any]:
+        """The one line of a request, which is written when its answer has already left."""
+        deadline = time.monotonic() + within_s
+        while True:
+            lines = [line for line in self.log_lines() if line.get("request_id") == request_id]
+            if lines or time.monotonic() > deadline:
+                (line,) = lines
+                return line
+            time.sleep(0.02)
+
 
 @contextmanager
 def live_service(

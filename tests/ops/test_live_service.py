@@ -105,7 +105,7 @@ def test_log_has_the_request_and_no_file_name(
         },
     )
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == "from-the-ward-1"
-    (line,) = [line for line in service.log_lines() if line.get("request_id") == "from-the-ward-1"]
+    line = service.log_line_of("from-the-ward-1")
     assert line["trace_id"] == trace
     assert (line["route"], line["status"], line["key_id"]) == (GRADE, 200, "it")
     assert line["stage_ms"]["landmarks"] > 0

@@ -30,6 +30,9 @@ from model_training.datasets.reading.labels import GradeReader
 from model_training.datasets.reading.spreadsheets import Row, read_rows, text
 from model_training.errors import TrainingError
 
+# Columns of the table that the conversion fills itself.
+FILLED_HERE = ("sample", "path", "onset_path")
+
 
 class PathMap(Configuration):
     template: str
@@ -56,6 +59,9 @@ class ColumnMap(Configuration):
             if needed not in columns:
                 reason = " (splits are by patient)" if needed == "person" else ""
                 raise ValueError(f"must name {needed!r}{reason}, got {', '.join(columns) or 'none'}")
+        for filled in FILLED_HERE:
+            if filled in columns:
+                raise ValueError(f"must not name {filled!r}, which is made from [path]; call that column another name")
         return columns
 
     def spreadsheet_columns(self) -> tuple[str, ...]:

@@ -239,6 +239,10 @@ def test_yfp_intensities_become_three_classes(tmp_path: Path) -> None:
         ('[columns]\nlabel = "x"\n[path]\ntemplate = "a"', r"must name 'person' \(splits are by patient\)"),
         ('[columns]\nperson = "p"\nlabel = "x"\n[path]\ntemplate = "a"\ncolour = 1', r"unknown key 'path\.colour'"),
         ('[columns]\nperson = "p"\nlabel = "x"', "missing key 'path'"),
+        (
+            '[columns]\nperson = "p"\nlabel = "x"\nonset_path = "o"\n[path]\ntemplate = "a"',
+            r"must not name 'onset_path', which is made from \[path\]",
+        ),
         ("[columns", "not valid TOML"),
     ],
 )

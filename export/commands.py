@@ -38,7 +38,7 @@ def export_command(
     """
     variant: Literal["float32", "int8"] | None = None
     if default_variant in ("float32", "int8"):
-        variant = default_variant  # type: ignore[assignment] - mypy narrows no str by membership
+        variant = default_variant  # type: ignore[assignment]  # mypy narrows no str by membership
     elif default_variant is not None:
         raise ExportError(f"--default-variant must be float32 or int8, got {default_variant!r}")
     import torch

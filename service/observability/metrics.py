@@ -159,7 +159,7 @@ class Metrics:
             return generate_latest(self.registry)
         forget_dead_workers(Path(directory))
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry, directory)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(registry, directory)  # type: ignore[no-untyped-call]  # untyped there
         registry.register(ProcessCollector())
         return generate_latest(registry)
 

@@ -55,7 +55,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._message_complete = True
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio hands a Transport
         """Refuse beyond the limit of connections; otherwise give the first head its time."""
         super().connection_made(transport)
         if len(self.connections) > self.connections_max:

@@ -1,7 +1,8 @@
-"""Adds the shipped bundles to the wheel; everything else about the package is in pyproject.toml.
+"""Adds the shipped bundles and the demo's configuration to the wheel; everything else about the package is in
+pyproject.toml.
 
-The bundles lie in models/, outside every package, because people read and replace them there. An installed service
-looks for them inside itself, so the build copies them to service/bundles. An editable installation reads models/.
+They lie in models/ and configs/, outside every package, because people read and replace them there. An installed
+program looks for them inside itself, so the build copies them. An editable installation reads them where they lie.
 """
 
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-MODELS = Path(__file__).parent / "models"
+ROOT = Path(__file__).parent
+MODELS = ROOT / "models"
+DEMO = ("configs/demo.toml", "model_training/palsy/inference/demo.toml")
 # Checkpoints stay behind: only training reads them, and they would double the wheel.
 KINDS = (".json", ".md", ".onnx")
 
@@ -19,6 +22,7 @@ class BuildWithBundles(build_py):
         super().run()
         if self.editable_mode:
             return
+        self.copy_file(str(ROOT / DEMO[0]), str(Path(self.build_lib) / DEMO[1]))
         manifests = sorted(MODELS.glob("*/manifest.json"))
         if not manifests:
             raise FileNotFoundError(f"{MODELS} has no bundle: the wheel is built from a whole checkout")

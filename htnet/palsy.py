@@ -63,14 +63,12 @@ def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, 
     from face.errors import NoImages
     from service.analysis.models import find_bundles
     from service.analysis.photograph_table import grade_photographs
-    from service.config import Settings
+    from service.config import shipped_models_dir
     from service.inference.bundle import load_bundle
     from service.inference.errors import BundleError
 
-    if models is None:
-        models = Settings.model_fields["models_dir"].get_default(call_default_factory=True, validated_data={})
     try:
-        bundles = find_bundles(models)
+        bundles = find_bundles(models or shipped_models_dir())
         bundle = next((folder for folder in bundles if load_bundle(folder).manifest.task == "palsy"), bundles[0])
         with progress_bar("predict") as bar:
             made = grade_photographs(images, bundle, out, faces=faces.value, progress=bar.at)

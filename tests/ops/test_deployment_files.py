@@ -128,6 +128,6 @@ def test_images_carry_the_version_and_every_package_that_the_service_needs() -> 
     lines = (ROOT / "docker/Dockerfile").read_text().splitlines()
     assert [line for line in lines if line.startswith("ARG VERSION")] == [f"ARG VERSION={VERSION}"] * 2
     allowed = (ROOT / ".dockerignore").read_text().splitlines()
-    for name in ("face", "service", "htnet", "models"):
+    for name in ("face", "service", "models"):
         assert f"COPY {name} /app/{name}" in lines
         assert f"!{name}" in allowed

@@ -89,7 +89,8 @@ def test_wheel_has_every_file_of_the_packages_and_every_bundle(wheel: Path) -> N
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
     bundles = [name for name in tracked("models") if Path(name).name not in LEFT_BEHIND]
-    expected = {*tracked(*PACKAGES), *(f"service/bundles/{name.removeprefix('models/')}" for name in bundles)}
+    demo = "model_training/palsy/inference/demo.toml"
+    expected = {*tracked(*PACKAGES), demo, *(f"service/bundles/{name.removeprefix('models/')}" for name in bundles)}
     assert inside == expected
 
 

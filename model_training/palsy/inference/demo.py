@@ -148,8 +148,10 @@ def describe(summary: dict[str, Any]) -> list[str]:
 
 
 def default_config() -> Path:
-    """configs/demo.toml of the repository. Raises TrainingError where the package is used without it."""
-    path = Path(__file__).parents[3] / "configs/demo.toml"
-    if not path.is_file():
-        raise TrainingError(f"{path} is missing; give a configuration with --config")
-    return path
+    """configs/demo.toml of the repository, or the copy that an installed package has beside this file. Raises
+    TrainingError where there is neither."""
+    here = Path(__file__).parent
+    for path in (here.parents[2] / "configs/demo.toml", here / "demo.toml"):
+        if path.is_file():
+            return path
+    raise TrainingError(f"{here / 'demo.toml'} is missing; give a configuration with --config")

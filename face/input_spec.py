@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
 @dataclass(frozen=True)
-class InputSpec:
+class InputSpec(ABC):
     """Base of the tasks' specs: frozen dataclasses whose fields are everything that decides the tensors."""
+
+    @abstractmethod
+    def tensor_shapes(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Name -> (dtype, shape without the batch axis) of the tensors made, which are also the graph's inputs."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able, lists for tuples."""

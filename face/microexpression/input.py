@@ -94,6 +94,9 @@ class MicroExpressionSpec(InputSpec):
         plain["channels"] = tuple(plain["channels"])
         return cls(**plain)
 
+    def tensor_shapes(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        return {"flow": ("uint8", (len(self.channels), self.image_size, self.image_size))}
+
 
 @dataclass(frozen=True)
 class MicroExpressionInput:

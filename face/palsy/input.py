@@ -88,8 +88,6 @@ class PalsyInputSpec(InputSpec):
         return cls(**plain)
 
     def tensor_shapes(self) -> dict[str, tuple[str, tuple[int, ...]]]:
-        """Name -> (dtype, shape without the batch axis) of the tensors of `palsy_input`, which are also the graph's
-        inputs."""
         return {
             "images": ("uint8", (1, self.mosaic_size, self.mosaic_size)),
             "landmarks": ("float32", (LANDMARK_COUNT, 3)),

@@ -15,6 +15,7 @@ from face.photograph import PhotographReader
 from face.probability import softmax
 from face.stopwatch import Stopwatch
 from face.vocabulary import FacePolicy
+from service.analysis.input_spec import spec_of
 from service.heatmaps.overlay import Overlay, overlay_size, photo_overlay
 from service.inference.bundle import MANIFEST_FILE, Bundle
 from service.inference.errors import BundleError
@@ -46,19 +47,10 @@ class MicroexpressionAnalyzer:
     def __init__(self, bundle: Bundle, session: Session, reader: PhotographReader, *, overlay_max_side_px: int) -> None:
         """Raises BundleError if the bundle was made for another preprocessing."""
         manifest = bundle.manifest
-        path = bundle.directory / MANIFEST_FILE
         if not isinstance(manifest, MicroexpressionManifest):
+            path = bundle.directory / MANIFEST_FILE
             raise BundleError(path, f"{manifest.task!r} is not 'microexpression'", field="task")
-        try:
-            self._spec = MicroExpressionSpec.from_dict(dict(manifest.input.spec))
-        except (ValueError, TypeError) as error:
-            raise BundleError(path, str(error), field="input.spec") from error
-        if self._spec.fingerprint() != manifest.input.fingerprint:
-            raise BundleError(
-                path,
-                f"{manifest.input.fingerprint} is not that of input.spec, {self._spec.fingerprint()}",
-                field="input.fingerprint",
-            )
+        self._spec = spec_of(bundle, MicroExpressionSpec.from_dict)
         self._manifest = manifest
         self._session = session
         self._reader = reader

@@ -17,6 +17,7 @@ from face.palsy.reading import ReadPhotograph, read_palsy
 from face.photograph import PhotographReader
 from face.stopwatch import Stopwatch
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy, OutlinedRegion, Region, RegionOfInterest
+from service.analysis.input_spec import spec_of
 from service.heatmaps.overlay import Overlay, mosaic_overlay
 from service.inference.bundle import MANIFEST_FILE, Bundle
 from service.inference.errors import BundleError
@@ -65,8 +66,8 @@ class PalsyAnalyzer:
         """Raises BundleError where this version of the preprocessing cannot make what the graph reads."""
         manifest = bundle.manifest
         if not isinstance(manifest, PalsyManifest):
-            raise ValueError(f"a palsy analyzer needs a palsy bundle, got {manifest.task!r}")
-        self._spec = _input_spec(bundle, manifest)
+            raise BundleError(bundle.directory / MANIFEST_FILE, f"{manifest.task!r} is not 'palsy'", field="task")
+        self._spec = spec_of(bundle, PalsyInputSpec.from_dict)
         self._manifest = manifest
         self._session = session
         self._reader = reader
@@ -128,29 +129,3 @@ class PalsyAnalyzer:
             full_scale=full_scale,
             max_side_px=self._overlay_max_side_px,
         )
-
-
-def _input_spec(bundle: Bundle, manifest: PalsyManifest) -> PalsyInputSpec:
-    path = bundle.directory / MANIFEST_FILE
-    try:
-        spec = PalsyInputSpec.from_dict(manifest.input.spec)
-    except (TypeError, ValueError) as error:
-        raise BundleError(path, str(error), field="input.spec") from error
-    if spec.fingerprint() != manifest.input.fingerprint:
-        raise BundleError(
-            path,
-            f"is {manifest.input.fingerprint}, but input.spec has the fingerprint {spec.fingerprint()}",
-            field="input.fingerprint",
-        )
-    made = spec.tensor_shapes()
-    for tensor in manifest.input.tensors:
-        if tensor.name not in made:
-            raise BundleError(path, f"this version does not make {tensor.name!r}", field="input.tensors")
-        dtype, shape = made[tensor.name]
-        if (tensor.dtype, tensor.shape) != (dtype, shape):
-            raise BundleError(
-                path,
-                f"is {tensor.dtype} {list(tensor.shape)}, this version makes {dtype} {list(shape)}",
-                field=f"input.tensors.{tensor.name}",
-            )
-    return spec

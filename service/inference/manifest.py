@@ -54,6 +54,15 @@ MICROEXPRESSION_INPUTS = ("flow",)
 MICROEXPRESSION_OUTPUTS = ("emotion_logits",)
 
 
+def _distinct(what: str) -> AfterValidator:
+    def check(names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) != len(names):
+            raise ValueError(f"{what} must differ from each other, got {list(names)}")
+        return names
+
+    return AfterValidator(check)
+
+
 def _exactly(words: tuple[str, ...]) -> AfterValidator:
     """The graphs' outputs have a fixed order: a manifest that names another one is for another program."""
 
@@ -115,16 +124,10 @@ class OutOfDistribution(Section):
 class PalsyLabels(Section):
     """grades: K ordered names, mildest first: House-Brackmann I..VI, or a data set's own (normal, mild, severe)."""
 
-    grades: Annotated[tuple[Text, ...], Field(min_length=2, max_length=12)]
+    grades: Annotated[tuple[Text, ...], Field(min_length=2, max_length=12), _distinct("grades")]
     sides: Annotated[tuple[Side, ...], _exactly(SIDES)] = SIDES
     regions: Annotated[tuple[Region, ...], _exactly(REGIONS)] = REGIONS
     roi: Annotated[tuple[RegionOfInterest, ...], _exactly(REGIONS_OF_INTEREST)] = REGIONS_OF_INTEREST
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        if len(set(self.grades)) != len(self.grades):
-            raise ValueError(f"grades must differ from each other, got {list(self.grades)}")
-        return self
 
 
 class PalsyCalibrationSection(Section):
@@ -150,13 +153,7 @@ class PalsyThresholds(Section):
 
 
 class MicroexpressionLabels(Section):
-    emotions: Annotated[tuple[Text, ...], Field(min_length=2, max_length=16)] = EMOTIONS
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        if len(set(self.emotions)) != len(self.emotions):
-            raise ValueError(f"emotions must differ from each other, got {list(self.emotions)}")
-        return self
+    emotions: Annotated[tuple[Text, ...], Field(min_length=2, max_length=16), _distinct("emotions")] = EMOTIONS
 
 
 class MicroexpressionCalibrationSection(Section):

@@ -104,7 +104,8 @@ def open_cache(folder: Path, *, kind: str, fingerprint: str | None = None) -> Ca
     if fingerprint is not None and description["fingerprint"] != fingerprint:
         raise TrainingError(
             f"{folder}: made by another preprocessing (fingerprint {description['fingerprint'][:12]}, wanted "
-            f"{fingerprint[:12]}). Run `htnet data cache` again into a new folder, or use the checkpoint that belongs to this cache."
+            f"{fingerprint[:12]}). Run `htnet data cache` again into a new folder, or use the checkpoint that "
+            "belongs to this cache."
         )
     frame = pd.read_parquet(folder / SAMPLES)
     arrays = {}

@@ -1,15 +1,13 @@
 """Optical flow between two registered crops, and the 28x28 flow image that the micro-expression model reads.
 
-Data flow: two crops (H, W, 3) -> luminance with the same exposure -> flow (H, W, 2) -> head motion taken out ->
-strain (H, W) -> (28, 28, 3) uint8.
+Data flow: two crops (H, W, 3) -> luminance with the same exposure -> flow (H, W, 2) -> head motion taken out -> strain
+(H, W) -> (28, 28, 3) uint8.
 
 Flow arrays are [row, column, (u, v)] in crop pixels, u to the right and v downwards, from onset to apex: what lies at
-(x, y) in the onset lies at
-(x + u, y + v) in the apex. The published flow images of the MEGC2019 composite were made with TV-L1 (IPOL 2013/26);
-dense inverse search (DIS, Kroeger
-et al. 2016, arXiv 1603.03590) with variational refinement gives the classifier the same answers and needs only the
-plain OpenCV wheel, see
-docs/research/microexpression/0.2.0.md for the comparison.
+(x, y) in the onset lies at (x + u, y + v) in the apex. The published flow images of the MEGC2019 composite were made
+with TV-L1 (IPOL 2013/26); dense inverse search (DIS, Kroeger et al. 2016, arXiv 1603.03590) with variational refinement
+gives the classifier the same answers and needs only the plain OpenCV wheel, see docs/research/microexpression/0.2.0.md
+for the comparison.
 """
 
 from __future__ import annotations
@@ -53,8 +51,8 @@ def match_exposure(apex: FloatArray, onset: FloatArray, mask: FloatArray) -> Flo
     """Give the apex the onset's light: slow differences of brightness and contrast are taken out, detail is kept.
 
     Mean and standard deviation are taken in a Gaussian window of a quarter of the crop's width, weighted by `mask`
-    (H, W) in 0..1. Flow assumes that a
-    point keeps its brightness; a lamp, automatic exposure or another camera setting would otherwise be read as motion.
+    (H, W) in 0..1. Flow assumes that a point keeps its brightness; a lamp, automatic exposure or another camera setting
+    would otherwise be read as motion.
     """
     height, width = onset.shape
     # Light varies slowly: its moments are taken at an eighth of the resolution, which costs a fiftieth.
@@ -113,9 +111,9 @@ def optical_strain(flow: FloatArray) -> FloatArray:
 def head_motion(flow: FloatArray, weight: FloatArray, *, iterations: int = 6) -> npt.NDArray[np.float64]:
     """The (2, 3) similarity p -> p' that most of the flow agrees on: what a head does that moves as a whole.
 
-    Robust least squares (Geman-McClure weights, scale from the median residual) of (u, v) = (t_x + a x - b y, t_y + b
-    x + a y), over pixels weighted by
-    `weight` (H, W). A facial movement is local and is left over as an outlier.
+    Robust least squares (Geman-McClure weights, scale from the median residual) of (u, v) =
+    (t_x + a x - b y, t_y + b x + a y), over pixels weighted by `weight` (H, W). A facial movement is local and is left
+    over as an outlier.
     """
     height, width = flow.shape[:2]
     step = max(1, width // 36)

@@ -1,13 +1,12 @@
 """Onset and apex photographs -> what the micro-expression model reads, and where on the photographs the motion lies.
 
-Data flow: onset landmarks -> canonical crop of both photographs (the apex registered by the head's stable points,
-then by the flow itself) -> exposure
-matched -> flow -> left-over head motion taken out -> strain -> 28x28 flow image. Raises DifferentFaces and NoMotion.
+Data flow: onset landmarks -> canonical crop of both photographs (the apex registered by the head's stable points, then
+by the flow itself) -> exposure matched -> flow -> left-over head motion taken out -> strain -> 28x28 flow image. Raises
+DifferentFaces and NoMotion.
 
 The canonical crop is that of the published flow images (MEGC2019 composite): eye centres near (.25, .29) and (.74,
-.29), mouth corners near (.29, .71) and
-(.68, .71) of width and height, mean over CASME II and SMIC. The regions' sides are the patient's: patient's left lies
-at the image's right.
+.29), mouth corners near (.29, .71) and (.68, .71) of width and height, mean over CASME II and SMIC. The regions' sides
+are the patient's: patient's left lies at the image's right.
 """
 
 from __future__ import annotations
@@ -119,11 +118,9 @@ class MicroExpressionInput:
     regions: dict[str, float]
 
     def motion_on_apex(self, *, width: int, height: int, scale: float = 1.0) -> FloatArray:
-        """How far each point of the apex photograph has moved since the onset: (height, width) float32, per cent of
-        the inter-ocular distance, 0 outside
-        the crop. `scale`: photograph pixels per pixel of the wanted map, for a reduced one. The flow is carried to
-        where the points are at the apex, then
-        back through the crop's inverse."""
+        """How far each point of the apex photograph has moved since the onset: (height, width) float32, per cent of the
+        inter-ocular distance, 0 outside the crop. `scale`: photograph pixels per pixel of the wanted map, for a reduced
+        one. The flow is carried to where the points are at the apex, then back through the crop's inverse."""
         rows, columns = np.mgrid[0 : self.motion.shape[0], 0 : self.motion.shape[1]].astype(np.float32)
         length = np.linalg.norm(self.motion, axis=-1).astype(np.float32) * np.float32(100 / self.interocular_px)
         at_apex = (columns - self.motion[..., 0], rows - self.motion[..., 1])
@@ -157,9 +154,8 @@ def microexpression_input(
 ) -> MicroExpressionInput:
     """Photographs (H, W, 3) uint8 RGB of any two sizes, with their faces.
 
-    Raises DifferentFaces where the head turned too far between the frames or the registered crops do not show the
-    same face, and NoMotion where nothing
-    but the head as a whole has moved.
+    Raises DifferentFaces where the head turned too far between the frames or the registered crops do not show the same
+    face, and NoMotion where nothing but the head as a whole has moved.
     """
     turn = turned_between_deg(onset_face, apex_face)
     if turn > spec.max_turn_deg:
@@ -249,8 +245,8 @@ def registered_correlation(onset: FloatArray, apex: FloatArray, mask: FloatArray
     """Correlation of the crops' detail (scales of about 1/40 to 1/6 of the width) inside the face, -1..1.
 
     Two frames of one sequence score above .9, two people below .7 (docs/research/microexpression/0.2.0.md). It is
-    evidence for "the same face in the same
-    scene", not a proof of identity: two photographs of one person taken on different days may fail.
+    evidence for "the same face in the same scene", not a proof of identity: two photographs of one person taken on
+    different days may fail.
     """
 
     def detail(image: FloatArray) -> FloatArray:

@@ -68,16 +68,20 @@ class Cache:
 
 
 def read_description(folder: Path) -> CacheDescription | None:
-    """cache.json, or None where there is none. Raises TrainingError when it is not what `cache` writes."""
+    """cache.json, or None where there is none. Raises TrainingError when it is not what `htnet data cache` writes."""
     path = folder / DESCRIPTION
     if not path.is_file():
         return None
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{path}: cannot be read ({error}). Delete the folder and run `cache` again.") from error
+        raise TrainingError(
+            f"{path}: cannot be read ({error}). Delete the folder and run `htnet data cache` again."
+        ) from error
     if not isinstance(read, dict) or read.get("format") != CACHE_FORMAT:
-        raise TrainingError(f"{path}: not a cache of format {CACHE_FORMAT}. Delete the folder and run `cache` again.")
+        raise TrainingError(
+            f"{path}: not a cache of format {CACHE_FORMAT}. Delete the folder and run `htnet data cache` again."
+        )
     return cast("CacheDescription", read)
 
 
@@ -90,9 +94,9 @@ def open_cache(folder: Path, *, kind: str, fingerprint: str | None = None) -> Ca
     if description is None:
         started = (folder / "parts").is_dir()
         what = (
-            "is not finished: run the same `cache` command again, it goes on where it stopped"
+            "is not finished: run the same `htnet data cache` command again, it goes on where it stopped"
             if started
-            else "is no cache: make one with `cache`"
+            else "is no cache: make one with `htnet data cache`"
         )
         raise TrainingError(f"{folder}: {what}")
     if description["kind"] != kind:
@@ -100,8 +104,8 @@ def open_cache(folder: Path, *, kind: str, fingerprint: str | None = None) -> Ca
     if fingerprint is not None and description["fingerprint"] != fingerprint:
         raise TrainingError(
             f"{folder}: made by another preprocessing (fingerprint {description['fingerprint'][:12]}, wanted "
-            f"{fingerprint[:12]}). "
-            "Run `cache` again into a new folder, or use the checkpoint that belongs to this cache."
+            f"{fingerprint[:12]}). Run `htnet data cache` again into a new folder, or use the checkpoint that "
+            "belongs to this cache."
         )
     frame = pd.read_parquet(folder / SAMPLES)
     arrays = {}

@@ -66,11 +66,12 @@ def find_table(path: Path) -> Path:
         found = [candidate for name in ("samples.parquet", "samples.csv") if (candidate := path / name).is_file()]
         if not found:
             raise TrainingError(
-                f"{path}: holds neither samples.parquet nor samples.csv. Write the table with `prepare` or `simulate`."
+                f"{path}: holds neither samples.parquet nor samples.csv. Write the table with `htnet data prepare` or "
+                "`htnet simulate`."
             )
         return found[0]
     if not path.is_file():
-        raise TrainingError(f"{path}: no such sample table. Write one with `prepare` or `simulate`.")
+        raise TrainingError(f"{path}: no such sample table. Write one with `htnet data prepare` or `htnet simulate`.")
     return path
 
 

@@ -1,6 +1,6 @@
 """HTNet: the hierarchical transformer network for micro-expressions, also the encoder of the palsy model.
 
-Source: Wang, Zhang, Li, Liu, Sun, "HTNet for micro-expression recognition", Neurocomputing 2024.
+Source: Wang, Zhang, Luo, Sankaranarayana, "HTNet for micro-expression recognition", Neurocomputing 602, 2024.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class HTNet(nn.Module):
 
     In the published setting (28 pixels, patch 7, three hierarchies) every block of every level sees a sequence of ONE
     token: its softmax has one element, so attention is exactly one linear map there and `self.encoder.sees_one_token`
-    is True.
-    ``lean=True`` builds those blocks without the query and key weights that can never learn; :func:`lean_form` converts
-    trained weights, :func:`fold_single_token_attention` folds them further for export. All three give the same answers.
+    is True. ``lean=True`` builds those blocks without the query and key weights that can never learn; :func:`lean_form`
+    converts trained weights, :func:`fold_single_token_attention` folds them further for export. All three give the same
+    answers.
     """
 
     def __init__(

@@ -191,10 +191,10 @@ class HTNetEnhanced(nn.Module):
         return self.geometry_branch.fit(landmarks)
 
     def forward_features(self, images: Tensor | None, landmarks: Tensor | None = None) -> dict[str, Tensor]:
-        """Features before the heads: image_vector, geometry_vector (N, 2, head_dim), closeup_vector (N, 2, parts *
-        head_dim), fused_map (N, 2, rows, columns, dim),
+        """Features before the heads, each where its module is switched on.
 
-        roi_maps (N, 2, rows, columns, 5), displacement (N, rows, columns, 3), each where its module is switched on.
+        image_vector and geometry_vector (N, 2, head_dim), closeup_vector (N, 2, parts * head_dim), fused_map (N, 2,
+        rows, columns, dim), roi_maps (N, 2, rows, columns, 5), displacement (N, rows, columns, 3).
         """
         features: dict[str, Tensor] = {}
         if self.geometry_branch is not None and self.displacement is not None:

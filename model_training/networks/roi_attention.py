@@ -26,7 +26,7 @@ class RoiAttention(nn.Module):
         nn.init.constant_(gates.bias, 2.0)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x (N, 2, rows, columns, dim) ->
+        """x (N, 2, rows, columns, dim) -> three tensors.
 
         attended (N, 2, rows, columns, dim): x times the union of the maps times the channel gates;
         pooled (N, 2, 5, dim): the mean of the attended features under each map, in HALF_ROI order;

@@ -153,11 +153,11 @@ def side_index(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def targets(frame: pd.DataFrame, *, classes: int) -> Arrays:
-    """cumulative (N, K-1) float32: P(grade > k) from the label, or between 0 and 1 where the table knows a continuous
-    severity (six grades);
+    """What the losses compare the answers with, from the columns of a cache's table.
 
-    label (N,) from 0; side and side_weight (N,); regional (N, 4) in 0..1, NaN where unknown; movement (N,) index of
-    closeups.MOVEMENTS, -1 for a pose that is none of theirs.
+    cumulative (N, K-1) float32: P(grade > k) from the label, or between 0 and 1 where the table knows a continuous
+    severity (six grades); label (N,) from 0; side and side_weight (N,); regional (N, 4) in 0..1, NaN where unknown;
+    movement (N,) index of closeups.MOVEMENTS, -1 for a pose that is none of theirs.
     """
     label = frame["label"].to_numpy(np.int64) - 1
     thresholds = np.arange(classes - 1)

@@ -1,4 +1,4 @@
-"""One process or several: `torchrun --nproc-per-node 2 -m model_training train ...` sets the environment that this
+"""One process or several: `torchrun --nproc-per-node 2 -m htnet palsy train ...` sets the environment that this
 reads."""
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class DataConfig(Configuration):
     """Where the samples are."""
 
     cache: str
-    """Folder written by `cache`."""
+    """Folder written by `htnet data cache`."""
     labels: tuple[str, ...] = Field(default=("I", "II", "III", "IV", "V", "VI"), strict=False)
     """Names of the grades in order, 1 first."""
     class_balance: Literal["none", "sampler", "loss"] = "sampler"

@@ -55,8 +55,8 @@ def split_of(cache: Cache, config: DataConfig) -> Split:
     for name, found in rows.items():
         if not len(found):
             raise TrainingError(
-                f"{cache.folder}: no row of split {name!r}. Splits by person are made by `prepare` (or `python -m "
-                "model_training split TABLE`)."
+                f"{cache.folder}: no row of split {name!r}. Splits by person are made by `htnet data prepare` "
+                "(or `htnet data split TABLE`)."
             )
     split = Split(**rows)
     check_split(frame, split, labels=config.labels, source=str(cache.folder))

@@ -309,7 +309,7 @@ def test_wrong_examples_and_empty_ensembles_are_refused():
 
 
 def test_the_flow_ensemble_is_exported_by_the_same_command(tmp_path):
-    """A checkpoint of train-microexpression, standardised input and flip average included in the graph."""
+    """A checkpoint of `htnet microexpression reference`, standardised input and flip average included in the graph."""
     config = TrainingConfig(model=FoldedConfig(dim=8, block_repeats=(1, 1, 1)), input="standardised")
     weights = init_weights(config.model, 2, torch.Generator().manual_seed(0))
     spec = MicroExpressionSpec()

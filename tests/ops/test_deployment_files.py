@@ -124,6 +124,11 @@ def test_deployment_leaves_time_to_stop() -> None:
     assert spec["containers"][0]["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
+def test_the_citation_names_the_version() -> None:
+    (citation,) = documents(ROOT / "CITATION.cff")
+    assert citation["version"] == VERSION
+
+
 def test_images_carry_the_version_and_every_package_that_the_service_needs() -> None:
     lines = (ROOT / "docker/Dockerfile").read_text().splitlines()
     assert [line for line in lines if line.startswith("ARG VERSION")] == [f"ARG VERSION={VERSION}"] * 2

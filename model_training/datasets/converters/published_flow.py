@@ -16,10 +16,11 @@ WHOLE, SPLIT = "STSNet_whole_norm_u_v_os", "three_norm_u_v_os"
 
 
 def convert_published_flow(conversion: Conversion, *, root: Path) -> None:
-    """`combined_3_class2_for_optical_flow.csv` with `STSNet_whole_norm_u_v_os/{sub}_{filename_o} .png` (the blank
-    belongs to the name),
+    """Either layout of the published images, told apart by what lies in `root`.
 
-    or `three_norm_u_v_os/{subject}/u_test/{label}/*.png`. Labels there count 0 negative, 1 positive, 2 surprise.
+    Whole: `combined_3_class2_for_optical_flow.csv` with `STSNet_whole_norm_u_v_os/{sub}_{filename_o} .png` (the blank
+    belongs to the name). Split: `three_norm_u_v_os/{subject}/u_test/{label}/*.png`. Labels count 0 negative, 1
+    positive, 2 surprise. Raises TrainingError where the folder holds neither.
     """
     require_folder(root, "published flow images")
     if (root / TABLE).is_file():

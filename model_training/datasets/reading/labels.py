@@ -25,10 +25,10 @@ _SIDES = {
 
 @dataclass(frozen=True, kw_only=True)
 class GradeReader:
-    """labels: target names in order. first: what the lowest grade is written as (0 or 1). groups: six grades into fewer
-    classes.
+    """How a data set writes its grades.
 
-    groups[i] is the class (from 1) of grade i + 1; empty = as they are.
+    labels: target names in order. first: what the lowest grade is written as (0 or 1). groups: six grades into fewer
+    classes; groups[i] is the class (from 1) of grade i + 1; empty = as they are.
     """
 
     labels: tuple[str, ...]

@@ -21,8 +21,8 @@ LEFT_OUT = ("per_subject", "reliability", "seeds")
 
 
 def metrics_of(folder: Path) -> dict[str, Any]:
-    """The folder of `evaluate-microexpression`, `loso` and the other measurements -> one JSON object, its main figures
-    as plain numbers first. TrainingError where the zero-shot figures are missing or a file is no JSON."""
+    """The folder of `htnet microexpression evaluate`, `loso` and the other measurements -> one JSON object, its main
+    figures as plain numbers first. TrainingError where the zero-shot figures are missing or a file is no JSON."""
     parts: dict[str, Any] = {}
     for name, file in PARTS.items():
         path = folder / file
@@ -33,7 +33,9 @@ def metrics_of(folder: Path) -> dict[str, Any]:
         except ValueError as error:
             raise TrainingError(f"{path}: is no JSON ({error})") from error
     if "zero_shot" not in parts:
-        raise TrainingError(f"{folder}: no {PARTS['zero_shot']}; make it with evaluate-microexpression --out {folder}")
+        raise TrainingError(
+            f"{folder}: no {PARTS['zero_shot']}; make it with `htnet microexpression evaluate --out {folder}`"
+        )
     zero_shot = parts["zero_shot"]
     main: dict[str, Any] = {
         "zero_shot_uf1": zero_shot["ensemble"]["full"]["uf1"],

@@ -41,9 +41,8 @@ HELD_OUT_SHARE = 0.15
 
 @dataclass(frozen=True)
 class LosoRun:
-    """What one LOSO is. `held_out`: keep training subjects out for protocol (c). `shuffle`: labels permuted within
-    the whole set, the control.
-    `initial`: checkpoint file of pretrained members to start from, '' for none."""
+    """What one LOSO is. `held_out`: keep training subjects out for protocol (c). `shuffle`: labels permuted within the
+    whole set, the control. `initial`: checkpoint file of pretrained members to start from, '' for none."""
 
     config: TrainingConfig
     seed: int
@@ -77,8 +76,8 @@ class LosoRun:
 @dataclass(frozen=True, eq=False)
 class LosoResult:
     """probabilities (E, N, classes): of each image by the network that has not seen its subject, after each epoch.
-    validation_loss (E, folds): of the
-    held-out subjects, NaN without them. labels: what was trained on (permuted for the control)."""
+    validation_loss (E, folds): of the held-out subjects, NaN without them. labels: what was trained on (permuted for
+    the control)."""
 
     probabilities: np.ndarray
     validation_loss: np.ndarray

@@ -1,14 +1,11 @@
 """Many small HTNets trained at once: every weight has a leading fold axis, every matrix product is a batched one.
 
-Leave-one-subject-out trains the same network 68 times on nearly the same data. One after the other, the time goes
-into starting thousands of tiny
-operations; with the folds as the batch axis of `torch.baddbmm` it goes into arithmetic. `HTNet`
-(networks/htnet.py, lean form) with the weights of one
-fold gives the same answers; `fold_state_dict` converts.
+Leave-one-subject-out trains the same network 68 times on nearly the same data. One after the other, the time goes into
+starting thousands of tiny operations; with the folds as the batch axis of `torch.baddbmm` it goes into arithmetic.
+`HTNet` (networks/htnet.py, lean form) with the weights of one fold gives the same answers; `fold_state_dict` converts.
 
-Only the one-token setting is here (28 pixels, patch 7, three hierarchies): every block sees one token, its softmax
-has one element, so attention is the
-linear map value -> out and query and key do not exist.
+Only the one-token setting is here (28 pixels, patch 7, three hierarchies): every block sees one token, its softmax has
+one element, so attention is the linear map value -> out and query and key do not exist.
 """
 
 from __future__ import annotations

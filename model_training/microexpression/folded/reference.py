@@ -110,9 +110,8 @@ def fine_tune_on_all(
     seed: int,
     on_epoch: Callable[[int, Weights], None] | None = None,
 ) -> StoredCheckpoint:
-    """Every member trained on with ALL real clips: for those who hold the data. No clip is left to measure it on;
-    LOSO with the same configuration is its
-    estimate. The result carries the data's licence. on_epoch: as in train_folded."""
+    """Every member trained on with ALL real clips: for those who hold the data. No clip is left to measure it on; LOSO
+    with the same configuration is its estimate. The result carries the data's licence. on_epoch: as in train_folded."""
     members = len(checkpoint["state_dict"]["embed.w"])
     weights = train_folded(
         config,

@@ -72,9 +72,8 @@ def train_folded(
     """Train `len(weight)` networks at once.
 
     images (N, 3, 28, 28) uint8; labels (N,) int64; weight (f, N) float, 0 = not in this fold's training. `initial`
-    starts from given weights instead of
-    fresh ones. `on_epoch(epoch, weights)` sees the weights after each epoch, counted from 1. Deterministic per seed
-    on one device and thread count.
+    starts from given weights instead of fresh ones. `on_epoch(epoch, weights)` sees the weights after each epoch,
+    counted from 1. Deterministic per seed on one device and thread count.
     """
     folds, count = weight.shape
     if count != len(images) or count != len(labels):
@@ -130,9 +129,8 @@ def train_folded(
 
 @torch.no_grad()
 def predict(config: TrainingConfig, weights: Weights, images: Tensor) -> Tensor:
-    """(N, 3, 28, 28) uint8 for all folds or (f, N, 3, 28, 28) for each -> probabilities (f, N, classes); averaged
-    with the mirrored image where the
-    network was trained with it."""
+    """(N, 3, 28, 28) uint8 for all folds or (f, N, 3, 28, 28) for each -> probabilities (f, N, classes); averaged with
+    the mirrored image where the network was trained with it."""
     lead = images.shape[:-3]
 
     def probabilities(batch: Tensor) -> Tensor:

@@ -31,9 +31,8 @@ GAZE_RAD = {"eyeLookUp": (0.0, 0.35), "eyeLookDown": (0.0, -0.35), "eyeLookIn": 
 
 @dataclass(frozen=True, eq=False)
 class FaceMotion:
-    """onset (H, W, 3) uint8 crop; unit_maps (K, h, w, 2) float32: crop pixels at weight 1; unit_names K names;
-    covered (h, w) bool: where the head is;
-    to_crop: picture -> crop."""
+    """onset (H, W, 3) uint8 crop; unit_maps (K, h, w, 2) float32: crop pixels at weight 1; unit_names K names; covered
+    (h, w) bool: where the head is; to_crop: picture -> crop."""
 
     onset: np.ndarray
     unit_maps: np.ndarray

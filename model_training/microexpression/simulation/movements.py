@@ -1,10 +1,9 @@
 """What the face does in a micro-expression: class -> small face-unit weights, with the action units they stand for.
 
 Happiness is AU6+12, surprise AU1+2(+5+26), negative AU4/7/9/10/14/15/17/23 in the combinations of disgust, anger,
-sadness, fear, contempt and repression.
-Every class also carries what is no expression: blinks, gaze, swallowing, and one-sided movements. Shares and
-amplitudes are our reading of the coding
-manuals, not measured on any of the benchmark's clips.
+sadness, fear, contempt and repression. Every class also carries what is no expression: blinks, gaze, swallowing, and
+one-sided movements. Shares and amplitudes are our reading of the coding manuals, not measured on any of the benchmark's
+clips.
 """
 
 from __future__ import annotations

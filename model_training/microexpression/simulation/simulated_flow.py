@@ -1,11 +1,10 @@
 """Simulated micro-expressions: flow images with their class, from the head model and the service's own flow.
 
-A person is rendered once; each apex is the onset warped by the exact displacement of the drawn face units, both
-frames get a camera's noise, blur,
-compression and light, and the flow is then *estimated* from the two pictures, so that it has the faults of real flow:
-smeared edges, noise on bare skin, nothing where there is no texture. A share is estimated by TV-L1 instead, the method
-of the published images: its motion is flat in pieces and its strain sharp and sparse. What the published images have
-besides is drawn at random: framing (SAMM is looser and higher), smoothing, resampling.
+A person is rendered once; each apex is the onset warped by the exact displacement of the drawn face units, both frames
+get a camera's noise, blur, compression and light, and the flow is then *estimated* from the two pictures, so that it
+has the faults of real flow: smeared edges, noise on bare skin, nothing where there is no texture. A share is estimated
+by TV-L1 instead, the method of the published images: its motion is flat in pieces and its strain sharp and sparse. What
+the published images have besides is drawn at random: framing (SAMM is looser and higher), smoothing, resampling.
 """
 
 from __future__ import annotations
@@ -200,8 +199,7 @@ def simulate_people(
     spec: MicroExpressionSpec, config: SimulationConfig, *, people: range, seed: int
 ) -> Iterator[dict[str, np.ndarray]]:
     """People by number -> {'flow' (n, 28, 28, 3), 'label' (n,), 'person' (n,)} each. A person depends on the seed and
-    the number alone, so that parts can
-    be made by several processes and joined."""
+    the number alone, so that parts can be made by several processes and joined."""
     cv2.setNumThreads(1)
     studio = MotionStudio(spec)
     try:

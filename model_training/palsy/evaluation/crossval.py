@@ -55,7 +55,7 @@ def cross_validate(
     Raises TrainingError for too few people, or a run.out that holds folds of another configuration.
     """
     if config.task != "palsy":
-        raise TrainingError("crossval is for grading; micro-expressions have `loso`")
+        raise TrainingError("crossval is for grading; micro-expressions have `htnet microexpression loso`")
     if folds == 1 or folds < 0:
         raise TrainingError(f"--folds must be 0 (leave one person out) or at least 2, got {folds}")
     if not 0 < validation < 1:

@@ -252,7 +252,7 @@ def _matching(checkpoint: Path, cache_folder: Path) -> tuple[Checkpoint, Cache]:
     if loaded.task != "palsy":
         raise TrainingError(
             f"{checkpoint}: a checkpoint for {loaded.task!r}, this command is for grades. Micro-expression models have "
-            "`loso` and `calibrate-microexpression`."
+            "`htnet microexpression loso` and `htnet microexpression calibrate`."
         )
     return loaded, open_cache(cache_folder, kind="palsy", fingerprint=loaded.preprocessing["fingerprint"])
 

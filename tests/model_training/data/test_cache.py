@@ -52,7 +52,7 @@ def test_an_interrupted_cache_goes_on_with_what_is_missing(tmp_path: Path) -> No
         build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1, progress=stop_after_the_first_part)
     kept = len(list((tmp_path / "out/parts").glob("*.npz")))
     assert 1 <= kept <= 3
-    with pytest.raises(TrainingError, match="is not finished: run the same `cache` command again"):
+    with pytest.raises(TrainingError, match="is not finished: run the same `htnet data cache` command again"):
         open_cache(tmp_path / "out", kind="palsy")
     report = build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1)
     assert report.computed == {1: 86, 2: 22, 3: 0}[kept]

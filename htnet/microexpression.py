@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from htnet.groups import command_group
-from model_training.commands import Kind, train_command
+from model_training.commands import train_command
 from model_training.microexpression import commands
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 
@@ -14,7 +14,7 @@ microexpression = command_group(
     "configs/microexpression_reference.toml --out runs/reference.pt`",
     prepare=let_waiting_threads_sleep,
 )
-microexpression.command("train")(train_command(Kind.microexpression))
+microexpression.command("train")(train_command("microexpression"))
 microexpression.command("reference")(commands.train_command)
 microexpression.command("finetune")(commands.finetune_command)
 microexpression.command("calibrate")(commands.calibrate_command)

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from face.vocabulary import FacePolicy
 from htnet.groups import command_group
-from model_training.command_options import Device, Faces, progress_bar, refuse_given
-from model_training.commands import Kind, train_command
+from model_training.command_options import Device, progress_bar, refuse_given
+from model_training.commands import train_command
 from model_training.errors import Interrupted, UserError
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
@@ -39,7 +40,7 @@ def predict_command(
         Path | None, typer.Option(help="A checkpoint of a run answers instead; this needs PyTorch.")
     ] = None,
     pictures: inference.Pictures = False,
-    faces: inference.FacesOfImage = Faces.single,
+    faces: inference.FacesOfImage = "single",
     bundle: inference.LimitsBundle = None,
     device: Device = "cpu",
 ) -> None:
@@ -59,7 +60,7 @@ def predict_command(
         inference.predict_command(images, checkpoint, out, pictures, faces, bundle, device)
 
 
-def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: Faces) -> None:
+def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: FacePolicy) -> None:
     from face.errors import NoImages
     from service.analysis.models import find_bundles
     from service.analysis.photograph_table import grade_photographs
@@ -71,7 +72,7 @@ def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, 
         bundles = find_bundles(models or shipped_models_dir())
         bundle = next((folder for folder in bundles if load_bundle(folder).manifest.task == "palsy"), bundles[0])
         with progress_bar("predict") as bar:
-            made = grade_photographs(images, bundle, out, faces=faces.value, progress=bar.at)
+            made = grade_photographs(images, bundle, out, faces=faces, progress=bar.at)
     except (NoImages, BundleError) as error:
         raise UserError(str(error)) from error
     if made.stopped:
@@ -81,7 +82,7 @@ def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, 
     typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")
 
 
-palsy.command("train")(train_command(Kind.palsy))
+palsy.command("train")(train_command("palsy"))
 palsy.command("crossval")(evaluation.crossval_command)
 palsy.command("evaluate")(evaluation.evaluate_command)
 palsy.command("visualize")(inference.visualize_command)

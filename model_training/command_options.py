@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,11 +21,6 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one key of the configuration, e.g. --set run.seed=3. Repeatable."),
 ]
-
-
-class Faces(StrEnum):
-    single = "single"
-    largest = "largest"
 
 
 def refuse_given(context: typer.Context, *names: str, why: str) -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from model_training.command_options import Faces, Overrides, progress_bar, refuse_given
+from face.vocabulary import FacePolicy, Task
+from model_training.command_options import Overrides, progress_bar, refuse_given
 from model_training.errors import TrainingError
-
-
-class Kind(StrEnum):
-    palsy = "palsy"
-    microexpression = "microexpression"
 
 
 def cache_command(
@@ -23,12 +18,12 @@ def cache_command(
     table: Annotated[Path, typer.Argument(help="Sample table, or its folder.")],
     out: Annotated[Path, typer.Option(help="Folder of the cache.")],
     kind: Annotated[
-        Kind, typer.Option(help="What the rows are: photographs, or onset/apex pairs and flow images.")
-    ] = Kind.palsy,
+        Task, typer.Option(help="What the rows are: photographs, or onset/apex pairs and flow images.")
+    ] = "palsy",
     jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
     faces: Annotated[
-        Faces, typer.Option(help="Several faces in a picture: an error for that row, or take the largest.")
-    ] = Faces.largest,
+        FacePolicy, typer.Option(help="Several faces in a picture: an error for that row, or take the largest.")
+    ] = "largest",
 ) -> None:
     """Run the shared preprocessing once over a table: parallel, resumable, faces that are not found are listed.
 
@@ -39,9 +34,9 @@ def cache_command(
     from model_training.tasks import make_producer
 
     read = read_table(table)
-    if kind is Kind.microexpression and not read.frame.get("onset_path", read.frame["path"].str[:0]).any():
+    if kind == "microexpression" and not read.frame.get("onset_path", read.frame["path"].str[:0]).any():
         refuse_given(context, "faces", why=f"{table} holds flow images, in which no face is looked for")
-    producer = make_producer(kind, faces=faces.value)
+    producer = make_producer(kind, faces=faces)
     with progress_bar("cache", total=len(read)) as bar:
         report = build_cache(read, out, producer=producer, jobs=jobs, progress=bar.advance)
     for code, count in report.not_found.items():
@@ -54,7 +49,7 @@ def cache_command(
     )
 
 
-def train_command(task: Kind | None = None) -> Callable[..., None]:
+def train_command(task: Task | None = None) -> Callable[..., None]:
     """The command that trains one model of a task; without one, of whichever the configuration is for."""
 
     def train(
@@ -75,8 +70,7 @@ def train_command(task: Kind | None = None) -> Callable[..., None]:
         settings = load_config(config, overrides=tuple(overrides or ()))
         if task is not None and settings.task != task:
             raise TrainingError(
-                f"{config}: its task is {settings.task!r}, not {task.value!r}; train it with "
-                f"`htnet {settings.task} train`"
+                f"{config}: its task is {settings.task!r}, not {task!r}; train it with `htnet {settings.task} train`"
             )
         from model_training.tasks import make_task
         from model_training.training.run_state import STATE
@@ -90,8 +84,8 @@ def train_command(task: Kind | None = None) -> Callable[..., None]:
         result = train_model(make_task(settings), resume=resume, init=init or (), say=typer.echo, show_progress=True)
         typer.echo(f"best epoch {result.best_epoch} of {result.epochs}: {result.best}")
 
-    example = "configs/demo.toml --set data.cache=runs/fnp-cache" if task is not Kind.microexpression else "my.toml"
-    group = task or Kind.palsy
+    example = "configs/demo.toml --set data.cache=runs/fnp-cache" if task != "microexpression" else "my.toml"
+    group = task or "palsy"
     train.__doc__ = f"""Train one model; Ctrl-C saves, `--resume` goes on exactly there.
 
     Example: `htnet {group} train --config {example}`

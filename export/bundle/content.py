@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from export.bundle.metadata import Metadata
+from face.vocabulary import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +16,7 @@ class BundleContent:
     """What the bundle holds besides the graph. labels: the manifest's section; preprocessing: {"spec", "fingerprint"};
     checkpoint: the file that goes along."""
 
-    task: Literal["palsy", "microexpression"]
+    task: Task
     metadata: Metadata
     labels: Mapping[str, Any]
     calibration: Mapping[str, Any]

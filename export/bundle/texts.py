@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -16,6 +16,7 @@ from export.bundle.content import BundleContent
 from export.bundle.model_card import model_card
 from export.errors import ExportError
 from face.landmarks.detector import LANDMARK_MODEL_SHA256
+from face.vocabulary import Task
 from service.inference.bundle import MANIFEST_FILE, METRICS_FILE, MODEL_CARD_FILE
 from service.inference.manifest import SCHEMA_VERSION, parse_manifest
 from service.inference.session import InferenceSession
@@ -64,7 +65,7 @@ def write_texts(staging: Path, content: BundleContent, metrics: Mapping[str, Any
         parse_manifest(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"] if part not in ("palsy", "microexpression"))
+        field = ".".join(str(part) for part in first["loc"] if part not in get_args(Task))
         raise ExportError(f"the manifest would not be valid: {field or 'manifest'}: {first['msg']}") from error
     (staging / MANIFEST_FILE).write_text(text, encoding="utf-8")
     (staging / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from export.bundle.content import BundleContent
 from export.bundle.metadata import Metadata
 from export.errors import ExportError
+from face.vocabulary import Task
 from model_training.training.checkpoint import Checkpoint
 
 
 def bundle_content(
     checkpoints: Sequence[Checkpoint],
     *,
-    task: Literal["palsy", "microexpression"],
+    task: Task,
     labels: str,
     calibration: Sequence[str],
     thresholds: Mapping[str, Any],

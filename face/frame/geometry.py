@@ -18,12 +18,6 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 
-def points_to_array_index(points: npt.ArrayLike) -> npt.NDArray[np.intp]:
-    """Points (..., 2) as (x, y) -> array indices (..., 2) as (row, column) of the pixels they lie in."""
-    xy = np.asarray(points, dtype=np.float64)
-    return np.floor(xy[..., ::-1]).astype(np.intp)
-
-
 @dataclass(frozen=True, eq=False)
 class Similarity:
     """Rotation, uniform scale and shift: p -> matrix[:, :2] @ p + matrix[:, 2]. Never a reflection.

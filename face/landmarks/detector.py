@@ -9,7 +9,7 @@ import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -264,8 +264,8 @@ def choose_face(faces: list[Face], *, policy: FacePolicy) -> Face:
         MultipleFaces: several faces under the policy `single`.
         ValueError: unknown policy.
     """
-    if policy not in ("single", "largest"):
-        raise ValueError(f"policy must be 'single' or 'largest', got {policy!r}")
+    if policy not in get_args(FacePolicy):
+        raise ValueError(f"policy must be {' or '.join(map(repr, get_args(FacePolicy)))}, got {policy!r}")
     if not faces:
         raise NoFace(
             "No face was found. The photograph should show one whole face from the front, "

@@ -102,15 +102,13 @@ class MicroExpressionInput:
     """The model's input and what is needed to explain it.
 
     `tensors["flow"]`: uint8 (3, 28, 28), channels u, v, strain. `motion` (H, W, 2): crop pixels, head motion taken
-    out. `onset_to_crop`, `apex_to_crop`:
-    photograph -> crop, both invertible. `interocular_px`: eye distance in the crop. `correlation`: of the registered
-    crops, -1..1. `score` and `regions`:
-    95th percentile of the motion, in per cent of the inter-ocular distance.
+    out. `apex_to_crop`: apex photograph -> crop, invertible. `interocular_px`: eye distance in the crop. `correlation`:
+    of the registered crops, -1..1. `score` and `regions`: 95th percentile of the motion, in per cent of the
+    inter-ocular distance.
     """
 
     tensors: dict[str, npt.NDArray[Any]]
     motion: FloatArray
-    onset_to_crop: Similarity
     apex_to_crop: Similarity
     interocular_px: float
     correlation: float
@@ -212,7 +210,6 @@ def microexpression_input(
     return MicroExpressionInput(
         tensors={"flow": np.ascontiguousarray(image.transpose(2, 0, 1))},
         motion=motion,
-        onset_to_crop=to_crop,
         apex_to_crop=apex_to_crop,
         interocular_px=interocular,
         correlation=correlation,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from face.errors import InvalidLimits
@@ -24,15 +24,18 @@ class AnswerLimits:
 
     @classmethod
     def of(cls, thresholds: Mapping[str, Any]) -> AnswerLimits:
-        """From a `thresholds` block; what it leaves out keeps the default. Raises InvalidLimits that says what is
-        wrong."""
-        unlike = thresholds.get("out_of_distribution") or {}
+        """From a `thresholds` block; what it leaves out keeps the default. Raises InvalidLimits that names the
+        key at fault, an unknown one included."""
         try:
+            _known(thresholds, ("quality", "out_of_distribution", "heatmap_full_scale"))
+            quality, unlike = thresholds.get("quality", {}), thresholds.get("out_of_distribution") or {}
+            _known(quality, [limit.name for limit in fields(QualityLimits)], within="quality.")
+            _known(unlike, ("warn_above", "refuse_above"), within="out_of_distribution.")
             return cls(
-                quality=QualityLimits(**thresholds.get("quality", {})),
+                quality=QualityLimits(**quality),
                 warn_above=_limit(unlike.get("warn_above")),
                 refuse_above=_limit(unlike.get("refuse_above")),
-                full_scale=float(thresholds.get("heatmap_full_scale", ASYMMETRY_FULL_SCALE)),
+                full_scale=_scale(thresholds.get("heatmap_full_scale", ASYMMETRY_FULL_SCALE)),
             )
         except (TypeError, ValueError) as error:
             raise InvalidLimits(f"thresholds: {error}") from error
@@ -42,3 +45,15 @@ def _limit(value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise ValueError(f"a limit of unlikeness must be a finite number, got {value}")
     return value
+
+
+def _scale(value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"heatmap_full_scale must be a positive number, got {value}")
+    return float(value)
+
+
+def _known(section: Mapping[str, Any], known: Collection[str], *, within: str = "") -> None:
+    for name in section:
+        if name not in known:
+            raise ValueError(f"unknown key {within + name!r}; known here: {', '.join(known)}")

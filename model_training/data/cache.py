@@ -1,9 +1,10 @@
 """The cache that training reads: every sample's tensors, ready, in plain .npy files.
 
-    DIR/cache.json      what made it: kind, preprocessing spec and its fingerprint, counts; written last, so that its
-    presence means complete DIR/samples.parquet the rows whose face was found, in the order of the arrays
-    DIR/not_found.csv   the rows that gave no sample, with code and reason
-    DIR/NAME.npy        one array a tensor, first axis = row of samples.parquet
+    DIR/cache.json        what made it: kind, preprocessing spec and its fingerprint, counts; written last, so that its
+                          presence means complete
+    DIR/samples.parquet   the rows whose face was found, in the order of the arrays
+    DIR/not_found.csv     the rows that gave no sample, with code and reason
+    DIR/NAME.npy          one array a tensor, first axis = row of samples.parquet
 
 A palsy cache holds images uint8 (N,1,224,224), landmarks float32 (N,478,3), roi_masks uint8 (N,5,32,32;
 255 = inside) and asymmetry_map float16 (N,32,32; NaN where the table knows no true map). A micro-expression
@@ -16,12 +17,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from model_training.configuration import Configuration, build
 from model_training.errors import TrainingError
 
 CACHE_FORMAT = 1
@@ -30,14 +32,14 @@ SAMPLES = "samples.parquet"
 NOT_FOUND = "not_found.csv"
 
 
-class ArrayDescription(TypedDict):
+class ArrayDescription(Configuration):
     """Of NAME.npy, the axis of the samples first."""
 
     shape: list[int]
     dtype: str
 
 
-class CacheDescription(TypedDict):
+class CacheDescription(Configuration):
     """cache.json. rows: of the table; found: of them in the cache; not_found: how many others, by code; table_key:
     SHA-256 of the table and its files; arrays: by name."""
 
@@ -82,7 +84,10 @@ def read_description(folder: Path) -> CacheDescription | None:
         raise TrainingError(
             f"{path}: not a cache of format {CACHE_FORMAT}. Delete the folder and run `htnet data cache` again."
         )
-    return cast("CacheDescription", read)
+    try:
+        return build(CacheDescription, read, source=str(path))
+    except TrainingError as error:
+        raise TrainingError(f"{error}\nDelete the folder and run `htnet data cache` again.") from error
 
 
 def open_cache(folder: Path, *, kind: str, fingerprint: str | None = None) -> Cache:
@@ -99,22 +104,22 @@ def open_cache(folder: Path, *, kind: str, fingerprint: str | None = None) -> Ca
             else "is no cache: make one with `htnet data cache`"
         )
         raise TrainingError(f"{folder}: {what}")
-    if description["kind"] != kind:
-        raise TrainingError(f"{folder}: a cache of kind {description['kind']!r}, this needs {kind!r}")
-    if fingerprint is not None and description["fingerprint"] != fingerprint:
+    if description.kind != kind:
+        raise TrainingError(f"{folder}: a cache of kind {description.kind!r}, this needs {kind!r}")
+    if fingerprint is not None and description.fingerprint != fingerprint:
         raise TrainingError(
-            f"{folder}: made by another preprocessing (fingerprint {description['fingerprint'][:12]}, wanted "
-            f"{fingerprint[:12]}). Run `htnet data cache` again into a new folder, or use the checkpoint that "
-            "belongs to this cache."
+            f"{folder}: made by another preprocessing (fingerprint {description.fingerprint[:12]}, wanted "
+            f"{fingerprint[:12]}). "
+            "Run `htnet data cache` again into a new folder, or use the checkpoint that belongs to this cache."
         )
     frame = pd.read_parquet(folder / SAMPLES)
     arrays = {}
-    for name, declared in description["arrays"].items():
+    for name, declared in description.arrays.items():
         array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        if list(array.shape) != declared["shape"] or str(array.dtype) != declared["dtype"] or len(array) != len(frame):
+        if list(array.shape) != declared.shape or str(array.dtype) != declared.dtype or len(array) != len(frame):
             raise TrainingError(
                 f"{folder / name}.npy: {array.dtype}{array.shape} where cache.json says "
-                f"{declared['dtype']}{declared['shape']}"
+                f"{declared.dtype}{declared.shape}"
             )
         arrays[name] = array
-    return Cache(folder, kind, description["fingerprint"], description["spec"], frame, arrays)
+    return Cache(folder, kind, description.fingerprint, description.spec, frame, arrays)

@@ -74,13 +74,13 @@ def build_cache(
     if jobs < 1:
         raise TrainingError(f"--jobs must be at least 1, got {jobs}")
     description = read_description(out)
-    if description is not None and (description["kind"], description["fingerprint"]) != (
+    if description is not None and (description.kind, description.fingerprint) != (
         producer.kind,
         producer.fingerprint(),
     ):
         raise TrainingError(
-            f"{out}: holds a {description['kind']} cache of another preprocessing (fingerprint "
-            f"{description['fingerprint'][:12]}, "
+            f"{out}: holds a {description.kind} cache of another preprocessing (fingerprint "
+            f"{description.fingerprint[:12]}, "
             f"now {producer.fingerprint()[:12]}). Choose a new folder; nothing was changed."
         )
     rows = [{str(name): value for name, value in row.items()} for row in table.frame.to_dict("records")]
@@ -88,8 +88,8 @@ def build_cache(
         _part_key(rows[start : start + PART_ROWS], table.folder, producer) for start in range(0, len(rows), PART_ROWS)
     ]
     table_key = hashlib.sha256("".join(keys).encode() + table.frame.to_json().encode()).hexdigest()
-    if description is not None and description["table_key"] == table_key:
-        return CacheReport(len(rows), description["found"], description["not_found"], 0.0, 0)
+    if description is not None and description.table_key == table_key:
+        return CacheReport(len(rows), description.found, description.not_found, 0.0, 0)
     _check_room(out, len(rows), producer)
     parts = out / "parts"
     parts.mkdir(parents=True, exist_ok=True)
@@ -262,18 +262,18 @@ def _join(
                 start += len(values)
             array.flush()
             del array
-        layout[name] = {"shape": [len(kept), *shape], "dtype": str(np.dtype(dtype))}
+        layout[name] = ArrayDescription(shape=[len(kept), *shape], dtype=str(np.dtype(dtype)))
     write_table(frame.iloc[kept].reset_index(drop=True), out / SAMPLES)
-    description: CacheDescription = {
-        "format": CACHE_FORMAT,
-        "kind": producer.kind,
-        "fingerprint": producer.fingerprint(),
-        "spec": producer.spec_dict(),
-        "table_key": table_key,
-        "rows": len(frame),
-        "found": len(kept),
-        "not_found": {str(code): int(count) for code, count in counts.items()},
-        "arrays": layout,
-    }
-    write_text(json.dumps(description, indent=2), out / DESCRIPTION)
-    return description["not_found"], len(kept)
+    description = CacheDescription(
+        format=CACHE_FORMAT,
+        kind=producer.kind,
+        fingerprint=producer.fingerprint(),
+        spec=producer.spec_dict(),
+        table_key=table_key,
+        rows=len(frame),
+        found=len(kept),
+        not_found={str(code): int(count) for code, count in counts.items()},
+        arrays=layout,
+    )
+    write_text(json.dumps(description.to_dict(), indent=2), out / DESCRIPTION)
+    return description.not_found, len(kept)

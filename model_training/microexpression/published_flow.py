@@ -118,20 +118,6 @@ def load_published(folder: Path) -> FlowImages:
     )
 
 
-def save_cache(data: FlowImages, path: Path) -> None:
-    """Write the cache that `load_flow` reads: flow, label, subject, dataset, clip, class_names."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        path,
-        flow=data.images,
-        label=data.labels,
-        subject=data.subjects,
-        dataset=data.datasets,
-        clip=data.clips,
-        class_names=np.array(data.class_names),
-    )
-
-
 def load_cache(path: Path) -> FlowImages:
     with np.load(path, allow_pickle=False) as stored:
         missing = set(CACHE_KEYS) - set(stored.files)

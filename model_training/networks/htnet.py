@@ -40,11 +40,6 @@ SIZES: dict[str, dict[str, Any]] = {
         "block_repeats": (2, 2, 10),
     },
 }
-# The setting of the paper: every block sees one token (see LocalAttention).
-PUBLISHED: dict[str, Any] = {
-    "image_size": 28, "patch_size": 7, "dim": 256, "heads": 3, "num_hierarchies": 3, "block_repeats": (2, 2, 10),
-    "num_classes": 3,
-}  # fmt: skip
 
 
 def named_size(name: str) -> dict[str, Any]:
@@ -59,9 +54,8 @@ class HTNet(nn.Module):
 
     In the published setting (28 pixels, patch 7, three hierarchies) every block of every level sees a sequence of ONE
     token: its softmax has one element, so attention is exactly one linear map there and `self.encoder.sees_one_token`
-    is True. ``lean=True`` builds those blocks without the query and key weights that can never learn; :func:`lean_form`
-    converts trained weights, :func:`fold_single_token_attention` folds them further for export. All three give the same
-    answers.
+    is True. ``lean=True`` builds those blocks without the query and key weights that can never learn;
+    :func:`fold_single_token_attention` folds either for export. All three give the same answers.
     """
 
     def __init__(
@@ -97,11 +91,6 @@ class HTNet(nn.Module):
         self.head_dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.encoder.dims[-1], num_classes)
 
-    @classmethod
-    def from_size(cls, name: str, **overrides: Any) -> HTNet:
-        """A named size, e.g. ``HTNet.from_size("small", num_classes=3)``."""
-        return cls(**{**named_size(name), **overrides})
-
     def forward_features(self, images: Tensor) -> Tensor:
         """(N, in_channels, image_size, image_size), uint8 or float in -1..1 -> (N, rows, columns, channels) of the
         last level."""
@@ -115,19 +104,6 @@ class HTNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(images))
-
-
-def lean_form(model: HTNet) -> HTNet:
-    """The same network without the query and key weights. ValueError where a block sees more than one token."""
-    if not model.encoder.sees_one_token:
-        raise ValueError("this network has blocks of several tokens: their attention is not a linear map")
-    lean = copy.deepcopy(model)
-    lean.config["lean"] = True
-    for module in lean.modules():
-        attention = getattr(module, "attention", None)
-        if isinstance(attention, LocalAttention):
-            module.attention = SingleTokenAttention.from_attention(attention)
-    return lean
 
 
 def fold_single_token_attention(model: nn.Module) -> nn.Module:

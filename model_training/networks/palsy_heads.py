@@ -81,8 +81,3 @@ def class_probabilities(grade_logits: Tensor) -> Tensor:
     """Cumulative logits (N, K) -> probabilities of the K + 1 ordered classes."""
     above = F.pad(grade_logits.sigmoid(), (1, 0), value=1.0)
     return above - F.pad(above[:, 1:], (0, 1), value=0.0)
-
-
-def expected_grade(grade_logits: Tensor) -> Tensor:
-    """Cumulative logits (N, K) -> expected grade, 1 .. K + 1: one plus the sum of P(grade > k)."""
-    return 1 + grade_logits.sigmoid().sum(dim=-1)

@@ -13,6 +13,7 @@ import numpy as np
 
 from face.errors import PreprocessingError
 from face.frame.regions import MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
+from face.landmarks.detector import LANDMARK_COUNT
 from face.palsy.input import PalsyInputSpec
 from face.palsy.reading import see_palsy
 from face.photograph import PhotographReader
@@ -43,7 +44,7 @@ class PalsyProducer:
     def arrays(self) -> Layout:
         return {
             "images": ((1, MOSAIC_SIZE, MOSAIC_SIZE), "uint8"),
-            "landmarks": ((478, 3), "float32"),
+            "landmarks": ((LANDMARK_COUNT, 3), "float32"),
             "roi_masks": ((len(REGIONS_OF_INTEREST), MAP_SIZE, MAP_SIZE), "uint8"),
             "asymmetry_map": ((MAP_SIZE, MAP_SIZE), "float16"),
         }

@@ -72,11 +72,3 @@ def encode_map(asymmetry: np.ndarray) -> bytes:
     if not done:
         raise ValueError(f"a map of shape {asymmetry.shape} could not be encoded as PNG")
     return png.tobytes()
-
-
-def decode_map(png: bytes) -> np.ndarray:
-    """16-bit PNG -> (H, W) float32 in inter-ocular units. ValueError when it is no 16-bit grey PNG."""
-    counts = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-    if counts is None or counts.dtype != np.uint16 or counts.ndim != 2:
-        raise ValueError("not an asymmetry map: a 16-bit grey PNG is expected")
-    return counts.astype(np.float32) * np.float32(MAP_UNIT)

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-REGIONS = ("forehead", "eye", "nose", "mouth")
+from face.vocabulary import REGIONS
+
 MAX_SEVERITY = 5.0
-GRADES = ("I", "II", "III", "IV", "V", "VI")
 
 # Share of each region's movement that is left, at the severities 0 .. 5 (grades I .. VI).
 # Forehead: "moderate to good", "slight to moderate", then "none". Eye: "closes with minimum effort", "closes with

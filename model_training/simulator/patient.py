@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face.vocabulary import REGIONS
 from model_training.simulator.head.head import UNIT_SIDES
 from model_training.simulator.palsy import (
     MAX_SEVERITY,
     REGION_WEIGHTS,
-    REGIONS,
     RegionalSeverity,
     house_brackmann_grade,
     movement_left,

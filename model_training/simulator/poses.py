@@ -21,7 +21,7 @@ class Pose:
     moves_mouth: bool = False
 
 
-POSES: dict[str, Pose] = {
+MOVEMENTS: dict[str, Pose] = {
     pose.name: pose
     for pose in (
         Pose("rest"),

@@ -11,7 +11,7 @@ from model_training.simulator.head.head import Head
 from model_training.simulator.head.identity import Identity, sample_identity
 from model_training.simulator.palsy import overall_severity
 from model_training.simulator.patient import Palsy, movement_weights, sample_effort, sample_palsy
-from model_training.simulator.poses import POSES, Pose
+from model_training.simulator.poses import MOVEMENTS, Pose
 from model_training.simulator.render.camera import Camera, sample_camera
 from model_training.simulator.render.look import Look, Person, creases_of, sample_gaze, sample_light, sample_person
 from model_training.simulator.render.renderer import Renderer
@@ -86,7 +86,7 @@ def sample_shot(
     Every photograph is a visit of its own: side and severity are drawn anew for each, so that a model cannot learn
     them from the person.
     """
-    pose = pose or POSES[list(POSES)[rng.integers(len(POSES))]]
+    pose = pose or MOVEMENTS[list(MOVEMENTS)[rng.integers(len(MOVEMENTS))]]
     palsy = palsy if palsy is not None else sample_palsy(rng)
     effort = sample_effort(rng)
     weights = movement_weights(

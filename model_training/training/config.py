@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from face.vocabulary import HOUSE_BRACKMANN, Task
 from model_training.configuration import Configuration, load
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -18,7 +19,7 @@ class DataConfig(Configuration):
 
     cache: str
     """Folder written by `htnet data cache`."""
-    labels: tuple[str, ...] = Field(default=("I", "II", "III", "IV", "V", "VI"), strict=False)
+    labels: tuple[str, ...] = Field(default=HOUSE_BRACKMANN, strict=False)
     """Names of the grades in order, 1 first."""
     class_balance: Literal["none", "sampler", "loss"] = "sampler"
     balance_power: Share = 0.5
@@ -100,7 +101,7 @@ class RunConfig(Configuration):
 class TrainConfig(Configuration):
     """A whole run. model and loss are checked by the task, which knows which keys they have."""
 
-    task: Literal["palsy", "microexpression"] = "palsy"
+    task: Task = "palsy"
     data: DataConfig
     model: Mapping[str, Any]
     loss: Mapping[str, Any] = Field(default_factory=dict)

@@ -35,15 +35,12 @@ BEST = "best.pt"
 
 @dataclass(frozen=True)
 class TrainResult:
-    """best: path of the checkpoint; figures: of the best epoch on the validation people; images_per_second and
-    model_share: of the last epoch."""
+    """best: path of the checkpoint; figures: of the best epoch on the validation people."""
 
     best: Path
     best_epoch: int
     epochs: int
     figures: Mapping[str, float]
-    images_per_second: float
-    model_share: float
 
 
 def train(
@@ -133,12 +130,10 @@ class Trainer:
             )
         try:
             with stop_on_signal() as stopping:
-                speed, share = self._epochs(stopping)
+                self._epochs(stopping)
         finally:
             self.log.close()
-        return TrainResult(
-            self.out / BEST, self.progress.best_epoch, self.progress.epoch, self.progress.best_figures, speed, share
-        )
+        return TrainResult(self.out / BEST, self.progress.best_epoch, self.progress.epoch, self.progress.best_figures)
 
     def begin(self, *, resume: bool = False, init: Sequence[Path] = ()) -> None:
         """The network at the first step, or where an earlier run stopped."""
@@ -154,9 +149,8 @@ class Trainer:
         if state is not None:
             self.say(f"resumed at epoch {self.progress.epoch + 1}, step {self.progress.step}")
 
-    def _epochs(self, stopping: Callable[[], bool]) -> tuple[float, float]:
+    def _epochs(self, stopping: Callable[[], bool]) -> None:
         o, p = self.config.optimisation, self.progress
-        speed = share = 0.0
         while p.epoch < o.epochs and not self._ran_out_of_patience():
             speed, share = self._one_epoch(stopping)
             figures = self._evaluate_average()
@@ -179,7 +173,6 @@ class Trainer:
                 self._save_state()
         if p.best_epoch < 0:
             raise TrainingError("no epoch gave a finite validation score; lower optimisation.learning_rate")
-        return speed, share
 
     def _ran_out_of_patience(self) -> bool:
         patience, p = self.config.optimisation.patience, self.progress

@@ -13,10 +13,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from face.vocabulary import Task
 from service.inference.errors import BundleError
 from service.inference.manifest import Manifest, Variant, parse_manifest
 
@@ -109,7 +110,7 @@ def _read_manifest(path: Path) -> Manifest:
         first = error.errors(include_url=False)[0]
         # The union's discriminator value leads every location: it is no field of the file.
         location = [str(part) for part in first["loc"]]
-        if location and location[0] in ("palsy", "microexpression"):
+        if location and location[0] in get_args(Task):
             location = location[1:]
         others = error.error_count() - 1
         problem = f"{first['msg']}{f' (and {others} more)' if others else ''}"

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
 from typing import Literal
 
 import psutil
@@ -142,15 +140,6 @@ class Metrics:
     def set_model(self, *, task: str, name: str, version: str, sha256: str) -> None:
         """Announce a loaded model."""
         self.model_info.labels(task, name, version, sha256).set(1)
-
-    @contextmanager
-    def time_stage(self, *, task: str, stage: str) -> Iterator[None]:
-        """Measure a stage that an analysis does not time itself."""
-        started = perf_counter()
-        try:
-            yield
-        finally:
-            self.stage_seconds.labels(task, stage).observe(perf_counter() - started)
 
     def render(self) -> bytes:
         """The exposition text of all workers."""

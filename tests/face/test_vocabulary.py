@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from face import vocabulary
-from model_training.networks.closeups import MOVEMENTS
-from model_training.simulator.poses import POSES
+from model_training.networks import closeups
+from model_training.simulator import poses
 from service.inference.manifest import PalsyManifest, parse_manifest
 
 MODELS = Path(__file__).parents[2] / "models"
 
 
 def test_the_simulator_shows_exactly_the_poses_of_an_examination() -> None:
-    assert tuple(POSES) == vocabulary.POSES
-    assert sorted(pose for poses in MOVEMENTS.values() for pose in poses) == sorted(vocabulary.POSES)
+    assert tuple(poses.MOVEMENTS) == vocabulary.POSES
+    assert sorted(pose for group in closeups.MOVEMENTS.values() for pose in group) == sorted(vocabulary.POSES)
 
 
 def test_the_shipped_bundles_use_these_words() -> None:

@@ -13,7 +13,6 @@ from face.palsy.input import PalsyInputSpec
 from model_training.data.cache import CACHE_FORMAT
 
 SPEC = PalsyInputSpec()
-GRADES = ("I", "II", "III", "IV", "V", "VI")
 
 
 def write_cache(

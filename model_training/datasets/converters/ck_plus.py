@@ -12,7 +12,7 @@ from model_training.datasets.reading.labels import GradeReader
 from model_training.datasets.reading.spreadsheets import read_rows, text
 from model_training.errors import TrainingError
 
-EMOTIONS = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
+CK_EMOTIONS = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 
 
 def convert_ck_plus(conversion: Conversion, *, root: Path, grade_map: Path | None = None, grades: GradeReader) -> None:
@@ -56,9 +56,9 @@ def read_emotion(folder: Path) -> str:
         return ""
     content = files[0].read_text(encoding="utf-8").strip()
     code = float(content)
-    if code != int(code) or not 0 <= code < len(EMOTIONS):
+    if code != int(code) or not 0 <= code < len(CK_EMOTIONS):
         raise ValueError(f"{files[0].name} holds {content!r}, a number 0..7 was expected")
-    return EMOTIONS[int(code)]
+    return CK_EMOTIONS[int(code)]
 
 
 def _read_grade_map(path: Path, grades: GradeReader) -> Mapping[tuple[str, str], tuple[int, str]]:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from face.vocabulary import HOUSE_BRACKMANN
 from model_training.datasets.reading.spreadsheets import text
 from model_training.errors import TrainingError
 
-SIX = ("I", "II", "III", "IV", "V", "VI")
 THREE = ("normal", "mild", "severe")
 _SIDES = {
     "l": "left",
@@ -44,9 +44,9 @@ class GradeReader:
         named = {name.lower(): index for index, name in enumerate(self.labels, start=1)}
         if not self.groups and word in named:
             return named[word]
-        roman = {name.lower(): index for index, name in enumerate(SIX, start=1)}
+        roman = {name.lower(): index for index, name in enumerate(HOUSE_BRACKMANN, start=1)}
         written = len(self.groups) or len(self.labels)
-        if word in roman and written == len(SIX):
+        if word in roman and written == len(HOUSE_BRACKMANN):
             grade = roman[word]
         else:
             digits = re.fullmatch(r"-?\d+", word)
@@ -71,7 +71,7 @@ def grade_reader(*, grades: str, classes: int, merge: str = "") -> GradeReader:
 
     Raises TrainingError for a range that does not fit the classes.
     """
-    labels = {3: THREE, 6: SIX}.get(classes)
+    labels = {3: THREE, 6: HOUSE_BRACKMANN}.get(classes)
     if labels is None:
         raise TrainingError(f"--classes must be 3 (normal, mild, severe) or 6 (House-Brackmann I to VI), got {classes}")
     if grades == "names":

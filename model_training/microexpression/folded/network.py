@@ -191,13 +191,6 @@ def one_fold(weights: dict[str, Tensor], fold: int) -> dict[str, Tensor]:
     return {name: value[fold : fold + 1] for name, value in weights.items()}
 
 
-def join_folds(members: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Several weight sets side by side along the fold axis."""
-    if not members:
-        raise ValueError("no weight sets to join")
-    return {name: torch.cat([member[name] for member in members]) for name in members[0]}
-
-
 def htnet_arguments(config: FoldedConfig) -> dict[str, Any]:
     """Keyword arguments of `model_training.networks.htnet.HTNet` for the same network."""
     return {

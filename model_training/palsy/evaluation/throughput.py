@@ -16,7 +16,8 @@ import pandas as pd
 import torch
 
 from model_training.data.cache import Cache
-from model_training.data.sample_table import SampleTable, read_table
+from model_training.data.sample_table import SEVERITY_COLUMNS, SampleTable, read_table
+from model_training.palsy.cached_sample import PalsyProducer
 from model_training.palsy.task import PalsyTask
 from model_training.runtime.arrays import Arrays
 from model_training.runtime.distributed import World, check_device
@@ -134,14 +135,15 @@ def made_up_cache(count: int, *, seed: int = 0) -> Cache:
             "split": "train",
             "dataset": "made-up",
             "severity": label - 1.0,
-            **{f"severity_{name}": label - 1.0 for name in ("forehead", "eye", "nose", "mouth")},
+            **dict.fromkeys(SEVERITY_COLUMNS, label - 1.0),
         }
     )
+    shapes = {name: (count, *shape) for name, (shape, _dtype) in PalsyProducer().arrays().items()}
     arrays: Arrays = {
-        "images": rng.integers(0, 256, (count, 1, 224, 224), dtype=np.uint8),
-        "landmarks": rng.normal(0, 0.1, (count, 478, 3)).astype(np.float32),
-        "roi_masks": rng.integers(0, 256, (count, 5, 32, 32), dtype=np.uint8),
-        "asymmetry_map": rng.random((count, 32, 32)).astype(np.float16),
+        "images": rng.integers(0, 256, shapes["images"], dtype=np.uint8),
+        "landmarks": rng.normal(0, 0.1, shapes["landmarks"]).astype(np.float32),
+        "roi_masks": rng.integers(0, 256, shapes["roi_masks"], dtype=np.uint8),
+        "asymmetry_map": rng.random(shapes["asymmetry_map"]).astype(np.float16),
     }
     return Cache(Path(), "palsy", "made-up", {}, frame, arrays)
 

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from model_training.command_options import CheckpointFile, Device, Faces, progress_bar
+from face.vocabulary import FacePolicy
+from model_training.command_options import CheckpointFile, Device, progress_bar
 
 Images = Annotated[list[Path], typer.Argument(help="Image files, folders, or a .txt with one path a line.")]
 AnswersFolder = Annotated[Path, typer.Option("--out", help="Folder for predictions.csv (and pictures).")]
 Pictures = Annotated[bool, typer.Option("--pictures", help="Also draw each answer on its photograph.")]
 FacesOfImage = Annotated[
-    Faces, typer.Option("--faces", help="Several faces: an error for that image, or take the largest.")
+    FacePolicy, typer.Option("--faces", help="Several faces: an error for that image, or take the largest.")
 ]
 LimitsBundle = Annotated[
     Path | None,
@@ -26,7 +27,7 @@ def predict_command(
     checkpoint: CheckpointFile,
     out: AnswersFolder,
     pictures: Pictures = False,
-    faces: FacesOfImage = Faces.single,
+    faces: FacesOfImage = "single",
     bundle: LimitsBundle = None,
     device: Device = "cpu",
 ) -> None:
@@ -43,7 +44,7 @@ def predict_command(
             out,
             bundle=bundle,
             pictures=pictures,
-            faces=faces.value,
+            faces=faces,
             device=device,
             progress=bar.at,
         )

@@ -24,7 +24,7 @@ from model_training.simulator.head.head import HEAD_DATA, Head
 from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.patient import Palsy, movement_weights, with_signs
 from model_training.simulator.photographs.fields import LOWER_LID, UPPER_LID, AskedMovement, check_size, resample
-from model_training.simulator.poses import POSES
+from model_training.simulator.poses import MOVEMENTS
 
 # The face's outline moves with the face; this ring outside it, that many times as wide, stays where it is.
 STILL_RING = 1.6
@@ -79,7 +79,7 @@ def move_photograph(
         contracture=manner.contracture,
     )
     rng = None if manner.seed is None else np.random.default_rng(manner.seed)
-    weights = movement_weights(POSES[asked.pose], palsy, effort=asked.effort, rng=rng)
+    weights = movement_weights(MOVEMENTS[asked.pose], palsy, effort=asked.effort, rng=rng)
     # A mouth that opens would show teeth, which are not in the picture.
     weights["jawOpen"] = 0.0
     canonical = pose_corrected(face.points).astype(np.float64)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
+from face.vocabulary import OutlinedRegion
 from service.analysis.microexpression import MicroexpressionAnalysis
 from service.analysis.models import AnyModel
 from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
 
-Region = Literal["left_eye", "right_eye", "left_lip", "right_lip"]
 Motion = Annotated[float, Field(ge=0)]
 
 
@@ -26,7 +26,7 @@ class FacialMotion(Schema):
     """
 
     score: Motion
-    regions: dict[Region, Motion]
+    regions: dict[OutlinedRegion, Motion]
     heatmap: Picture | None
 
 

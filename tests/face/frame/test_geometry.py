@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from face.frame.geometry import Similarity, fit_similarity, points_to_array_index
+from face.frame.geometry import Similarity, fit_similarity
 
 
 def similarity(scale: float, angle: float, x: float, y: float) -> Similarity:
@@ -21,14 +21,6 @@ similarities = st.builds(
 def smooth_image(height: int, width: int) -> np.ndarray:
     y, x = np.mgrid[:height, :width] + 0.5
     return (np.sin(x / 17) * 60 + np.cos(y / 23) * 60 + 128).astype(np.float32)
-
-
-def test_points_to_array_index_swaps_the_axes() -> None:
-    np.testing.assert_array_equal(points_to_array_index([[3.9, 7.0], [0.2, 1.5]]), [[7, 3], [1, 0]])
-    image = np.zeros((10, 5))
-    row, column = points_to_array_index([4.5, 9.5])
-    image[row, column] = 1
-    assert image[9, 4] == 1
 
 
 @given(similarities)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,6 +72,26 @@ def test_another_preprocessing_or_kind_is_refused(tmp_path: Path) -> None:
         open_cache(tmp_path / "out", kind="microexpression")
     (tmp_path / "out/cache.json").write_text("{", encoding="utf-8")
     with pytest.raises(TrainingError, match=r"cache\.json: cannot be read"):
+        open_cache(tmp_path / "out", kind="palsy")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": None}, r"cache\.json: missing key 'kind'"),
+        ({"rows": "two"}, r"cache\.json: 'rows' must be int, got 'two'"),
+        ({"table": "here"}, r"cache\.json: unknown key 'table'"),
+        ({"arrays": {"images": {"shape": [2]}}}, r"cache\.json: missing key 'arrays\.images\.dtype'"),
+    ],
+)
+def test_a_damaged_description_is_refused_by_its_key(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    build_cache(
+        table(tmp_path / "in", {"a": b"aaaa", "b": b"bbbb"}), tmp_path / "out", producer=BytesProducer(), jobs=1
+    )
+    path = tmp_path / "out/cache.json"
+    changed = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    path.write_text(json.dumps({key: value for key, value in changed.items() if value is not None}), encoding="utf-8")
+    with pytest.raises(TrainingError, match=rf"(?s){message}.*run `cache` again"):
         open_cache(tmp_path / "out", kind="palsy")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from face.vocabulary import HOUSE_BRACKMANN
 from model_training.data.sample_table import read_table
 from model_training.datasets.converters.ck_plus import convert_ck_plus
 from model_training.datasets.converters.column_map import convert_with_column_map, read_column_map
@@ -18,7 +19,7 @@ from model_training.datasets.converters.fnp import (
     stem_pattern,
 )
 from model_training.datasets.reading.conversion import Conversion
-from model_training.datasets.reading.labels import SIX, THREE, grade_reader
+from model_training.datasets.reading.labels import THREE, grade_reader
 from model_training.datasets.reading.splits import SplitShares, person_folds
 from model_training.errors import TrainingError
 from tests.model_training.datasets import layouts
@@ -26,7 +27,7 @@ from tests.model_training.datasets import layouts
 STEM = stem_pattern(DEFAULT_STEM)
 
 
-def conversion(out: Path, labels: tuple[str, ...] = SIX, name: str = "fnp") -> Conversion:
+def conversion(out: Path, labels: tuple[str, ...] = HOUSE_BRACKMANN, name: str = "fnp") -> Conversion:
     return Conversion(dataset=name, labels=labels, out=out)
 
 

@@ -13,7 +13,7 @@ from model_training.networks.htnet_enhanced import HTNetEnhanced
 from model_training.simulator.head.head import Head
 from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.patient import Palsy
-from model_training.simulator.poses import POSES
+from model_training.simulator.poses import MOVEMENTS
 from model_training.simulator.render.renderer import Renderer
 from model_training.simulator.shot import photograph, sample_shot, sample_subject
 
@@ -30,7 +30,11 @@ def smiles() -> tuple[torch.Tensor, torch.Tensor]:
             rng = np.random.default_rng([7, number])
             affected = {("Left", "Right")[number // 2 % 2]: RegionalSeverity.even(5.0)} if number % 2 else {}
             shot = sample_shot(
-                head, sample_subject(head, rng), rng, pose=POSES["full_smile"], palsy=Palsy(affected, synkinesis=0.0)
+                head,
+                sample_subject(head, rng),
+                rng,
+                pose=MOVEMENTS["full_smile"],
+                palsy=Palsy(affected, synkinesis=0.0),
             )
             picture, _ = photograph(renderer, shot, rng)
             faces = landmarker.detect(picture)

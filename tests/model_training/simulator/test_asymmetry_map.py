@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from model_training.data.producer import RowRefused
+from model_training.palsy.cached_sample import read_asymmetry_map
 from model_training.simulator.asymmetry_map import (
     MAP_SIZE_PX,
     MAP_UNIT,
-    decode_map,
     encode_map,
     render_asymmetry,
     vertex_asymmetry,
@@ -63,8 +66,11 @@ def test_a_mirrored_face_has_the_mirrored_map(renderer: Renderer) -> None:
     assert np.corrcoef(drawn.ravel(), flipped.ravel())[0, 1] > 0.995
 
 
-def test_png_keeps_the_values() -> None:
+def test_the_cache_reads_the_values_that_were_drawn(tmp_path: Path) -> None:
     values = np.linspace(0, 0.6, 48, dtype=np.float32).reshape(6, 8)
-    np.testing.assert_allclose(decode_map(encode_map(values)), values, atol=MAP_UNIT)
-    with pytest.raises(ValueError, match="16-bit"):
-        decode_map(b"no png")
+    path = tmp_path / "map.png"
+    path.write_bytes(encode_map(values))
+    np.testing.assert_allclose(read_asymmetry_map(path, unit=MAP_UNIT, width=8, height=6), values, atol=MAP_UNIT)
+    path.write_bytes(b"no png")
+    with pytest.raises(RowRefused, match="16-bit"):
+        read_asymmetry_map(path, unit=MAP_UNIT, width=8, height=6)

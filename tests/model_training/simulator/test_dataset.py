@@ -12,7 +12,7 @@ from model_training.cli import build_app
 from model_training.data.sample_table import read_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.simulator import dataset
-from model_training.simulator.asymmetry_map import decode_map
+from model_training.simulator.asymmetry_map import MAP_UNIT
 from model_training.simulator.dataset import SimulationConfig, simulate
 from model_training.simulator.palsy import RegionalSeverity, house_brackmann_grade
 
@@ -38,9 +38,9 @@ def test_table_is_valid_and_its_files_are_there(finished: Path) -> None:
     for row in table.frame.itertuples():
         picture = cv2.imread(str(table.path(row.path)))
         assert picture.shape == (160, 160, 3)
-        asymmetry = decode_map(table.path(row.asymmetry_map).read_bytes())
-        assert asymmetry.shape == (96, 96)
-        assert 0 <= asymmetry.max() < 0.65
+        asymmetry = cv2.imread(str(table.path(row.asymmetry_map)), cv2.IMREAD_UNCHANGED)
+        assert (asymmetry.shape, asymmetry.dtype) == ((96, 96), np.uint16)
+        assert 0 <= asymmetry.max() * MAP_UNIT < 0.65
         regions = {name: getattr(row, f"severity_{name}") for name in ("forehead", "eye", "nose", "mouth")}
         assert house_brackmann_grade(RegionalSeverity(**regions)) == row.label
         assert row.label == 1 + int(np.floor(row.severity + 0.5))

@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
+from face.vocabulary import REGIONS
 from model_training.simulator.palsy import (
     REGION_WEIGHTS,
-    REGIONS,
     RegionalSeverity,
     grade_of_severity,
     house_brackmann_grade,

@@ -18,7 +18,7 @@ from model_training.microexpression.folded.loso import (
 )
 from model_training.microexpression.folded.network import FoldedConfig
 from model_training.microexpression.folded.training import TrainingConfig, balance, predict, train_folded
-from model_training.microexpression.published_flow import FlowImages, load_flow, save_cache
+from model_training.microexpression.published_flow import FlowImages, load_flow
 
 SMALL = TrainingConfig(
     model=FoldedConfig(dim=4, block_repeats=(1, 1, 1), dropout=0.0), epochs=8, batch_size=16, learning_rate=5e-3
@@ -36,6 +36,13 @@ def made_up(subjects: int = 4, clips: int = 9, seed: int = 0) -> FlowImages:
     return FlowImages(
         images=images, labels=labels, subjects=people, datasets=np.array(["set"] * len(labels)),
         clips=np.array([str(number) for number in range(len(labels))]),
+    )  # fmt: skip
+
+
+def save_cache(data: FlowImages, path) -> None:
+    np.savez_compressed(
+        path, flow=data.images, label=data.labels, subject=data.subjects, dataset=data.datasets, clip=data.clips,
+        class_names=np.array(data.class_names),
     )  # fmt: skip
 
 

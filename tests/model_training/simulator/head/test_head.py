@@ -5,7 +5,7 @@ import numpy as np
 from model_training.simulator.head.anatomy import landmark_vertices
 from model_training.simulator.head.head import EYE, SKIN, Head
 from model_training.simulator.head.identity import sample_identity
-from model_training.simulator.poses import POSES, UNIT_REGION
+from model_training.simulator.poses import MOVEMENTS, UNIT_REGION
 from model_training.simulator.render.camera import Camera
 
 MIRROR = np.array([-1, 1, 1], np.float32)
@@ -20,7 +20,7 @@ def test_left_and_right_units_are_mirror_images(head: Head) -> None:
 
 
 def test_every_pose_uses_units_of_the_head_and_regions_of_the_scale(head: Head) -> None:
-    for pose in POSES.values():
+    for pose in MOVEMENTS.values():
         for unit in pose.units:
             assert unit in UNIT_REGION
             assert f"{unit}Left" in head.units
@@ -28,7 +28,7 @@ def test_every_pose_uses_units_of_the_head_and_regions_of_the_scale(head: Head) 
 
 
 def test_brow_lift_is_about_a_centimetre_and_spares_the_eyeballs(head: Head) -> None:
-    lifted = head.deform(head.mean, {f"{unit}Left": weight for unit, weight in POSES["brow_lift"].units.items()})
+    lifted = head.deform(head.mean, {f"{unit}Left": weight for unit, weight in MOVEMENTS["brow_lift"].units.items()})
     points = landmark_vertices(head)
     rise_mm = 1e3 * (lifted - head.mean)[:, 2]
     assert 8 < rise_mm[points["middle_brow_left"]] < 20

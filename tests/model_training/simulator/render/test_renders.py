@@ -11,7 +11,7 @@ from model_training.simulator.head.anatomy import landmark_vertices
 from model_training.simulator.head.head import Head
 from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.patient import Palsy
-from model_training.simulator.poses import POSES
+from model_training.simulator.poses import MOVEMENTS
 from model_training.simulator.render.camera import Camera
 from model_training.simulator.render.renderer import Renderer
 from model_training.simulator.shot import photograph, sample_shot, sample_subject
@@ -25,7 +25,7 @@ def see(
 ) -> list[Face]:
     rng = np.random.default_rng(seed)
     subject = sample_subject(renderer.head, rng)
-    shot = sample_shot(renderer.head, subject, rng, pose=POSES[pose], palsy=palsy, camera=camera)
+    shot = sample_shot(renderer.head, subject, rng, pose=MOVEMENTS[pose], palsy=palsy, camera=camera)
     return landmarker.detect(photograph(renderer, shot, rng)[0])
 
 
@@ -46,7 +46,7 @@ def opening(face: Face, side: str) -> float:
 
 def test_faces_are_found_in_every_pose(renderer: Renderer, landmarker: FaceLandmarker) -> None:
     severe = Palsy({"Left": RegionalSeverity.even(4.5)})
-    for seed, pose in enumerate(POSES):
+    for seed, pose in enumerate(MOVEMENTS):
         for palsy in (Palsy({}), severe):
             assert len(see(renderer, landmarker, seed=seed, pose=pose, palsy=palsy)) == 1, (seed, pose)
 
@@ -78,7 +78,7 @@ def test_projected_landmarks_lie_where_the_landmark_model_finds_them(
     renderer: Renderer, landmarker: FaceLandmarker, head: Head
 ) -> None:
     rng = np.random.default_rng(5)
-    shot = sample_shot(head, sample_subject(head, rng), rng, pose=POSES["rest"], palsy=Palsy({}))
+    shot = sample_shot(head, sample_subject(head, rng), rng, pose=MOVEMENTS["rest"], palsy=Palsy({}))
     (face,) = landmarker.detect(photograph(renderer, shot, rng)[0])
     points = shot.camera.project(head, shot.vertices, size_px=renderer.size_px)
     vertices = landmark_vertices(head)

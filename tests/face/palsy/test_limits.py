@@ -1,0 +1,47 @@
+"""Limits of answers: what a `thresholds` block may say, and that a wrong one is told by its key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from face.errors import InvalidLimits
+from face.frame.quality import QualityLimits
+from face.frame.regions import ASYMMETRY_FULL_SCALE
+from face.palsy.limits import AnswerLimits
+
+
+def test_what_is_left_out_keeps_the_default() -> None:
+    assert AnswerLimits.of({}) == AnswerLimits()
+    assert AnswerLimits().full_scale == ASYMMETRY_FULL_SCALE
+    assert AnswerLimits.of({"out_of_distribution": None, "quality": {}}) == AnswerLimits()
+    given = AnswerLimits.of(
+        {
+            "quality": {"max_yaw_deg": 20.0},
+            "out_of_distribution": {"warn_above": 2.4, "refuse_above": None},
+            "heatmap_full_scale": 1,
+        }
+    )
+    assert given == AnswerLimits(quality=QualityLimits(max_yaw_deg=20.0), warn_above=2.4, full_scale=1.0)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ({"qualty": {}}, r"unknown key 'qualty'; known here: quality, out_of_distribution, heatmap_full_scale"),
+        ({"quality": {"max_yaw": 20.0}}, r"unknown key 'quality\.max_yaw'; known here: .*max_yaw_deg"),
+        (
+            {"out_of_distribution": {"warn_over": 2.0}},
+            r"unknown key 'out_of_distribution\.warn_over'; known here: warn_above, refuse_above",
+        ),
+        ({"quality": {"max_yaw_deg": -1.0}}, r"max_yaw_deg must be a finite number >= 0, got -1\.0"),
+        ({"out_of_distribution": {"warn_above": float("nan")}}, "must be a finite number, got nan"),
+        ({"heatmap_full_scale": 0.0}, r"heatmap_full_scale must be a positive number, got 0\.0"),
+        ({"heatmap_full_scale": -0.1}, r"heatmap_full_scale must be a positive number, got -0\.1"),
+        ({"heatmap_full_scale": float("inf")}, "heatmap_full_scale must be a positive number, got inf"),
+    ],
+)
+def test_a_wrong_block_is_refused_by_its_key(thresholds: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidLimits, match=f"^thresholds: .*{message}"):
+        AnswerLimits.of(thresholds)

@@ -84,8 +84,11 @@ def train_command(task: Task | None = None) -> Callable[..., None]:
         result = train_model(make_task(settings), resume=resume, init=init or (), say=typer.echo, show_progress=True)
         typer.echo(f"best epoch {result.best_epoch} of {result.epochs}: {result.best}")
 
-    example = "configs/demo.toml --set data.cache=runs/fnp-cache" if task != "microexpression" else "my.toml"
-    group = task or "palsy"
+    group: Task = task or "palsy"
+    example = {
+        "palsy": "configs/demo.toml --set data.cache=runs/fnp-cache",
+        "microexpression": "configs/microexpression_train.toml --set data.cache=runs/casme2-cache",
+    }[group]
     train.__doc__ = f"""Train one model; Ctrl-C saves, `--resume` goes on exactly there.
 
     Example: `htnet {group} train --config {example}`

@@ -132,11 +132,14 @@ def faults(error: ValidationError, kind: type[BaseModel], *, section: str = "") 
     return list(dict.fromkeys(_sentence(fault, kind, section) for fault in found))
 
 
-def unknown_key(name: str, *, known: Iterable[str]) -> str:
-    """The sentence for a key that there is not. name: in full, `section.key`; known: what may stand beside it."""
+def unknown_key(name: str, *, known: Iterable[str], of: str = "") -> str:
+    """The sentence for a key that there is not. name: in full, `section.key`; known: what may stand beside it; of: what
+    the keys are for, where that decides which there are."""
     known = list(known)
     nearest = difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
-    return f"unknown key {name!r}; known here: {', '.join(known)}" + "".join(f". Did you mean {n!r}?" for n in nearest)
+    owner = f" for {of}" if of else ""
+    meant = "".join(f". Did you mean {n!r}?" for n in nearest)
+    return f"unknown key {name!r}{owner}; known here: {', '.join(known)}{meant}"
 
 
 def _sentence(fault: ErrorDetails, kind: type[BaseModel], section: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard, cast, get_origin, get_type_hints
 
 import torch
+from pydantic import Field, create_model
 from torch import Tensor, nn
 
+from model_training.configuration import Configuration, build, unknown_key
 from model_training.errors import TrainingError
-from model_training.networks.htnet import HTNet, named_size
+from model_training.networks.htnet import HTNet, SizeName, named_size
 from model_training.networks.htnet_enhanced import HTNetEnhanced
 from model_training.networks.htnet_grader import HTNetGrader
 
@@ -18,42 +20,54 @@ PalsyNetwork = HTNetEnhanced | HTNetGrader
 NETWORKS: Mapping[str, type[HTNetEnhanced] | type[HTNetGrader]] = {"HTNetEnhanced": HTNetEnhanced, "HTNet": HTNetGrader}
 
 
-def build_network(model: Mapping[str, Any], *, source: str = "[model]") -> PalsyNetwork:
-    """{"name": class, optional "size", **arguments} -> a fresh network. Raises TrainingError naming an unknown key or a
-    value it refuses."""
-    arguments = dict(model)
-    name = arguments.pop("name", "HTNetEnhanced")
-    if name not in NETWORKS:
-        raise TrainingError(f"{source}: unknown name {name!r}; there are {', '.join(NETWORKS)}")
+def build_network(model: Mapping[str, Any], *, source: str = "configuration") -> PalsyNetwork:
+    """{"name": class, optional "size", **arguments} -> a fresh network. source: the file, named before every fault.
+
+    Raises TrainingError naming an unknown key, a mistyped one or a value that the network refuses.
+    """
+    values = dict(model)
+    name = values.pop("name", "HTNetEnhanced")
+    if name not in tuple(NETWORKS):
+        raise TrainingError(f"{source}: unknown name {name!r} in [model]; there are {', '.join(NETWORKS)}")
+    arguments = checked_arguments(_SECTIONS[name], values, source=source)
+    size = named_size(arguments.pop("size")) if "size" in arguments else {}
     try:
-        size = named_size(arguments.pop("size")) if "size" in arguments else {}
-        arguments = {**size, **arguments}
-        known = set(
-            inspect.signature(HTNetEnhanced.__init__ if name == "HTNetEnhanced" else _htnet_keys).parameters
-        ) - {"self"}
-        unknown = [key for key in arguments if key not in known]
-        if unknown:
-            raise TrainingError(
-                f"{source}: unknown key {unknown[0]!r} for {name}; known: size, {', '.join(sorted(known))}"
-            )
-        return NETWORKS[name](**arguments)
-    except (ValueError, TypeError) as error:
-        raise TrainingError(f"{source}: {error}") from error
+        return NETWORKS[name](**{**size, **arguments})
+    except ValueError as error:
+        raise TrainingError(f"{source}: section [model]: {error}") from error
 
 
-def _htnet_keys(
-    *,
-    image_size: int,
-    patch_size: int,
-    num_classes: int,
-    dim: int,
-    heads: int,
-    num_hierarchies: int,
-    block_repeats: tuple[int, ...],
-    in_channels: int,
-    dropout: float,
-) -> None:
-    """The keys that HTNetGrader takes."""
+def section_of(
+    network: type[nn.Module], *, without: Iterable[str] = (), **more: tuple[Any, Any]
+) -> type[Configuration]:
+    """The keys of [model] for a network, from the annotated keyword arguments of its constructor. without: arguments
+    that are no keys; more: name -> (type, default) of keys that are no arguments."""
+    hints = get_type_hints(network.__init__)
+    fields = dict(more)
+    for name, parameter in inspect.signature(network).parameters.items():
+        if name not in without:
+            # TOML has lists where the constructor has tuples.
+            strict = None if get_origin(hints[name]) is not tuple else False
+            fields[name] = (hints[name], Field(default=parameter.default, strict=strict))
+    made: type[Configuration] = create_model(network.__name__, __base__=Configuration, **cast("dict[str, Any]", fields))
+    return made
+
+
+def checked_arguments(section: type[Configuration], values: Mapping[str, Any], *, source: str) -> dict[str, Any]:
+    """The keys that [model] sets, and no defaults. Raises TrainingError naming an unknown or a mistyped one."""
+    known = section.model_fields
+    for key in values:
+        if key not in known:
+            raise TrainingError(f"{source}: {unknown_key(key, known=known, of=section.__name__)}")
+    return build(section, values, source=source, section="model.").model_dump(exclude_unset=True)
+
+
+_SIZE: tuple[Any, Any] = (SizeName, "tiny")
+_SECTIONS = {
+    "HTNetEnhanced": section_of(HTNetEnhanced, size=_SIZE),
+    # HTNetGrader hands its arguments on. A palsy checkpoint does not say whether its network is lean: none is.
+    "HTNet": section_of(HTNet, without=("lean",), size=_SIZE),
+}
 
 
 def restore(model: Mapping[str, Any], state_dict: Mapping[str, torch.Tensor], *, source: str) -> PalsyNetwork:

@@ -6,12 +6,13 @@ Source: Wang, Zhang, Luo, Sankaranarayana, "HTNet for micro-expression recogniti
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from model_training.networks.hierarchy import HierarchicalEncoder, LocalAttention, SingleTokenAttention, to_unit_range
 
+SizeName = Literal["tiny", "small", "base"]
 # Keyword arguments of the named sizes, shared by HTNet and HTNetEnhanced. `base` is the setting of the research demo
 # at 224 pixels; `tiny` is sized for one CPU thread.
 SIZES: dict[str, dict[str, Any]] = {

@@ -65,7 +65,7 @@ class PalsyTask:
 
     def build_model(self, arrays: Arrays | None) -> nn.Module:
         wanted = {"in_channels": 1, **self.config.model, "num_classes": len(self.labels)}
-        model = build_network(wanted, source="configuration, section [model]")
+        model = build_network(wanted)
         if arrays is not None and uses_landmarks(model):
             try:
                 model.fit_geometry(arrays["landmarks"])

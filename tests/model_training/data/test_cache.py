@@ -91,7 +91,7 @@ def test_a_damaged_description_is_refused_by_its_key(tmp_path: Path, changes: di
     path = tmp_path / "out/cache.json"
     changed = {**json.loads(path.read_text(encoding="utf-8")), **changes}
     path.write_text(json.dumps({key: value for key, value in changed.items() if value is not None}), encoding="utf-8")
-    with pytest.raises(TrainingError, match=rf"(?s){message}.*run `cache` again"):
+    with pytest.raises(TrainingError, match=rf"(?s){message}.*run `htnet data cache` again"):
         open_cache(tmp_path / "out", kind="palsy")
 
 

@@ -80,7 +80,7 @@ def test_ablation_and_evidence_come_as_files(
     for name in ("test", "photographs"):
         given = {"test": test, "photographs": photographs, name: train}
         with pytest.raises(TrainingError, match=f"holds runs made with another {name}; choose another --out"):
-            palsy_ablation.run_ablation(config, seeds=2, **given, out=out)
+            palsy_ablation.run_ablation(config, seeds=2, test=given["test"], photographs=given["photographs"], out=out)
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.format(cache=train).replace("epochs = 1", "epochs = 2"))
     with pytest.raises(TrainingError, match=r"holds runs made with another optimisation\.epochs; choose another"):

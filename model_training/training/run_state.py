@@ -3,12 +3,14 @@ with."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from model_training.errors import TrainingError
+from model_training.runtime.whole_file import write_text
 from model_training.training.checkpoint import load_payload, save_atomically
 from model_training.training.config import TrainConfig
 from model_training.training.learner import LearnerState
@@ -74,6 +76,18 @@ def load_state(config: TrainConfig, fingerprint: str, *, resume: bool, say: Call
             f"{path}: belongs to another configuration, different in {', '.join(different)}. Choose another run.out."
         )
     return cast("RunState", state)
+
+
+def keep_plan(path: Path, plan: Mapping[str, Any], *, holds: str, cure: str) -> None:
+    """Write what the finished parts of a folder were made with, so that parts of another plan never join them.
+
+    holds: the parts, in the plural. Raises TrainingError naming what differs in a plan that is there already.
+    """
+    if path.is_file():
+        different = what_differs(json.loads(path.read_text(encoding="utf-8")), plan)
+        if different:
+            raise TrainingError(f"{path.parent}: holds {holds} made with another {', '.join(different)}; {cure}")
+    write_text(json.dumps(plan), path)
 
 
 def what_differs(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from export.bundle.metadata import read_metadata
-from model_training.configuration import read_toml
+from model_training.configuration import build, read_toml
 from model_training.microexpression.config import simulation_config, training_config
+from model_training.palsy.losses import PalsyLossConfig
 from model_training.tasks import make_task
 from model_training.training.config import load_config
 
@@ -20,14 +21,16 @@ FILES = sorted(CONFIGS.glob("*.toml"))
 def test_the_command_that_it_belongs_to_takes_it(path: Path) -> None:
     values = read_toml(path)
     if path.name.endswith("_metadata.toml"):
-        read_metadata(path)
+        assert read_metadata(path).limitations
     elif {"training", "simulation"} & set(values):
         if "training" in values:
-            training_config(path)
+            assert training_config(path).epochs > 0
         if "simulation" in values:
-            simulation_config(path)
+            assert simulation_config(path).tvl1_share == 0.4
     else:
-        make_task(load_config(path)).build_model(None)
+        settings = load_config(path)
+        make_task(settings).build_model(None)
+        assert settings.task != "palsy" or build(PalsyLossConfig, settings.loss).grade > 0
 
 
 def test_each_task_has_an_example() -> None:

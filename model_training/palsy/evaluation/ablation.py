@@ -20,6 +20,7 @@ from model_training.palsy.evaluation.figures import photograph_figures, simulate
 from model_training.palsy.inference.grader import load_palsy_checkpoint
 from model_training.palsy.task import PalsyTask
 from model_training.training.config import load_config
+from model_training.training.run_state import keep_plan
 from model_training.training.train import BEST, train
 
 # Name -> changes of the configuration, which is that of the whole model.
@@ -36,6 +37,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 # Intervals by person are the report's business; spread over seeds is the ablation's.
 REPEATS = 2
+PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,15 @@ def run_ablation(
     """Train and judge VARIANTS x seeds 1 .. `seeds` -> path of OUT/ablation.md; ablation.csv has a row for each run.
 
     `processes` share the runs. Finished runs are kept, an interrupted one goes on. progress: called with
-    (runs done, all that were missing). Raises TrainingError as `train` does.
+    (runs done, all that were missing). Raises TrainingError as `train` does, and for a folder that holds runs of
+    another configuration, or judged on other caches.
     """
     if seeds < 1:
         raise TrainingError(f"--seeds must be at least 1, got {seeds}")
+    judged_on = {"test": str(test.resolve()), "photographs": str(photographs.resolve())}
+    # The ablation sets the seeds itself.
+    plan = {**judged_on, **load_config(config, overrides=("run.seed=1",)).to_dict()}
+    keep_plan(out / PLAN, plan, holds="runs", cure="choose another --out")
     runs = [
         AblationRun(name, changes, seed, out / f"{''.join(c for c in name if c.isalnum())}-{seed}")
         for seed in range(1, seeds + 1)

@@ -32,7 +32,7 @@ from model_training.training.checkpoint import load_checkpoint
 from model_training.training.config import TrainConfig
 from model_training.training.row_split import Split, check_split, selected
 from model_training.training.run_model import run_model
-from model_training.training.run_state import STATE, what_differs
+from model_training.training.run_state import STATE, keep_plan
 from model_training.training.train import fit
 
 DONE = "fold.json"
@@ -172,12 +172,7 @@ def _nothing(count: int, classes: int) -> dict[str, Any]:
 
 def _check_same_plan(out: Path, config: TrainConfig, folds: int, validation: float) -> None:
     plan = {"crossval": {"folds": folds, "validation": validation}, **config.to_dict()}
-    path = out / "crossval.json"
-    if path.is_file():
-        different = what_differs(json.loads(path.read_text(encoding="utf-8")), plan)
-        if different:
-            raise TrainingError(f"{out}: holds folds made with another {', '.join(different)}; choose another run.out")
-    write_text(json.dumps(plan), path)
+    keep_plan(out / "crossval.json", plan, holds="folds", cure="choose another run.out")
 
 
 def _jobs_that_fit(jobs: int, cache: Cache, say: Callable[[str], None]) -> int:

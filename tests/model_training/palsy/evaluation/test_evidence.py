@@ -77,6 +77,15 @@ def test_ablation_and_evidence_come_as_files(
     palsy_ablation.run_ablation(config, seeds=2, test=test, photographs=photographs, out=out, say=said.append)
     assert checkpoint.stat().st_mtime_ns == written, "a finished run is kept"
 
+    for name in ("test", "photographs"):
+        given = {"test": test, "photographs": photographs, name: train}
+        with pytest.raises(TrainingError, match=f"holds runs made with another {name}; choose another --out"):
+            palsy_ablation.run_ablation(config, seeds=2, test=given["test"], photographs=given["photographs"], out=out)
+    other = tmp_path / "other.toml"
+    other.write_text(CONFIG.format(cache=train).replace("epochs = 1", "epochs = 2"))
+    with pytest.raises(TrainingError, match=r"holds runs made with another optimisation\.epochs; choose another"):
+        palsy_ablation.run_ablation(other, seeds=2, test=test, photographs=photographs, out=out)
+
     draft = tmp_path / "card.md"
     draft.write_text("# model\n")
     with pytest.raises(TrainingError, match="figures"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from face.version import VERSION
 from htnet.lazy import LazyCommand
 from model_training.command_messages import CommandGroup
 
@@ -48,11 +49,21 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"htnet-clinical {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
-def htnet() -> None:
+def htnet(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Facial-palsy grading and micro-expression recognition: the service, and how its models are made.
 
-    Example: `htnet serve --models models`
+    Example: `htnet serve`
 
     Each group and command tells more: `htnet palsy --help`, `htnet palsy train --help`
     """

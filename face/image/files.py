@@ -8,11 +8,13 @@ from pathlib import Path
 from face.errors import NoImages
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+# Pictures too, which cannot be read: listed, so that a table has a row that says so and nobody is lost unnoticed.
+UNREAD_SUFFIXES = (".heic", ".heif", ".avif", ".gif", ".jp2", ".dcm")
 
 
-def images_under(folder: Path) -> list[Path]:
+def images_under(folder: Path, *, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
     """The images of a folder at any depth, sorted by path."""
-    return sorted(item for item in folder.rglob("*") if item.is_file() and item.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(item for item in folder.rglob("*") if item.is_file() and item.suffix.lower() in suffixes)
 
 
 def list_images(given: Sequence[Path]) -> list[Path]:
@@ -23,7 +25,7 @@ def list_images(given: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in given:
         if path.is_dir():
-            found += images_under(path)
+            found += images_under(path, suffixes=(*IMAGE_SUFFIXES, *UNREAD_SUFFIXES))
         elif path.suffix.lower() == ".txt" and path.is_file():
             lines = path.read_text(encoding="utf-8-sig").splitlines()
             found += [path.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]

@@ -63,6 +63,8 @@ def preview_command(
     from model_training.simulator.contact_sheet import contact_sheet
     from model_training.simulator.head.head import Head
 
+    if not 16 <= size <= 2048:
+        raise TrainingError(f"--size must lie in [16, 2048], got {size}")
     sheet = contact_sheet(Head.load(), seed=seed, size_px=size)
     path = out / "preview.jpg"
     out.mkdir(parents=True, exist_ok=True)

@@ -88,6 +88,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
         ("palsy predict a.jpg --out o --models nowhere", "nowhere: no bundle in this folder"),
         (f"palsy predict a.jpg --out o --models {MODELS}", "a.jpg: no such image, folder or list"),
         ("export --checkpoint a.pt --out o", "a.pt: no such checkpoint"),
+        ("simulate preview --out o --size 0", "--size must lie in [16, 2048], got 0"),
         ("export --checkpoint a.pt --out o --default-variant int4", "--default-variant must be float32 or int8, got"),
         ("audit export", "which database? Set HTNET_AUDIT_URL or give --url"),
         (

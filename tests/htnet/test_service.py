@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from face.version import VERSION
 from htnet.commands import app
 from service.security.api_keys import KeyRing
 from service.server import launch
@@ -115,3 +116,16 @@ def test_a_new_key_is_one_that_the_service_takes(tmp_path: Path) -> None:
     found = KeyRing(tmp_path / "api_keys").find(secret)
     assert found is not None
     assert (found.key_id, found.role) == ("radiology", "admin")
+
+
+def test_the_plain_module_takes_no_arguments() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "service", "--port", "8124"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "takes no arguments, got '--port 8124'" in done.stderr
+
+
+def test_the_version_is_the_packages() -> None:
+    done = subprocess.run([sys.executable, "-m", "htnet", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"htnet-clinical {VERSION}"

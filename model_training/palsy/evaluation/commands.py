@@ -148,7 +148,7 @@ def throughput_command(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
     sizes: Annotated[list[str] | None, typer.Option("--size", help="Named sizes to train. Repeatable.")] = None,
-    steps: Annotated[int, typer.Option(help="Measured optimiser steps a size.")] = 6,
+    steps: Annotated[int, typer.Option(help="Measured optimiser steps a size.", min=1)] = 6,
     table: Annotated[
         Path | None, typer.Option(help="Sample table for the speed of `cache`; left out where not given.")
     ] = None,

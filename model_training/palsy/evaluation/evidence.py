@@ -80,6 +80,11 @@ def write_evidence(
     calibration = PalsyCalibration.from_dict(loaded.calibration)
     fingerprint = spec.fingerprint()
     simulated_cache = open_cache(test, kind="palsy", fingerprint=fingerprint)
+    if len(set(simulated_cache.frame["pose"]) - {""}) < 2:
+        raise TrainingError(
+            f"{test}: its rows do not name several poses, so this is no cache of simulated people. Make them with "
+            "`htnet simulate renders`; for any other people use `htnet palsy evaluate`."
+        )
     simulated, unlikeness = answers_of(network, simulated_cache, progress=progress)
     metrics: dict[str, Any] = {"simulated_test": simulated_figures(simulated, calibration, repeats=repeats)}
     metrics["asymmetry_map"] = _map_evidence(simulated, simulated_cache)

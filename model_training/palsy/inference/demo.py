@@ -24,6 +24,17 @@ from model_training.errors import TrainingError
 from model_training.palsy.inference.served import ask, compare, served
 from model_training.runtime.whole_file import write_text
 
+# What a user would type for each step.
+COMMAND_OF_STEP = {
+    "simulate": "simulate renders",
+    "prepare": "data prepare",
+    "cache": "data cache",
+    "train": "palsy train",
+    "evaluate": "palsy evaluate",
+    "predict": "palsy predict",
+    "export": "export",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSize:
@@ -53,7 +64,7 @@ def run_demo(
     def step(name: str, *arguments: object, **options: object) -> None:
         command = [sys.executable, "-m", *(["export"] if name == "export" else ["model_training", name])]
         command += [*map(str, arguments), *as_flags(options)]
-        say("$ python -m " + " ".join(command[2:]))
+        say(" ".join(["$ htnet", *COMMAND_OF_STEP[name].split(), *command[3 if name == "export" else 4 :]]))
         started = time.perf_counter()
         done = subprocess.run(command, check=False)
         seconds[name] = round(time.perf_counter() - started, 1)

@@ -76,3 +76,16 @@ def test_what_cannot_be_graded_is_named(photographs: Path, bundle: Path, tmp_pat
         grade_photographs([tmp_path / "gone"], bundle, tmp_path)
     with pytest.raises(BundleError, match="grading needs one for 'palsy'"):
         grade_photographs([photographs], SHIPPED / "microexpression", tmp_path)
+
+
+def test_a_picture_that_cannot_be_read_has_a_row_that_says_so(photographs: Path, bundle: Path, tmp_path: Path) -> None:
+    """An iPhone's HEIC beside JPEGs: left out without a word, its patient would be lost."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/IMG_1.HEIC").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))
+    (tmp_path / "in/face.png").write_bytes((photographs / "face.png").read_bytes())
+    made = grade_photographs([tmp_path / "in"], bundle, tmp_path / "out")
+    assert (made.graded, made.refused) == (1, 1)
+    with made.table.open(encoding="utf-8", newline="") as file:
+        refused = next(row for row in csv.DictReader(file) if row["code"])
+    assert (Path(refused["path"]).name, refused["code"]) == ("IMG_1.HEIC", "unsupported-media-type")
+    assert "HEIC" in refused["reason"]

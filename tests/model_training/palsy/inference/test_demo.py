@@ -20,14 +20,9 @@ def test_the_served_answer_is_predicts(tmp_path: Path) -> None:
     summary = run_demo(out, config=default_config(), size=SMALL, jobs=2, seed=0, say=said.append)
     assert summary["asked"] == 6
     assert summary["different"] == []
-    assert [line.split()[4] for line in said if "model_training" in line] == [
-        "simulate",
-        "prepare",
-        "cache",
-        "train",
-        "evaluate",
-        "predict",
-    ]
+    steps = ["simulate renders", "data prepare", "data cache", "palsy train", "palsy evaluate", "palsy predict"]
+    typed = [" ".join(line.split()[2:4]) for line in said if line.startswith("$ htnet ")]
+    assert typed == [*steps, "export --checkpoint"]
     names = sorted(path.name for path in (out / "fnp").glob("*/*"))
     assert len(names) == 64
     assert names[0].startswith("patient001_")

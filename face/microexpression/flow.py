@@ -91,7 +91,7 @@ def dis_flow(onset: FloatArray, apex: FloatArray, parameters: DisParameters) -> 
     if np.array_equal(first, second):
         # Exactly no change is exactly no motion; the search would leave rounding noise that per-image scaling blows up.
         return np.zeros((*first.shape, 2), np.float32)
-    # The stub knows no call without an array to write to.
+    # OpenCV's types know no call without an array to write to.
     flow = search.calc(first, second, None)  # type: ignore[call-overload]
     return np.asarray(flow)
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import typer
 
-from docs.generate_reference import PAGES, REFERENCE, command_line, page, subcommands
+from docs.generate_reference import PAGES, REFERENCE, page
+from docs.reference_pages.command_line import command_line, subcommands
 from tests.docs.markdown import ROOT, Document, markdown_files
 
 PACKAGES = ("face", "service", "model_training", "export", "htnet")

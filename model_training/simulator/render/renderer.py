@@ -168,7 +168,7 @@ class Renderer:
         self._skin.render()
         context.disable(context.CULL_FACE)
         context.enable(context.BLEND)
-        # The stub knows two factors, OpenGL takes two more for the opacity.
+        # moderngl's types know two factors, OpenGL takes two more for the opacity.
         factors = (context.SRC_ALPHA, context.ONE_MINUS_SRC_ALPHA, context.ONE, context.ONE)
         context.blend_func = factors  # type: ignore[assignment]
         self._lashes.render()

@@ -69,8 +69,8 @@ def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, 
     from service.inference.errors import BundleError
 
     try:
-        bundles = find_bundles(models or shipped_models_dir())
-        bundle = next((folder for folder in bundles if load_bundle(folder).manifest.task == "palsy"), bundles[0])
+        bundles = [load_bundle(folder) for folder in find_bundles(models or shipped_models_dir())]
+        bundle = next((bundle for bundle in bundles if bundle.manifest.task == "palsy"), bundles[0])
         with progress_bar("predict") as bar:
             made = grade_photographs(images, bundle, out, faces=faces, progress=bar.at)
     except (NoImages, BundleError) as error:

@@ -6,7 +6,6 @@ One row an image. A refused one has the service's error code and the reason, and
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from face.errors import PreprocessingError
 from face.palsy.reading import ReadPhotograph
 from face.vocabulary import REGIONS, SIDES
+from face.whole_file import whole_file
 
 FILE = "predictions.csv"
 
@@ -119,13 +119,7 @@ def _row(
 
 
 def _write(rows: Iterable[Mapping[str, Value]], names: Sequence[str], path: Path) -> None:
-    # Readers see the old table or the new one, never half of one.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

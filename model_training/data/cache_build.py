@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from face.whole_file import whole_file, write_text
 from model_training.data.cache import (
     CACHE_FORMAT,
     DESCRIPTION,
@@ -36,7 +37,6 @@ from model_training.data.sample_table import SampleTable, write_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.arrays import Arrays
 from model_training.runtime.interruption import children_ignore_ctrl_c
-from model_training.runtime.whole_file import whole_file, write_text
 
 PART_ROWS = 64
 

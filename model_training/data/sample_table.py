@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from face.vocabulary import REGIONS, SIDES
+from face.whole_file import whole_file
 from model_training.errors import TrainingError
-from model_training.runtime.whole_file import whole_file
 
 REQUIRED_COLUMNS = ("sample_id", "person_id", "path", "label", "side", "pose", "split", "dataset")
 # One count of a 16-bit asymmetry map in inter-ocular distances, where no column `asymmetry_map_unit` says otherwise.

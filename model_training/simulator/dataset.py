@@ -26,10 +26,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
+from face.whole_file import write_text
 from model_training.configuration import Configuration
 from model_training.data.sample_table import SPLITS, write_table
 from model_training.errors import Interrupted, TrainingError
-from model_training.runtime.whole_file import write_text
 from model_training.simulator.asymmetry_map import MAP_SIZE_PX, MAP_UNIT, encode_map
 from model_training.simulator.head.anatomy import landmark_vertices
 from model_training.simulator.head.head import HEAD_DATA, Head

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from face.vocabulary import EMOTIONS
+from face.whole_file import whole_file
 from model_training.errors import TrainingError
-from model_training.runtime.whole_file import whole_file
 
 CHECKPOINT_FORMAT = 1
 # The micro-expression ensemble: weights with a leading axis of members (model_training.microexpression.folded).

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from face.whole_file import write_text
 from model_training.errors import TrainingError
-from model_training.runtime.whole_file import write_text
 from model_training.training.checkpoint import load_payload, save_atomically
 from model_training.training.config import TrainConfig
 from model_training.training.learner import LearnerState

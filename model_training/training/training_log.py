@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from model_training.runtime.whole_file import write_text
+from face.whole_file import write_text
 
 
 class TrainingLog:

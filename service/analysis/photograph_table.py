@@ -12,7 +12,7 @@ from face.palsy.reading import ReadPhotograph
 from face.photograph import PhotographReader
 from face.vocabulary import FacePolicy
 from service.analysis.palsy import PalsyAnalyzer
-from service.inference.bundle import load_bundle
+from service.inference.bundle import Bundle
 from service.inference.errors import BundleError
 from service.inference.manifest import PalsyManifest
 from service.inference.session import open_session
@@ -20,7 +20,7 @@ from service.inference.session import open_session
 
 def grade_photographs(
     given: Sequence[Path],
-    bundle_dir: Path,
+    bundle: Bundle,
     out: Path,
     *,
     faces: FacePolicy = "single",
@@ -29,14 +29,15 @@ def grade_photographs(
 ) -> Predictions:
     """Writes OUT/predictions.csv with one row an image, whole or not at all; Ctrl-C writes what was read so far.
 
-    bundle_dir: folder of a palsy bundle. limits: of one image file; the service's defaults if left out. Raises NoImages
-    and BundleError.
+    bundle: one for palsy. limits: of one image file; the service's defaults if left out. Raises NoImages and
+    BundleError.
     """
     images = list_images(given)
-    bundle = load_bundle(bundle_dir)
     manifest = bundle.manifest
     if not isinstance(manifest, PalsyManifest):
-        raise BundleError(bundle_dir, f"a bundle for {manifest.task!r}; grading needs one for 'palsy'", field="task")
+        raise BundleError(
+            bundle.directory, f"a bundle for {manifest.task!r}; grading needs one for 'palsy'", field="task"
+        )
     session = open_session(bundle)
     reader = PhotographReader(limits=limits or ImageLimits())
     try:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from service.analysis.photograph_table import grade_photographs
+from service.inference.bundle import load_bundle
 
 MODELS = Path(__file__).parents[2] / "models"
 PROGRAM = (
@@ -34,5 +35,5 @@ def test_the_bundle_answers_as_the_service_and_without_torch(astronaut_jpeg: byt
     rows = list(csv.DictReader((out / "predictions.csv").read_text(encoding="utf-8").splitlines()))
     assert [Path(row["path"]).name for row in rows] == ["face.jpg", "text.jpg"]
     assert [bool(row["grade"]) for row in rows] == [True, False]
-    expected = grade_photographs([tmp_path / "photos"], MODELS / "palsy", tmp_path / "expected")
+    expected = grade_photographs([tmp_path / "photos"], load_bundle(MODELS / "palsy"), tmp_path / "expected")
     assert (out / "predictions.csv").read_text() == expected.table.read_text()

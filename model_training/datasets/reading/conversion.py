@@ -16,11 +16,11 @@ from typing import Any
 
 import pandas as pd
 
+from face.whole_file import write_text
 from model_training.data.sample_table import SampleTable, validate, write_table
 from model_training.datasets.reading.people import same_person_spellings
 from model_training.datasets.reading.splits import SplitShares, assign_splits
 from model_training.errors import TrainingError
-from model_training.runtime.whole_file import write_text
 
 
 @dataclass

@@ -19,6 +19,7 @@ import pandas as pd
 import psutil
 
 from face.palsy.decoding import PalsyCalibration
+from face.whole_file import whole_file, write_text
 from model_training.configuration import build
 from model_training.data.cache import Cache, open_cache
 from model_training.datasets.reading.splits import person_folds, stratified_groups
@@ -27,7 +28,6 @@ from model_training.networks.build import restore
 from model_training.palsy.evaluation.evaluate import Judgement, judge, summarise, write_evaluation
 from model_training.palsy.task import PalsyTask
 from model_training.runtime.interruption import children_ignore_ctrl_c
-from model_training.runtime.whole_file import whole_file, write_text
 from model_training.training.checkpoint import load_checkpoint
 from model_training.training.config import TrainConfig
 from model_training.training.row_split import Split, check_split, selected

@@ -14,6 +14,7 @@ import pandas as pd
 
 from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
 from face.vocabulary import SIDES
+from face.whole_file import write_text
 from model_training.configuration import build
 from model_training.data.cache import Cache, open_cache
 from model_training.data.sample_table import write_table
@@ -26,7 +27,6 @@ from model_training.palsy.evaluation.grading_figures import RELIABILITY_BINS, gr
 from model_training.palsy.evaluation.html_report import write_report
 from model_training.palsy.task import PalsyTask, side_index
 from model_training.runtime.distributed import check_device
-from model_training.runtime.whole_file import write_text
 from model_training.training.checkpoint import Checkpoint, load_checkpoint
 from model_training.training.config import TrainConfig
 from model_training.training.run_model import run_model

@@ -12,7 +12,7 @@ import jinja2
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from model_training.runtime.whole_file import write_text
+from face.whole_file import write_text
 
 SHOWN = ("kappa", "exact", "within_one", "mae", "macro_f1", "side", "ece", "coverage", "set_size")
 

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from face.whole_file import write_text
 from model_training.data.cache import Cache
 from model_training.data.sample_table import SEVERITY_COLUMNS, SampleTable, read_table
 from model_training.palsy.cached_sample import PalsyProducer
 from model_training.palsy.task import PalsyTask
 from model_training.runtime.arrays import Arrays
 from model_training.runtime.distributed import World, check_device
-from model_training.runtime.whole_file import write_text
 from model_training.training.config import DataConfig, OptimisationConfig, RunConfig, TrainConfig
 from model_training.training.row_split import Split
 from model_training.training.train import Trainer

@@ -19,10 +19,10 @@ from typing import Any
 
 import pandas as pd
 
+from face.whole_file import write_text
 from model_training.data.sample_table import read_table
 from model_training.errors import TrainingError
 from model_training.palsy.inference.served import ask, compare, served
-from model_training.runtime.whole_file import write_text
 
 # What a user would type for each step.
 COMMAND_OF_STEP = {

@@ -17,10 +17,10 @@ from face.errors import PreprocessingError
 from face.frame.regions import mosaic_map_to_photo, region_polygons
 from face.palsy.reading import ReadPhotograph
 from face.vocabulary import REGIONS_OF_INTEREST
+from face.whole_file import whole_file
 from model_training.errors import Interrupted, TrainingError
 from model_training.palsy.inference.given_images import given_images
 from model_training.palsy.inference.grader import Grader
-from model_training.runtime.whole_file import whole_file
 
 Map = npt.NDArray[np.float32]
 

@@ -16,6 +16,7 @@ from face.palsy.reading import ReadPhotograph
 from face.vocabulary import HOUSE_BRACKMANN
 from service.analysis.palsy import PalsyAnalyzer
 from service.analysis.photograph_table import grade_photographs
+from service.inference.bundle import Bundle, load_bundle
 from service.inference.errors import BundleError
 from tests.onnx_factory import write_palsy_bundle
 
@@ -32,11 +33,11 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_palsy_bundle(tmp_path_factory.mktemp("bundle") / "palsy")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return load_bundle(write_palsy_bundle(tmp_path_factory.mktemp("bundle") / "palsy"))
 
 
-def test_a_folder_becomes_a_table(photographs: Path, bundle: Path, tmp_path: Path) -> None:
+def test_a_folder_becomes_a_table(photographs: Path, bundle: Bundle, tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     made = grade_photographs(
         [photographs], bundle, tmp_path / "out", progress=lambda done, total: calls.append((done, total))
@@ -54,7 +55,7 @@ def test_a_folder_becomes_a_table(photographs: Path, bundle: Path, tmp_path: Pat
 
 
 def test_ctrl_c_keeps_what_was_read(
-    photographs: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photographs: Path, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = PalsyAnalyzer.read
     reads: list[int] = []
@@ -71,14 +72,16 @@ def test_ctrl_c_keeps_what_was_read(
     assert len(made.table.read_text(encoding="utf-8").splitlines()) == 2
 
 
-def test_what_cannot_be_graded_is_named(photographs: Path, bundle: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_graded_is_named(photographs: Path, bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(NoImages, match="no such image, folder or list"):
         grade_photographs([tmp_path / "gone"], bundle, tmp_path)
     with pytest.raises(BundleError, match="grading needs one for 'palsy'"):
-        grade_photographs([photographs], SHIPPED / "microexpression", tmp_path)
+        grade_photographs([photographs], load_bundle(SHIPPED / "microexpression"), tmp_path)
 
 
-def test_a_picture_that_cannot_be_read_has_a_row_that_says_so(photographs: Path, bundle: Path, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_read_has_a_row_that_says_so(
+    photographs: Path, bundle: Bundle, tmp_path: Path
+) -> None:
     """An iPhone's HEIC beside JPEGs: left out without a word, its patient would be lost."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in/IMG_1.HEIC").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))

@@ -7,18 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face.palsy.severity import MAX_SEVERITY, REGION_WEIGHTS, RegionalSeverity, house_brackmann_grade, overall_severity
 from face.vocabulary import REGIONS
 from model_training.simulator.head.head import UNIT_SIDES
-from model_training.simulator.palsy import (
-    MAX_SEVERITY,
-    REGION_WEIGHTS,
-    RegionalSeverity,
-    house_brackmann_grade,
-    movement_left,
-    overall_severity,
-    synkinesis,
-    tone_lost,
-)
+from model_training.simulator.palsy import movement_left, synkinesis, tone_lost
 from model_training.simulator.poses import UNIT_REGION, Pose
 
 # Shares of the photographs. A palsy of both sides and a contracture are rare and flagged in the table.

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from face.palsy.severity import overall_severity
 from model_training.simulator.asymmetry_map import render_asymmetry
 from model_training.simulator.head.head import Head
 from model_training.simulator.head.identity import Identity, sample_identity
-from model_training.simulator.palsy import overall_severity
 from model_training.simulator.patient import Palsy, movement_weights, sample_effort, sample_palsy
 from model_training.simulator.poses import MOVEMENTS, Pose
 from model_training.simulator.render.camera import Camera, sample_camera

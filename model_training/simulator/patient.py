@@ -44,11 +44,13 @@ class Palsy:
 
     affected: severities by side ("Left", "Right"); empty for a healthy person, both for a bilateral palsy.
     synkinesis: factor on the usual synkinesis, 0 for a recent palsy. contracture: 0 .. 1, shortened muscles at rest.
+    brow_synkinesis: 0 .. 1, how far the brow rises with a smile.
     """
 
     affected: dict[str, RegionalSeverity]
     synkinesis: float = 1.0
     contracture: float = 0.0
+    brow_synkinesis: float = 0.0
 
     @property
     def worse_side(self) -> str | None:
@@ -184,6 +186,9 @@ def _add_palsy_signs(
         add(f"mouthSmile{side}", 0.5 * palsy.synkinesis * synkinesis(severity.mouth) * effort)
     if pose.moves_mouth:
         add(f"eyeBlink{side}", palsy.synkinesis * synkinesis(severity.eye) * effort)
+        if palsy.brow_synkinesis:
+            for unit in ("browOuterUp", "frontalis"):
+                add(unit + side, 0.5 * palsy.brow_synkinesis * effort)
         # The healthy side drags the whole mouth over.
         drag = "mouthLeft" if other == "Left" else "mouthRight"
         add(drag, 0.35 * min(1.0, severity.mouth / 4) * effort)

@@ -80,6 +80,7 @@ def sample_shot(
     pose: Pose | None = None,
     palsy: Palsy | None = None,
     camera: Camera | None = None,
+    effort: float | None = None,
 ) -> Shot:
     """Draw a photograph of a person; what is given is not drawn.
 
@@ -88,7 +89,7 @@ def sample_shot(
     """
     pose = pose or MOVEMENTS[list(MOVEMENTS)[rng.integers(len(MOVEMENTS))]]
     palsy = palsy if palsy is not None else sample_palsy(rng)
-    effort = sample_effort(rng)
+    effort = sample_effort(rng) if effort is None else effort
     weights = movement_weights(
         pose, palsy, effort=effort, natural_asymmetry=subject.identity.natural_asymmetry, rng=rng
     )

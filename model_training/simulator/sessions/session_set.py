@@ -138,8 +138,8 @@ class SessionSimulator(PersonSimulator):
 
 
 def truth_columns(measured: TrueMeasures, rest: TrueMeasures) -> dict[str, float]:
-    """`iod_mm`; by side `opening_mm_*`; and of each measured point `<point>_dx_mm_*`, `<point>_dy_mm_*`: its way from the
-    visit's rest picture, x away from the midline, y down."""
+    """`iod_mm`; by side `opening_mm_*`; and of each measured point `<point>_dx_mm_*`, `<point>_dy_mm_*`: its way from
+    the visit's rest picture, x away from the midline, y down."""
     columns = {"iod_mm": measured.iod}
     for side, outwards in (("left", 1), ("right", -1)):
         columns[f"opening_mm_{side}"] = measured.opening[side]

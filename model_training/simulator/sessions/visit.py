@@ -94,8 +94,8 @@ def _moved(camera: Camera, rng: np.random.Generator) -> Camera:
 class TrueMeasures:
     """Where things are in one photograph, in millimetres of the head's own frame, by side ("left", "right").
 
-    points: name -> (x to the patient's left, y down), without the head's turn. opening: height of the visible eyeball in
-    the middle of the eye, seen from the front. iod: distance of the eye centres, each the mean of its canthi.
+    points: name -> (x to the patient's left, y down), without the head's turn. opening: height of the visible eyeball
+    in the middle of the eye, seen from the front. iod: distance of the eye centres, each the mean of its canthi.
     """
 
     points: dict[str, dict[str, tuple[float, float]]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from face.vocabulary import REGIONS, Region
 
@@ -47,7 +48,13 @@ class RegionalSeverity:
 
 
 def overall_severity(severity: RegionalSeverity) -> float:
-    """One severity 0 .. 5 for the side: the weighted mean of the regions, held to the table's deciding splits.
+    """One severity 0 .. 5 for the side: see `overall_severities`."""
+    return float(overall_severities(np.array([[getattr(severity, region) for region in REGIONS]]))[0])
+
+
+def overall_severities(severities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(N, 4) severities in the order of REGIONS -> (N,): the weighted mean of the regions, held to the table's deciding
+    splits.
 
     - An eye that closes (with effort) and a forehead that moves exclude grade IV and worse; an eye that does not
       close and a forehead that does not move exclude grade III and better.
@@ -57,20 +64,22 @@ def overall_severity(severity: RegionalSeverity) -> float:
 
     Never falls when a region gets worse.
     """
-    regions = severity.as_dict()
-    value = sum(REGION_WEIGHTS[region] * regions[region] for region in REGIONS)
+    value = severities @ np.array([REGION_WEIGHTS[region] for region in REGIONS])
+    deciding = severities[:, [REGIONS.index("forehead"), REGIONS.index("eye")]]
+    best, worst = severities.min(axis=1), severities.max(axis=1)
     just_below = 1e-6
-    if max(severity.eye, severity.forehead) < COMPLETE_CLOSURE_LIMIT:
-        value = min(value, COMPLETE_CLOSURE_LIMIT - just_below)
-    if max(regions.values()) < REST_ASYMMETRY_LIMIT:
-        value = min(value, REST_ASYMMETRY_LIMIT - just_below)
-    if min(regions.values()) < NO_MOVEMENT_LIMIT - 0.5:
-        value = min(value, NO_MOVEMENT_LIMIT - just_below)
-    if min(severity.eye, severity.forehead) >= COMPLETE_CLOSURE_LIMIT:
-        value = max(value, COMPLETE_CLOSURE_LIMIT)
-    if min(regions.values()) >= REST_ASYMMETRY_LIMIT:
-        value = max(value, REST_ASYMMETRY_LIMIT)
-    return float(value)
+
+    def at_most(limit: float, where: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        return np.asarray(np.where(where, np.minimum(value, limit - just_below), value))
+
+    def at_least(limit: float, where: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        return np.asarray(np.where(where, np.maximum(value, limit), value))
+
+    value = at_most(COMPLETE_CLOSURE_LIMIT, deciding.max(axis=1) < COMPLETE_CLOSURE_LIMIT)
+    value = at_most(REST_ASYMMETRY_LIMIT, worst < REST_ASYMMETRY_LIMIT)
+    value = at_most(NO_MOVEMENT_LIMIT, best < NO_MOVEMENT_LIMIT - 0.5)
+    value = at_least(COMPLETE_CLOSURE_LIMIT, deciding.min(axis=1) >= COMPLETE_CLOSURE_LIMIT)
+    return at_least(REST_ASYMMETRY_LIMIT, best >= REST_ASYMMETRY_LIMIT)
 
 
 def house_brackmann_grade(severity: RegionalSeverity) -> int:

@@ -8,18 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from face.palsy.assessment.evidence import EVIDENCE, Evidence
 from face.vocabulary import REGIONS
 
 FITTED_FILE = Path(__file__).with_name("fitted.json")
-
-# How much of an examination a grade rests on.
-Evidence = Literal["full", "core", "partial", "single_movement", "single_photo"]
-EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 
 
 @dataclass(frozen=True)
@@ -33,12 +30,13 @@ class SessionCalibration:
 
 @dataclass(frozen=True)
 class MeasureError:
-    """A raw landmark length is too short of the truth: true = raw / slope - offset, both in millimetres. u: standard
-    deviation of what is left, for people that were not fitted on."""
+    """How a measure of raw landmarks becomes a true one: true = raw / slope - offset, in the measure's unit. u:
+    standard deviation of what is left, scale aside. slope 1 and offset 0 where the simulator has no truth; u is then
+    what two examinations of the same palsy differ by."""
 
     slope: float
-    offset_mm: float
-    u_mm: float
+    offset: float
+    u: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,26 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from face.palsy.assessment.fitted import Evidence, FittedNumbers, SessionCalibration
-from face.palsy.assessment.picture import SessionPicture
+from face.palsy.assessment.evidence import POSES_OF_REGION, Evidence, evidence_of, poses_of_regions
+from face.palsy.assessment.fitted import FittedNumbers, SessionCalibration
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.decoding import inclusion_scores, median_class
 from face.palsy.severity import MAX_SEVERITY, overall_severities
 from face.probability import FloatArray
 from face.vocabulary import HOUSE_BRACKMANN, REGIONS, SIDES, Pose, Region
 
-POSES_OF_REGION: dict[Region, tuple[Pose, ...]] = {
-    "forehead": ("brow_lift",),
-    "eye": ("gentle_closure", "tight_closure"),
-    "nose": ("snarl",),
-    "mouth": ("closed_smile", "full_smile"),
-}
-# What stands in where a region's own movement is missing: a smile moves the midface, a pucker the mouth.
-SUPPORT_OF_REGION: dict[Region, tuple[Pose, ...]] = {
-    "forehead": (),
-    "eye": (),
-    "nose": ("closed_smile", "full_smile"),
-    "mouth": ("pucker",),
-}
 _DRAWS, _SEED = 2000, 20261129
 
 
@@ -61,29 +49,6 @@ class SessionGrade:
     @property
     def probability(self) -> float:
         return float(self.probabilities[self.index])
-
-
-def poses_of_regions(poses: frozenset[Pose]) -> dict[Region, tuple[Pose, ...]]:
-    """Which of these pictures each region is read from; a region without any is left out."""
-    found: dict[Region, tuple[Pose, ...]] = {}
-    for region in REGIONS:
-        own = tuple(pose for pose in POSES_OF_REGION[region] if pose in poses)
-        chosen = own or tuple(pose for pose in SUPPORT_OF_REGION[region] if pose in poses)
-        if chosen:
-            found[region] = chosen
-    return found
-
-
-def evidence_of(poses: frozenset[Pose]) -> Evidence:
-    """full: every region by its own movement, and rest. core: forehead, eye and mouth. partial: two movements."""
-    own = {region for region in REGIONS if poses & set(POSES_OF_REGION[region])}
-    if len(own) == len(REGIONS) and "rest" in poses:
-        return "full"
-    if {"forehead", "eye", "mouth"} <= own:
-        return "core"
-    if len(poses_of_regions(poses)) >= 2 and len(poses - {"rest"}) >= 2:
-        return "partial"
-    return "single_movement" if poses - {"rest"} else "single_photo"
 
 
 def session_grade(

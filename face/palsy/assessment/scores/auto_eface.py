@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from face.palsy.assessment.findings import Findings
-from face.palsy.assessment.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import Pose
 
 _DYNAMIC: dict[str, Pose] = {

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.findings import CLOSED_SHARE, Findings
-from face.palsy.assessment.grade import POSES_OF_REGION
-from face.palsy.assessment.signs import COMMISSURE_NOTICED_MM
+from face.palsy.assessment.measuring.signs import COMMISSURE_NOTICED_MM
 from face.vocabulary import HouseBrackmann, Pose
 
 NO_MOVEMENT, MOVES_STILL = 0.10, 0.25

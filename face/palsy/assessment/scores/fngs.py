@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.findings import Findings
-from face.palsy.assessment.grade import POSES_OF_REGION
 from face.vocabulary import HOUSE_BRACKMANN, REGIONS, HouseBrackmann, Region
 
 # Lower edges of the scores 1 to 5: more than this share of the healthy movement. Below the last there is none.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from face.palsy.assessment.findings import Findings
-from face.palsy.assessment.signs import RestSigns
+from face.palsy.assessment.measuring.signs import RestSigns
 from face.vocabulary import Pose
 
 # The scale's five expressions.

@@ -10,18 +10,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.fitted import FittedNumbers
-from face.palsy.assessment.grade import POSES_OF_REGION
-from face.palsy.assessment.halves import Half
-from face.palsy.assessment.movement import BROW_UP_MM, CLOSURE, CORNER_MM, SNARL_MM
-from face.palsy.assessment.picture import SessionPicture
+from face.palsy.assessment.measuring.halves import Half
+from face.palsy.assessment.measuring.movement import BROW_UP_MM, CLOSURE, CORNER_MM, SNARL_MM
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import REGIONS, Pose, Region, Side
 
 HIGHEST_SHARE = 1.2
 # Narrowest movement of one corner in a pucker that says anything, in millimetres.
 _PUCKER_MM = 1.0
-# Closure is a share already; how exact it is was fitted with the measures.
-_CLOSURE_ERROR = "closure"
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def pose_share(
     a, h, least, error = measured
     if h < least:
         return None
-    u = numbers.measures[error].u_mm * (1.0 if error == _CLOSURE_ERROR else numbers.measures[error].slope)
+    u = numbers.measures[error].u * numbers.measures[error].slope
     return _share(a / h, u * math.hypot(1, a / h) / h, (pose,))
 
 
@@ -65,7 +63,7 @@ def _path(
         return rises[0], rises[1], BROW_UP_MM, "brow_excursion"
     if pose in POSES_OF_REGION["eye"]:
         closures = [1 - now.fissure / before.fissure for now, before in (a, h)]
-        return closures[0], closures[1], CLOSURE, _CLOSURE_ERROR
+        return closures[0], closures[1], CLOSURE, "closure"
     if pose == "snarl":
         rises = [
             mm_per_unit * (before.upper_lip[1] - now.upper_lip[1] + before.ala[1] - now.ala[1])

@@ -24,7 +24,6 @@ _COMMISSURE, _OTHER_COMMISSURE = 61, 291
 _UPPER_LIP, _ALA = (37, 39), 129
 # Midline: philtrum's foot, base of the nose, lower lip's middle.
 _PHILTRUM, _NOSE_BASE, _LOWER_LIP = 0, 2, 17
-_LOWER_LIP_SIDE = 84
 # Inner edge of the lips from the right corner over the top to the midline, and back below.
 _INNER_LIPS = (78, 191, 80, 81, 82, 13, 14, 87, 178, 88, 95)
 _LIPS_INSIDE = (13, 14)
@@ -36,8 +35,8 @@ class Half:
 
     brow_height: of the brow's middle over the line through both eye centres. fissure: opening between the lids. mrd1,
     mrd2: from the iris's centre to the upper and to the lower margin. iris: width of the ring that the landmark
-    network draws; wider than the anatomical iris. commissure, upper_lip, lower_lip, ala: places. mouth_area: of the
-    open mouth in this half.
+    network draws; wider than the anatomical iris. commissure, upper_lip, ala: places. mouth_area: of the open mouth in
+    this half. smile_angle: of the line from the lower lip's middle to the corner, in degrees against the midline.
     """
 
     brow_height: float
@@ -47,9 +46,9 @@ class Half:
     iris: float
     commissure: tuple[float, float]
     upper_lip: tuple[float, float]
-    lower_lip: tuple[float, float]
     ala: tuple[float, float]
     mouth_area: float
+    smile_angle: float
 
 
 @dataclass(frozen=True)
@@ -110,17 +109,19 @@ def _right_half(xy: npt.NDArray[np.float64]) -> Half:
     slope = (other_eye[1] - eye[1]) / (other_eye[0] - eye[0])
     canthal_line = eye[1] + slope * (brow[0] - eye[0])
     inner = xy[list(_INNER_LIPS)]
+    corner, lower_lip = place(xy[_COMMISSURE]), place(xy[_LOWER_LIP])
+    to_corner = corner[0] - lower_lip[0], lower_lip[1] - corner[1]
     return Half(
         brow_height=float(canthal_line - brow[1]),
         fissure=float(np.linalg.norm(mean(_UPPER_LID) - mean(_LOWER_LID))),
         mrd1=float(np.linalg.norm(xy[_PUPIL] - xy[_LID_TOP])),
         mrd2=float(np.linalg.norm(xy[_PUPIL] - xy[_LID_BOTTOM])),
         iris=float(np.linalg.norm(xy[_IRIS_ACROSS[0]] - xy[_IRIS_ACROSS[1]])),
-        commissure=place(xy[_COMMISSURE]),
+        commissure=corner,
         upper_lip=place(mean(_UPPER_LIP)),
-        lower_lip=place(xy[_LOWER_LIP_SIDE]),
         ala=place(xy[_ALA]),
         mouth_area=_area(inner),
+        smile_angle=float(np.degrees(np.arctan2(to_corner[0], to_corner[1]))),
     )
 
 

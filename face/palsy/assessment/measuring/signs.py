@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from face.palsy.assessment.grade import POSES_OF_REGION
-from face.palsy.assessment.halves import Half
-from face.palsy.assessment.picture import SessionPicture
+from face.palsy.assessment.evidence import POSES_OF_REGION
+from face.palsy.assessment.measuring.halves import Half
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import Pose, Side
 
 # What observers notice between the sides: lids, corners of the mouth, brows (PMID 28200081).

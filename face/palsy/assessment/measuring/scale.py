@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from face.palsy.assessment.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import POSES, Pose
 
 IRIS_RING_MM = 12.7

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.palsy.assessment.fitted import FittedNumbers
-from face.palsy.assessment.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import Pose
 
 # Pairs of landmarks whose distance counts, in distances of the eye centres: canthi, width of the face at three heights,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from face.palsy.assessment.halves import Half
-from face.palsy.assessment.picture import SessionPicture
+from face.palsy.assessment.measuring.halves import Half
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import POSES, Pose
 
 # What counts as seen, in raw landmark millimetres: below the 5th percentile of true movements of simulated people, so
@@ -146,9 +146,15 @@ def calmest(pictures: Mapping[str, SessionPicture], *, mm_per_unit: float) -> st
 
     def movements(name: str) -> tuple[int, float]:
         seen = [activation(p, pictures[name], mm_per_unit=mm_per_unit) for n, p in pictures.items() if n != name]
-        return len({looks_like(one) for one in seen} - {"rest"}), sum(_strength(one) for one in seen)
+        return len(movements_seen_from(name, pictures, mm_per_unit=mm_per_unit)), sum(_strength(one) for one in seen)
 
     return max(pictures, key=movements)
+
+
+def movements_seen_from(name: str, pictures: Mapping[str, SessionPicture], *, mm_per_unit: float) -> set[Pose]:
+    """What the other pictures show if this one is taken for rest."""
+    others = [picture for other, picture in pictures.items() if other != name]
+    return {looks_like(activation(one, pictures[name], mm_per_unit=mm_per_unit)) for one in others} - {"rest"}
 
 
 def sort_by_movement(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.fitted import FittedNumbers
-from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import Measured
 from face.palsy.assessment.measuring.shares import Share, pose_share, regional_shares
 from face.palsy.assessment.measuring.signs import (
     RestSigns,
@@ -54,7 +54,7 @@ class Findings:
 
 
 def gather_findings(
-    used: Mapping[Pose, SessionPicture], affected: Side, *, mm_per_unit: float, numbers: FittedNumbers
+    used: Mapping[Pose, Measured], affected: Side, *, mm_per_unit: float, numbers: FittedNumbers
 ) -> Findings:
     """used: the pictures that show what they are named after. Without rest nothing can be compared."""
     mm = mm_per_unit
@@ -89,9 +89,7 @@ def gather_findings(
     )
 
 
-def _excursions(
-    pose: Pose, picture: SessionPicture, rest: SessionPicture, affected: Side, mm: float
-) -> tuple[float, float]:
+def _excursions(pose: Pose, picture: Measured, rest: Measured, affected: Side, mm: float) -> tuple[float, float]:
     pairs = zip(picture.halves.affected_first(affected), rest.halves.affected_first(affected), strict=True)
     if pose == "brow_lift":
         a, h = (mm * (now.brow_height - before.brow_height) for now, before in pairs)

@@ -104,7 +104,6 @@ class SessionSimulator(PersonSimulator):
         folder = f"images/{name}/{string.ascii_lowercase[index]}/{visit + 1}"
         (self.out / folder).mkdir(parents=True, exist_ok=True)
         palsy_id = f"{config.regions}{config.seed}-{name}-{string.ascii_lowercase[index]}"
-        rest: TrueMeasures | None = None
         rows = []
         for pose_number, shot in enumerate(visit_shots(self.head, subject, palsy, iris_mm=iris_mm, seed=seed)):
             # One generator for each picture, apart from the one that drew what it shows.
@@ -114,8 +113,6 @@ class SessionSimulator(PersonSimulator):
             )
             path = f"{folder}/{shot.pose.name}.jpg"
             (self.out / path).write_bytes(encode_jpeg(expose(picture, rng), int(rng.integers(*JPEG_QUALITY))))
-            measured = true_measures(self.renderer, shot.vertices)
-            rest = rest or measured
             rows.append(
                 {
                     "sample_id": f"{palsy_id}-{visit + 1}-{shot.pose.name}",
@@ -131,20 +128,20 @@ class SessionSimulator(PersonSimulator):
                     "brow_synkinesis": palsy.brow_synkinesis,
                     "ocular_synkinesis": palsy.synkinesis * synkinesis(palsy.severity.eye) * shot.pose.moves_mouth,
                     "iris_mm": iris_mm,
-                    **truth_columns(measured, rest),
+                    **truth_columns(true_measures(self.renderer, shot.vertices)),
                 }
             )
         return rows
 
 
-def truth_columns(measured: TrueMeasures, rest: TrueMeasures) -> dict[str, float]:
-    """`iod_mm`; by side `opening_mm_*`; and of each measured point `<point>_dx_mm_*`, `<point>_dy_mm_*`: its way from
-    the visit's rest picture, x away from the midline, y down."""
+def truth_columns(measured: TrueMeasures) -> dict[str, float]:
+    """`iod_mm`; by side `opening_mm_*`, and of each measured point `<point>_out_mm_*` from the midline and
+    `<point>_down_mm_*` from the eyes."""
     columns = {"iod_mm": measured.iod}
     for side, outwards in (("left", 1), ("right", -1)):
         columns[f"opening_mm_{side}"] = measured.opening[side]
         for point in MEASURED_POINTS:
-            (x, y), (x0, y0) = measured.points[point][side], rest.points[point][side]
-            columns[f"{point}_dx_mm_{side}"] = outwards * (x - x0)
-            columns[f"{point}_dy_mm_{side}"] = y - y0
+            x, y = measured.points[point][side]
+            columns[f"{point}_out_mm_{side}"] = outwards * x
+            columns[f"{point}_down_mm_{side}"] = y
     return {name: round(value, 3) for name, value in columns.items()}

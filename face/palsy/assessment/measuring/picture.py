@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,13 @@ from face.palsy.assessment.measuring.halves import Halves, measure_halves
 from face.palsy.reading import ReadPhotograph
 from face.probability import FloatArray
 from face.vocabulary import HOUSE_BRACKMANN, SIDES
+
+
+class Measured(Protocol):
+    """What the findings are gathered from."""
+
+    @property
+    def halves(self) -> Halves: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.measuring.halves import Half
 from face.palsy.assessment.measuring.movement import BROW_UP_MM, CLOSURE, CORNER_MM, SNARL_MM
-from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import Measured
 from face.vocabulary import REGIONS, Pose, Region, Side
 
 HIGHEST_SHARE = 1.2
@@ -35,8 +35,8 @@ class Share:
 
 def pose_share(
     pose: Pose,
-    picture: SessionPicture,
-    rest: SessionPicture,
+    picture: Measured,
+    rest: Measured,
     affected: Side,
     *,
     mm_per_unit: float,

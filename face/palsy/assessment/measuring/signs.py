@@ -12,7 +12,7 @@ from typing import Literal
 
 from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.measuring.halves import Half
-from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import Measured
 from face.vocabulary import Pose, Side
 
 # What observers notice between the sides: lids, corners of the mouth, brows (PMID 28200081).
@@ -48,7 +48,7 @@ class RestSigns:
         )
 
 
-def rest_signs(rest: SessionPicture, affected: Side, *, mm_per_unit: float) -> RestSigns:
+def rest_signs(rest: Measured, affected: Side, *, mm_per_unit: float) -> RestSigns:
     a, h = rest.halves.affected_first(affected)
     return RestSigns(
         fissure=mm_per_unit * (a.fissure - h.fissure),
@@ -58,7 +58,7 @@ def rest_signs(rest: SessionPicture, affected: Side, *, mm_per_unit: float) -> R
     )
 
 
-def lagophthalmos_mm(closure: SessionPicture, rest: SessionPicture, affected: Side, *, mm_per_unit: float) -> float:
+def lagophthalmos_mm(closure: Measured, rest: Measured, affected: Side, *, mm_per_unit: float) -> float:
     """Opening that is left in a closure, in millimetres by the landmarks."""
     a, h = closure.halves.affected_first(affected)
     a_rest, h_rest = rest.halves.affected_first(affected)
@@ -79,7 +79,7 @@ class Synkinesis:
 
 
 def synkinesis(
-    pose: Pose, picture: SessionPicture, rest: SessionPicture, affected: Side, *, mm_per_unit: float
+    pose: Pose, picture: Measured, rest: Measured, affected: Side, *, mm_per_unit: float
 ) -> tuple[Synkinesis, ...]:
     """Both that can be seen in a movement of the mouth, the one in any other; nothing at rest."""
     a, h = picture.halves.affected_first(affected)

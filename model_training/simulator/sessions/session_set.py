@@ -27,12 +27,14 @@ from model_training.simulator.sessions.palsies import Regions, sample_session_pa
 from model_training.simulator.sessions.visit import (
     IRIS_MM,
     IRIS_SPREAD_MM,
-    MEASURED_POINTS,
     TrueMeasures,
     true_measures,
     visit_shots,
 )
 from model_training.simulator.shot import Subject, sample_subject
+
+# Places of a half of the face, in the words of `face.palsy.assessment.measuring.halves`.
+MEASURED_POINTS = ("commissure", "upper_lip", "ala")
 
 DATASET_NAME = "simulated-sessions"
 # Keeps the generators of a session apart from those of single photographs of the same seed.
@@ -135,13 +137,12 @@ class SessionSimulator(PersonSimulator):
 
 
 def truth_columns(measured: TrueMeasures) -> dict[str, float]:
-    """`iod_mm`; by side `opening_mm_*`, and of each measured point `<point>_out_mm_*` from the midline and
-    `<point>_down_mm_*` from the eyes."""
-    columns = {"iod_mm": measured.iod}
-    for side, outwards in (("left", 1), ("right", -1)):
+    """`iod_mm`; by side `opening_mm_*`, `brow_height_mm_*`, and of each measured point `<point>_out_mm_*` from the
+    midline and `<point>_down_mm_*` from the middle of the head."""
+    columns = {"iod_mm": measured.halves.eye_distance}
+    for side, half in (("left", measured.halves.left), ("right", measured.halves.right)):
         columns[f"opening_mm_{side}"] = measured.opening[side]
+        columns[f"brow_height_mm_{side}"] = half.brow_height
         for point in MEASURED_POINTS:
-            x, y = measured.points[point][side]
-            columns[f"{point}_out_mm_{side}"] = outwards * x
-            columns[f"{point}_down_mm_{side}"] = y
+            columns[f"{point}_out_mm_{side}"], columns[f"{point}_down_mm_{side}"] = getattr(half, point)
     return {name: round(value, 3) for name, value in columns.items()}

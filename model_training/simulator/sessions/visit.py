@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
+from face.landmarks.detector import LANDMARK_COUNT
+from face.palsy.assessment.measuring.halves import Halves, measure_halves
 from face.vocabulary import POSES
-from model_training.simulator.head.anatomy import landmark_vertices
-from model_training.simulator.head.head import UNIT_SIDES, Head
+from model_training.simulator.head.head import HEAD_DATA, UNIT_SIDES, Head
 from model_training.simulator.patient import Palsy, sample_effort
 from model_training.simulator.poses import MOVEMENTS
 from model_training.simulator.render.camera import Camera
@@ -27,6 +29,8 @@ IRIS_MM, IRIS_SPREAD_MM = 11.7, 0.4
 LARGEST_TURN_DEG = 14.0
 # The eye region at this many pixels: one is 0.1 mm.
 OPENING_SIZE_PX, OPENING_HALF_FRAME_M = 1024, 0.055
+# Model frame (x left, y back, z up) to that of landmarks (x left, y down, z back).
+MODEL_TO_CANONICAL = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float64)
 # Of the width of an opening, about its middle, that its height is the mean over.
 OPENING_MIDDLE_SHARE = 0.3
 
@@ -92,38 +96,32 @@ def _moved(camera: Camera, rng: np.random.Generator) -> Camera:
 
 @dataclass(frozen=True)
 class TrueMeasures:
-    """Where things are in one photograph, in millimetres of the head's own frame, by side ("left", "right").
+    """halves: what the landmarks would measure without an error, in millimetres of the head's own frame; the irises are
+    not among them. opening: height of the visible eyeball in the middle of the eye, seen from the front, by side."""
 
-    points: name -> (x to the patient's left, y down), without the head's turn. opening: height of the visible eyeball
-    in the middle of the eye, seen from the front. iod: distance of the eye centres, each the mean of its canthi.
-    """
-
-    points: dict[str, dict[str, tuple[float, float]]]
+    halves: Halves
     opening: dict[str, float]
-    iod: float
-
-
-MEASURED_POINTS = ("commissure", "middle_brow", "upper_lip_side", "ala")
 
 
 def true_measures(renderer: Renderer, vertices: np.ndarray) -> TrueMeasures:
     """From the moved face (N, 3)."""
-    head = renderer.head
-    places = landmark_vertices(head)
+    return TrueMeasures(halves=measure_halves(true_landmarks(vertices)), opening=_openings_mm(renderer, vertices))
 
-    def at(name: str) -> tuple[float, float]:
-        x, _, z = (1000 * float(value) for value in vertices[places[name]])
-        return x, -z
 
-    centres = [
-        (vertices[places[f"inner_canthus_{side}"]] + vertices[places[f"outer_canthus_{side}"]]) / 2
-        for side in ("left", "right")
-    ]
-    return TrueMeasures(
-        points={name: {side: at(f"{name}_{side}") for side in ("left", "right")} for name in MEASURED_POINTS},
-        opening=_openings_mm(renderer, vertices),
-        iod=1000 * float(np.linalg.norm(centres[0] - centres[1])),
-    )
+def true_landmarks(vertices: np.ndarray) -> np.ndarray:
+    """(N, 3) moved face -> (478, 3) float32: where on the head each landmark lies, in millimetres, x to the patient's
+    left, y down, z back. The ten points of the irises are NaN."""
+    places, weights = _landmark_places()
+    on_head = np.einsum("lk,lkc->lc", weights, vertices[places].astype(np.float64)) @ MODEL_TO_CANONICAL
+    irises = np.full((LANDMARK_COUNT - len(on_head), 3), np.nan)
+    return np.concatenate([1000 * on_head, irises]).astype(np.float32)
+
+
+@cache
+def _landmark_places() -> tuple[np.ndarray, np.ndarray]:
+    """(468, 3) vertices and weights of each landmark that lies on the skin."""
+    with np.load(HEAD_DATA / "landmarks.npz", allow_pickle=False) as data:
+        return data["vertices"].astype(np.int64), data["weights"].astype(np.float64)
 
 
 def _openings_mm(renderer: Renderer, vertices: np.ndarray) -> dict[str, float]:

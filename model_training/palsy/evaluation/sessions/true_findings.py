@@ -43,13 +43,13 @@ def _half(row: pd.Series, side: Side) -> Half:
         return float(row[f"{point}_out_mm_{side}"]), float(row[f"{point}_down_mm_{side}"])
 
     return Half(
-        brow_height=-place("middle_brow")[1],
+        brow_height=float(row[f"brow_height_mm_{side}"]),
         fissure=float(row[f"opening_mm_{side}"]),
         mrd1=math.nan,
         mrd2=math.nan,
         iris=math.nan,
         commissure=place("commissure"),
-        upper_lip=place("upper_lip_side"),
+        upper_lip=place("upper_lip"),
         ala=place("ala"),
         mouth_area=math.nan,
         smile_angle=math.nan,

@@ -15,7 +15,7 @@ from typing import Literal
 from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.measuring.halves import Half, Halves
-from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import Measured, SessionPicture
 from face.palsy.assessment.measuring.scale import Scale
 from face.vocabulary import POSES, Pose
 
@@ -63,7 +63,9 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class _Raw:
+class RawMeasure:
+    """As the landmarks have it."""
+
     id: MeasureId
     side: Literal["left", "right"] | None
     value: float
@@ -79,17 +81,24 @@ def session_measures(pictures: Mapping[Pose, SessionPicture], scale: Scale, numb
             continue
         picture = pictures[pose]
         turned = abs(picture.yaw_deg) > LATERAL_YAW_DEG
-        for raw in _of_picture(pose, picture, rest, scale.mm_per_unit):
+        for raw in raw_measures(pose, picture, rest, scale.mm_per_unit):
             if not (turned and raw.id in _LATERAL):
                 found.append(_with_uncertainty(raw, pose, picture, rest, scale, numbers))
     return found
 
 
 def _with_uncertainty(
-    raw: _Raw, pose: Pose, picture: SessionPicture, rest: SessionPicture | None, scale: Scale, numbers: FittedNumbers
+    raw: RawMeasure,
+    pose: Pose,
+    picture: SessionPicture,
+    rest: SessionPicture | None,
+    scale: Scale,
+    numbers: FittedNumbers,
 ) -> Measure:
     error = numbers.measures[raw.id]
     value = raw.value / error.slope - error.offset
+    if raw.id == "fissure":
+        value = max(0.0, value)
     u = error.u
     if raw.unit == "mm":
         u = math.hypot(u, value * scale.relative_u)
@@ -101,7 +110,8 @@ def _with_uncertainty(
     return Measure(id=raw.id, pose=pose, side=raw.side, value=value, raw=raw.value, u=u, unit=raw.unit)
 
 
-def _of_picture(pose: Pose, picture: SessionPicture, rest: SessionPicture | None, k: float) -> Iterator[_Raw]:
+def raw_measures(pose: Pose, picture: Measured, rest: Measured | None, k: float) -> Iterator[RawMeasure]:
+    """k: millimetres per unit."""
     halves = picture.halves
     for side in ("left", "right"):
         half = getattr(halves, side)
@@ -110,37 +120,39 @@ def _of_picture(pose: Pose, picture: SessionPicture, rest: SessionPicture | None
     yield from _between(pose, halves, k)
 
 
-def _of_half(pose: Pose, half: Half, rest: Half | None, side: Literal["left", "right"], k: float) -> Iterator[_Raw]:
-    yield _Raw("brow_height", side, k * half.brow_height, "mm")
-    yield _Raw("fissure", side, k * half.fissure, "mm")
+def _of_half(
+    pose: Pose, half: Half, rest: Half | None, side: Literal["left", "right"], k: float
+) -> Iterator[RawMeasure]:
+    yield RawMeasure("brow_height", side, k * half.brow_height, "mm")
+    yield RawMeasure("fissure", side, k * half.fissure, "mm")
     if half.fissure > _OPEN_SHARE_OF_IRIS * half.iris:
-        yield _Raw("mrd1", side, k * half.mrd1, "mm")
-        yield _Raw("mrd2", side, k * half.mrd2, "mm")
+        yield RawMeasure("mrd1", side, k * half.mrd1, "mm")
+        yield RawMeasure("mrd2", side, k * half.mrd2, "mm")
     if pose in POSES_OF_REGION["mouth"]:
-        yield _Raw("smile_angle", side, half.smile_angle, "deg")
+        yield RawMeasure("smile_angle", side, half.smile_angle, "deg")
     if pose == "full_smile":
-        yield _Raw("mouth_opening_area", side, k**2 * half.mouth_area, "mm2")
+        yield RawMeasure("mouth_opening_area", side, k**2 * half.mouth_area, "mm2")
     if rest is None or pose == "rest":
         return
     outwards, up = half.commissure[0] - rest.commissure[0], rest.commissure[1] - half.commissure[1]
     if pose == "brow_lift":
-        yield _Raw("brow_excursion", side, k * (half.brow_height - rest.brow_height), "mm")
+        yield RawMeasure("brow_excursion", side, k * (half.brow_height - rest.brow_height), "mm")
     elif pose in POSES_OF_REGION["eye"]:
-        yield _Raw("closure", side, 1 - half.fissure / rest.fissure, "1")
+        yield RawMeasure("closure", side, 1 - half.fissure / rest.fissure, "1")
     elif pose in POSES_OF_REGION["mouth"]:
-        yield _Raw("commissure_excursion", side, k * math.hypot(outwards, up), "mm")
-        yield _Raw("commissure_dx", side, k * outwards, "mm")
-        yield _Raw("commissure_dy", side, k * up, "mm")
+        yield RawMeasure("commissure_excursion", side, k * math.hypot(outwards, up), "mm")
+        yield RawMeasure("commissure_dx", side, k * outwards, "mm")
+        yield RawMeasure("commissure_dy", side, k * up, "mm")
     elif pose == "snarl":
-        yield _Raw("upper_lip_rise", side, k * (rest.upper_lip[1] - half.upper_lip[1]), "mm")
-        yield _Raw("ala_rise", side, k * (rest.ala[1] - half.ala[1]), "mm")
+        yield RawMeasure("upper_lip_rise", side, k * (rest.upper_lip[1] - half.upper_lip[1]), "mm")
+        yield RawMeasure("ala_rise", side, k * (rest.ala[1] - half.ala[1]), "mm")
     elif pose == "pucker":
-        yield _Raw("pucker_excursion", side, -k * outwards, "mm")
+        yield RawMeasure("pucker_excursion", side, -k * outwards, "mm")
 
 
-def _between(pose: Pose, halves: Halves, k: float) -> Iterator[_Raw]:
+def _between(pose: Pose, halves: Halves, k: float) -> Iterator[RawMeasure]:
     if pose in ("rest", "pucker"):
-        yield _Raw("mouth_width", None, k * halves.mouth_width, "mm")
+        yield RawMeasure("mouth_width", None, k * halves.mouth_width, "mm")
     if pose in ("rest", *POSES_OF_REGION["mouth"]):
-        yield _Raw("philtrum_deviation", None, k * halves.philtrum[0], "mm")
-        yield _Raw("philtrum_angle", None, halves.philtrum[1], "deg")
+        yield RawMeasure("philtrum_deviation", None, k * halves.philtrum[0], "mm")
+        yield RawMeasure("philtrum_angle", None, halves.philtrum[1], "deg")

@@ -49,6 +49,11 @@ class FaceRegion:
         return float(np.linalg.norm(self.centre - other.centre)) < reach
 
     @property
+    def is_upright(self) -> bool:
+        """To an eighth of a turn."""
+        return abs(self.angle_rad) <= math.pi / 4
+
+    @property
     def box(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """(x, y) of the left upper and the right lower corner of the face's own box, upright."""
         half = self.side / _REACH / 2

@@ -8,7 +8,6 @@ square is the mean of both detections, so that the mirrored picture is looked at
 from __future__ import annotations
 
 import dataclasses
-import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -125,7 +124,9 @@ class FaceLandmarker:
         if not sure:
             others.append((0, as_sent))
         others.sort(key=lambda found: _upright_score(found[1]) + _UPRIGHT_MARGIN * (found[0] == 0), reverse=True)
-        yield from others
+        for turns, regions in others:
+            # What stands askew in a turned picture is no face, or one that another turn shows better.
+            yield turns, regions if turns == 0 else [region for region in regions if region.is_upright]
         for regions in self._levels(rgb, PIECES, both_ways=both_ways, whole=False):
             yield 0, regions
         for turns in (1, 2, 3):
@@ -218,7 +219,7 @@ class _Views:
 
 def _upright_score(regions: Sequence[FaceRegion]) -> float:
     """The detector's best score for a face that stands upright, to an eighth of a turn; 0 without one."""
-    return max((region.score for region in regions if abs(region.angle_rad) <= math.pi / 4), default=0.0)
+    return max((region.score for region in regions if region.is_upright), default=0.0)
 
 
 def _merged(first: Sequence[FaceRegion], second: Sequence[FaceRegion]) -> list[FaceRegion]:

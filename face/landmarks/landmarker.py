@@ -223,14 +223,15 @@ def _upright_score(regions: Sequence[FaceRegion]) -> float:
 
 
 def _merged(first: Sequence[FaceRegion], second: Sequence[FaceRegion]) -> list[FaceRegion]:
-    """Of each face that both detections have the mean, and the faces that one alone has; surest first."""
-    merged, alone = [], list(second)
+    """Of each face that both detections have the mean; where they have none in common, all; surest first."""
+    rest = list(second)
+    common = []
     for region in first:
-        twin = next((other for other in alone if region.is_same_face(other)), None)
+        twin = next((other for other in rest if region.is_same_face(other)), None)
         if twin is not None:
-            alone.remove(twin)
-        merged.append(region.mean_with(twin) if twin else region)
-    return sorted(merged + alone, key=lambda region: region.score, reverse=True)
+            rest.remove(twin)
+            common.append(region.mean_with(twin))
+    return sorted(common or [*first, *second], key=lambda region: region.score, reverse=True)
 
 
 def _without_repeats(regions: Sequence[FaceRegion]) -> list[FaceRegion]:

@@ -87,6 +87,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 reader = PhotographReader(
                     limits=settings.image_limits,
                     landmark_model=settings.landmark_model,
+                    engine=settings.landmark_engine,
                     threads=settings.running_max,
                     max_faces=settings.faces_max,
                 )

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from face.image.decode import ImageLimits
+from face.photograph import LandmarkEngine
 from service.inference.bundle import MANIFEST_FILE
 from service.inference.manifest import Variant
 from service.inference.session import Provider
@@ -44,6 +45,9 @@ class Settings(OperationSettings):
     with."""
     landmark_model: Path | None = None
     """A face_landmarker.task in place of the package's own."""
+    landmark_engine: LandmarkEngine = "litert"
+    """What runs the landmark model: this service itself, or MediaPipe's own graph, which is slower and does not find
+    faces in pictures that lie on their side."""
     provider: Provider = "cpu"
     """What ONNX Runtime runs the graphs on. A GPU that is not there stops the start."""
     model_variant: Variant | None = None

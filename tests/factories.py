@@ -18,7 +18,7 @@ import skimage.data
 from PIL import Image
 from scipy.spatial import Delaunay
 
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
@@ -47,15 +48,21 @@ class ImageLimits:
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """rgb: (H, W, 3) uint8, upright. media_type: what the bytes are, for example 'image/jpeg'."""
+    """rgb: (H, W, 3) uint8, upright, one pixel for `reduction` x `reduction` of the picture. width, height: of the
+    picture as sent, upright. media_type: what the bytes are, for example 'image/jpeg'."""
 
     rgb: RgbImage
     media_type: str
+    width: int
+    height: int
+    reduction: int
 
 
-def decode_image(data: bytes, *, limits: ImageLimits | None = None) -> DecodedImage:
+def decode_image(data: bytes, *, limits: ImageLimits | None = None, longer_side_px: int | None = None) -> DecodedImage:
     """Decode one photograph: JPEG, PNG, WebP, BMP or TIFF (the first page).
 
+    longer_side_px: a picture with a longer side of twice as much or more is reduced by 2, 4 or 8, to one that is still
+    as long. None: full size.
     Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparent pixels lie on white; the EXIF orientation is
     applied.
 
@@ -78,15 +85,38 @@ def decode_image(data: bytes, *, limits: ImageLimits | None = None) -> DecodedIm
     except BadHeader as error:
         raise _undecodable(media_type, str(error)) from error
     _check_size(header, limits)
+    reduction = _reduction(header, longer_side_px)
     if media_type == "image/jpeg" and header.components in (1, 3):
-        rgb = _upright(_decode_jpeg(data, header), header.orientation)
+        rgb = _upright(_decode_jpeg(data, header, reduction), header.orientation)
     elif media_type == "image/tiff":
         rgb = _decode_with_pillow(data, header)  # which turns TIFF, and only TIFF, upright itself
     else:
         rgb = _upright(_decode_with_pillow(data, header), header.orientation)
-    if rgb.shape != (*_upright_size(header)[::-1], 3):
+    width, height = _upright_size(header)
+    if rgb.shape == (height, width, 3):
+        rgb = _reduced(rgb, reduction)
+    # Rounded up, as libjpeg does: the last row and column may stand for less than a whole cell.
+    elif rgb.shape != (-(-height // reduction), -(-width // reduction), 3):
         raise _undecodable(media_type, "its size differs from what the header says")
-    return DecodedImage(rgb=rgb, media_type=media_type)
+    return DecodedImage(rgb=rgb, media_type=media_type, width=width, height=height, reduction=reduction)
+
+
+def _reduction(header: ImageHeader, longer_side_px: int | None) -> int:
+    if longer_side_px is None:
+        return 1
+    longer = max(header.width, header.height)
+    return next((factor for factor in (8, 4, 2) if longer >= factor * longer_side_px), 1)
+
+
+def _reduced(rgb: RgbImage, reduction: int) -> RgbImage:
+    """One pixel for the mean of `reduction` x `reduction`; the edge is repeated where the last cell is not whole."""
+    if reduction == 1:
+        return rgb
+    height, width = (-(-side // reduction) for side in rgb.shape[:2])
+    bottom, right = height * reduction - rgb.shape[0], width * reduction - rgb.shape[1]
+    if bottom or right:
+        rgb = np.asarray(cv2.copyMakeBorder(rgb, 0, bottom, 0, right, cv2.BORDER_REPLICATE), dtype=np.uint8)
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _check_size(header: ImageHeader, limits: ImageLimits) -> None:
@@ -111,9 +141,15 @@ def _undecodable(media_type: str, reason: str) -> UndecodableImage:
     )
 
 
-def _decode_jpeg(data: bytes, header: ImageHeader) -> RgbImage:
+def _decode_jpeg(data: bytes, header: ImageHeader, reduction: int) -> RgbImage:
+    # libjpeg leaves the finer cosines out. The least size that still asks for this reduction and no more of it.
+    least = {
+        "min_height": -(-header.height // reduction),
+        "min_width": -(-header.width // reduction),
+        "min_factor": reduction,
+    }
     try:
-        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True))
+        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True, **least))
     except ValueError as error:
         reason = str(error)
     # Strict decoding also stumbles over stray bytes that every viewer skips. A cut file is refused: its lower part
@@ -123,7 +159,7 @@ def _decode_jpeg(data: bytes, header: ImageHeader) -> RgbImage:
     if "extraneous bytes" not in reason:
         raise _undecodable(header.media_type, "its compressed data are damaged")
     try:
-        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", strict=False))
+        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", strict=False, **least))
     except ValueError as error:
         raise _undecodable(header.media_type, "its compressed data are damaged") from error
 

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from face.landmarks.detector import LANDMARK_COUNT
+from face.landmarks.found_face import LANDMARK_COUNT
 from face.palsy.assessment.measuring.halves import Halves, measure_halves
 from face.vocabulary import POSES
 from model_training.simulator.head.head import HEAD_DATA, UNIT_SIDES, Head

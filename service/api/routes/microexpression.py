@@ -41,6 +41,9 @@ async def classify(
     face: Annotated[
         FacePolicy, Query(description="`single`: several faces are an error; `largest`: judge the largest one.")
     ] = "single",
+    mirrored: Annotated[
+        bool, Query(description="The camera swapped left and right, as front cameras may. Maps stay on the picture.")
+    ] = False,
 ) -> Response:
     images = await read_images(request, ["onset", "apex"])
     analysis = await analyse(
@@ -48,7 +51,7 @@ async def classify(
         worker,
         model,
         [images["onset"], images["apex"]],
-        lambda: model.analyzer.analyze(images["onset"], images["apex"], face=face, heatmap=heatmap),
+        lambda: model.analyzer.analyze(images["onset"], images["apex"], face=face, mirrored=mirrored, heatmap=heatmap),
         summarise=_summary,
     )
     answer = MicroexpressionAnswer.of(analysis, model=model, request_id=request.state.request_id)

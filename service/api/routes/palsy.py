@@ -37,6 +37,9 @@ async def grade(
     face: Annotated[
         FacePolicy, Query(description="`single`: several faces are an error; `largest`: judge the largest one.")
     ] = "single",
+    mirrored: Annotated[
+        bool, Query(description="The camera swapped left and right, as front cameras may. Maps stay on the picture.")
+    ] = False,
 ) -> Response:
     image = (await read_images(request, ["image"]))["image"]
     analysis = await analyse(
@@ -44,7 +47,7 @@ async def grade(
         worker,
         model,
         [image],
-        lambda: model.analyzer.analyze(image, face=face, heatmap=heatmap, roi_maps=roi_maps),
+        lambda: model.analyzer.analyze(image, face=face, mirrored=mirrored, heatmap=heatmap, roi_maps=roi_maps),
         summarise=_summary,
     )
     answer = PalsyAnswer.of(analysis, model=model, request_id=request.state.request_id)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from face.landmarks.detector import LEFT_EYE_CORNERS, MIRROR_INDEX, RIGHT_EYE_CORNERS
+from face.landmarks.found_face import LEFT_EYE_CORNERS, MIRROR_INDEX, RIGHT_EYE_CORNERS
 from face.vocabulary import Side
 
 # The patient's right. Middle of the brow's upper edge; margins of the lids above and below the pupil.

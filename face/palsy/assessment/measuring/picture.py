@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.landmarks.canonical import pose_corrected
-from face.landmarks.detector import LANDMARK_COUNT
+from face.landmarks.found_face import LANDMARK_COUNT
 from face.palsy.assessment.measuring.halves import Halves, measure_halves
 from face.palsy.reading import ReadPhotograph
 from face.probability import FloatArray

@@ -59,7 +59,7 @@ def evidence_sentence(used: frozenset[Pose], sent: frozenset[Pose], still: froze
     missing = [pose for pose in POSES if pose not in sent]
     unused = [pose for pose in POSES if pose in sent and pose not in read]
     if missing:
-        parts.append(f"not sent: {', '.join(missing)}")
+        parts.append(f"missing: {', '.join(missing)}")
     if unused:
         parts.append(f"not used: {', '.join(unused)}")
     unread = [region for region in REGIONS if region not in poses_of_regions(read)]

@@ -38,7 +38,7 @@ MEASURED_POINTS = ("commissure", "upper_lip", "ala")
 
 DATASET_NAME = "simulated-sessions"
 # Keeps the generators of a session apart from those of single photographs of the same seed.
-_PALSY, _IRIS = 1_000_000, 2_000_000
+_PALSY, _IRIS, _ROOM = 1_000_000, 2_000_000, 3_000_000
 
 
 class SessionSetConfig(PeopleConfig):
@@ -107,9 +107,10 @@ class SessionSimulator(PersonSimulator):
         (self.out / folder).mkdir(parents=True, exist_ok=True)
         palsy_id = f"{config.regions}{config.seed}-{name}-{string.ascii_lowercase[index]}"
         rows = []
-        for pose_number, shot in enumerate(visit_shots(self.head, subject, palsy, iris_mm=iris_mm, seed=seed)):
-            # One generator for each picture, apart from the one that drew what it shows.
-            rng = np.random.default_rng([*seed, pose_number, 1])
+        for shot in visit_shots(self.head, subject, palsy, iris_mm=iris_mm, seed=seed):
+            # The same for all pictures of a visit, apart from the generators that drew what they show: one room, one
+            # camera with its settings.
+            rng = np.random.default_rng([*seed, _ROOM])
             picture = self.renderer.render(
                 shot.vertices, shot.look, shot.camera, sample_background(rng, config.size_px)
             )

@@ -22,6 +22,8 @@ CORNER_MM = 4.0
 WIDER = 0.06
 SNARL_MM = 1.0
 NARROWER = 0.03
+# No closure pulls the corner of the mouth so far.
+_BROAD_SMILE_MM = 8.0
 # Tight closure pulls the brows down, a full smile parts the lips: hints, where the two must be told apart.
 _BROW_DOWN_MM = 0.5
 _LIPS_APART_MM = 2.0
@@ -68,11 +70,12 @@ def _corner(now: Half, before: Half) -> float:
 
 
 def looks_like(seen: Activation) -> Pose:
-    """The pose that the movement is most like. The order decides: a smile moves brow and upper lip too, a tight closure
-    the upper lip."""
-    if seen.closure >= CLOSURE:
+    """The pose that the movement is most like. The order decides: a smile may close a synkinetic eye, and moves brow
+    and upper lip too; a tight closure moves the upper lip."""
+    smiles = seen.corner >= CORNER_MM and seen.wider >= WIDER
+    if seen.closure >= CLOSURE and not (smiles and seen.corner >= _BROAD_SMILE_MM):
         return "tight_closure" if seen.brow_down >= _BROW_DOWN_MM else "gentle_closure"
-    if seen.corner >= CORNER_MM and seen.wider >= WIDER:
+    if smiles:
         return "full_smile" if seen.lips_apart >= _LIPS_APART_MM else "closed_smile"
     if seen.wider <= -NARROWER:
         return "pucker"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.palsy.assessment.evidence import EVIDENCE, Evidence
-from face.vocabulary import REGIONS
+from face.vocabulary import POSES, REGIONS, Pose
 
 FITTED_FILE = Path(__file__).with_name("fitted.json")
 
@@ -42,13 +42,15 @@ class MeasureError:
 @dataclass(frozen=True, eq=False)
 class FittedNumbers:
     """severity_mean (4,), severity_covariance (4, 4): of the regions' severities, in the order of REGIONS.
-    within_person (F, F): covariance of the rigid ratios of one face over its poses; doubtful_above: a limit of the
-    squared distance. sdc95: smallest change between two visits that is not noise, by figure."""
+    pose_offsets (F,): what each pose changes of a face's rigid ratios, in the mean of many people. within_person (F,
+    F): covariance of the rigid ratios of one face over its poses; doubtful_above: a limit of the squared distance.
+    sdc95: smallest change between two visits that is not noise, by figure."""
 
     calibration: Mapping[Evidence, SessionCalibration]
     coverage: float
     severity_mean: npt.NDArray[np.float64]
     severity_covariance: npt.NDArray[np.float64]
+    pose_offsets: Mapping[Pose, npt.NDArray[np.float64]]
     within_person: npt.NDArray[np.float64]
     doubtful_above: float
     measures: Mapping[str, MeasureError]
@@ -63,6 +65,7 @@ class FittedNumbers:
             coverage=float(values["coverage"]),
             severity_mean=np.array(values["severity"]["mean"], dtype=np.float64),
             severity_covariance=np.array(values["severity"]["covariance"], dtype=np.float64),
+            pose_offsets={pose: np.array(values["same_face"]["pose_offsets"][pose]) for pose in POSES},
             within_person=np.array(values["same_face"]["within_person"], dtype=np.float64),
             doubtful_above=float(values["same_face"]["doubtful_above"]),
             measures={name: MeasureError(**error) for name, error in values["measures"].items()},

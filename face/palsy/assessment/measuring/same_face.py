@@ -56,7 +56,8 @@ def distances(faces: Sequence[npt.NDArray[np.float64]], within_person: npt.NDArr
 def check_same_face(pictures: Mapping[Pose, SessionPicture], numbers: FittedNumbers) -> SameFace | None:
     if len(pictures) < _FEWEST:
         return None
-    found = distances([proportions(picture) for picture in pictures.values()], numbers.within_person)
+    faces = [proportions(picture) - numbers.pose_offsets[pose] for pose, picture in pictures.items()]
+    found = distances(faces, numbers.within_person)
     farthest = int(np.argmax(found))
     doubtful = found[farthest] > numbers.doubtful_above
     return SameFace(doubtful=doubtful, farthest=list(pictures)[farthest] if doubtful else None)

@@ -89,14 +89,25 @@ def _severity_prior() -> dict[str, Any]:
 
 
 def _same_face(sessions: Sequence[ReadSession]) -> dict[str, Any]:
-    faces = [[proportions(picture) for picture in session.pictures.values()] for session in sessions]
-    faces = [several for several in faces if len(several) >= 3]
-    strays = np.concatenate([np.array(several) - np.mean(several, axis=0) for several in faces])
-    within = strays.T @ strays / (len(strays) - len(faces))
+    faces = [
+        {pose: proportions(picture) for pose, picture in session.pictures.items()}
+        for session in sessions
+        if len(session.pictures) >= 3
+    ]
+    strays: dict[Pose, list[Floats]] = {pose: [] for pose in POSES}
+    for several in faces:
+        middle = np.median(list(several.values()), axis=0)
+        for pose, face in several.items():
+            strays[pose].append(face - middle)
+    offsets = {pose: np.mean(strays[pose], axis=0) for pose in POSES}
+    even = [np.array([face - offsets[pose] for pose, face in several.items()]) for several in faces]
+    apart = np.concatenate([several - several.mean(axis=0) for several in even])
+    within = apart.T @ apart / (len(apart) - len(even))
     if within.shape != (RATIOS, RATIOS):
         raise ValueError(f"the covariance has shape {within.shape}")
-    farthest = [max(distances(several, within)) for several in faces]
+    farthest = [max(distances(list(several), within)) for several in even]
     return {
+        "pose_offsets": {pose: offset.tolist() for pose, offset in offsets.items()},
         "within_person": within.tolist(),
         "doubtful_above": float(np.quantile(farthest, 1 - SAME_FACE_FALSE_ALARMS)),
     }

@@ -18,7 +18,6 @@ from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_erro
 from service.api.routes import audit, health, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
 from service.config import Settings
-from service.inference.errors import BundleError, ProviderUnavailable
 from service.operations import Operations, add_middlewares, build_operations
 from service.page.routes import docs_routes, page_routes
 
@@ -100,8 +99,9 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     overlay_max_side_px=settings.overlay_max_side_px,
                     batch_max=settings.batch_max,
                 )
-            except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
-                logger.critical("The service cannot start: %s", error)
+            except Exception as error:
+                # One line is enough for all: there is no request yet that its text could quote.
+                logger.critical("the service cannot start: %s", error or type(error).__name__)
                 raise
             for model in loaded:
                 opened.callback(model.close)
@@ -119,7 +119,9 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 audit=operations.audit,
                 drain=operations.drain,
             )
-            yield {"worker": worker, "drain": operations.drain}
+            operations.metrics.workers.set(1)
+            operations.metrics.workers_wanted.set(settings.workers)
+            yield {"worker": worker, "operations": operations}
 
     return lifespan
 

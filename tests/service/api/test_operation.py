@@ -23,7 +23,7 @@ def test_probes(client: TestClient) -> None:
 def test_not_ready_while_draining(serve: Serve, tmp_path: Path) -> None:
     write_palsy_bundle(tmp_path / "palsy")
     with serve(tmp_path) as client:
-        client.app_state["drain"].start()
+        client.app_state["operations"].drain.start()
         response = client.get("/readyz")
         assert response.status_code == 503
         assert response.json()["code"] == "not-ready"

@@ -62,6 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # FastAPI's page loads Swagger UI from elsewhere
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
+        redirect_slashes=False,  # a redirect would name the host and scheme that the proxy in front does not have
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
     install_error_handlers(app)
     for router in (palsy.router, microexpression.router, models.router, audit.router, health.router):
@@ -116,6 +118,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 models=loaded,
                 executor=executor,
                 metrics=operations.metrics,
+                decoding=operations.decoding,
                 audit=operations.audit,
                 drain=operations.drain,
             )
@@ -131,7 +134,13 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                servers=app.servers,
+            )
             components = schema.setdefault("components", {})
             components.setdefault("schemas", {})[PROBLEM_SCHEMA] = PROBLEM_JSON_SCHEMA
             components["securitySchemes"] = KEY_SCHEMES

@@ -65,6 +65,12 @@ class OperationSettings(BaseSettings):
     """Longest wait for a place."""
     uploads_max: int = Field(default=32, ge=1)
     """Bodies that a worker reads at the same time."""
+    uploads_max_bytes: int | None = Field(default=None, ge=1)
+    """Memory of a worker for bodies, at least one of the largest; unset = a tenth of the container's memory, shared out
+    over the workers."""
+    decoding_max_bytes: int | None = Field(default=None, ge=1)
+    """Memory of a worker for decoded photographs, reserved before they are decoded; unset = two fifths of the
+    container's memory, shared out over the workers."""
     body_timeout_s: float = Field(default=15.0, gt=0)
     """Time for sending a body, and for reading an answer."""
     request_timeout_s: float = Field(default=30.0, gt=0)

@@ -56,9 +56,9 @@ def test_untouched_records_hold(store: AuditStore) -> None:
         "UPDATE analysis SET recorded_at = '2026-01-01 12:00:00.000001' WHERE id = 2",
         "DELETE FROM analysis WHERE id = 4",
         "DELETE FROM analysis WHERE id = 1",
-        "UPDATE analysis SET id = 10 - id WHERE id IN (4, 6)",
-        "INSERT INTO analysis (recorded_at, request_id, task, model_name, model_version, model_sha256, image_sha256, label)"
-        " SELECT recorded_at, 'forged', task, model_name, model_version, model_sha256, image_sha256, label FROM analysis"
+        "UPDATE analysis SET id = 99 WHERE id = 4",
+        "INSERT INTO analysis (recorded_at, request_id, task, model_name, model_version, model_sha256, image_sha256)"
+        " SELECT recorded_at, 'forged', task, model_name, model_version, model_sha256, image_sha256 FROM analysis"
         " WHERE id = 6",
     ],
 )

@@ -12,7 +12,9 @@ from socket import socket
 
 from service.config import Settings
 from service.observability.json_logging import configure_logging
+from service.observability.memory import memory_limit_bytes
 from service.observability.multiprocess import MULTIPROCESS_DIRECTORY, fold_worker, make_lock
+from service.operations import memory_needed
 from service.server.protocol import Limits
 from service.server.start_check import CannotStart, bind, check_files
 from service.server.supervisor import Supervisor
@@ -78,6 +80,13 @@ def main(app: str = "service.app:create_app") -> None:
     except CannotStart as error:
         logger.critical("the service cannot start: %s", error)
         sys.exit(STARTUP_FAILED)
+    limit, needed = memory_limit_bytes(), memory_needed(settings)
+    if needed > limit:
+        logger.warning(
+            "HTNET_WORKERS=%d and what they may reserve need %d MB of memory, and %d MB are there: take fewer workers, "
+            "or lower HTNET_DECODING_MAX_BYTES and HTNET_UPLOADS_MAX_BYTES",
+            settings.workers, needed / 1e6, limit / 1e6,
+        )  # fmt: skip
     config = make_config(settings, app)
     if settings.workers == 1:
         _serve_alone(config, listener)

@@ -48,7 +48,7 @@ def _explained(url: str, error: Exception) -> str:
 def _not_writable(file: Path) -> Path | None:
     """What stands in the way of writing a file: itself, or the nearest folder above that exists."""
     there = file
-    while not there.exists():
+    while not os.path.exists(there):  # noqa: PTH110 - False, and no error, where a folder cannot be entered
         there = there.parent
     needed = os.W_OK | (os.X_OK if there.is_dir() else 0)
     if not os.access(there, needed):

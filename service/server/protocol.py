@@ -284,7 +284,9 @@ class _CycleTransport:
         self._protocol = protocol
 
     def write(self, data: bytes) -> None:
-        self._protocol.transport.write(data)
+        # Cut meanwhile, because the client did not read: the app is not to blame.
+        if not self._protocol.transport.is_closing():
+            self._protocol.transport.write(data)
 
     def is_closing(self) -> bool:
         return self._protocol.transport.is_closing()

@@ -18,7 +18,6 @@ from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_erro
 from service.api.routes import audit, health, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
 from service.config import Settings
-from service.inference.errors import BundleError, ProviderUnavailable
 from service.operations import Operations, add_middlewares, build_operations
 from service.page.routes import docs_routes, page_routes
 
@@ -63,6 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # FastAPI's page loads Swagger UI from elsewhere
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
+        redirect_slashes=False,  # a redirect would name the host and scheme that the proxy in front does not have
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
     install_error_handlers(app)
     for router in (palsy.router, microexpression.router, models.router, audit.router, health.router):
@@ -101,8 +102,9 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     overlay_max_side_px=settings.overlay_max_side_px,
                     batch_max=settings.batch_max,
                 )
-            except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
-                logger.critical("The service cannot start: %s", error)
+            except Exception as error:
+                # One line is enough for all: there is no request yet that its text could quote.
+                logger.critical("the service cannot start: %s", error or type(error).__name__)
                 raise
             for model in loaded:
                 opened.callback(model.close)
@@ -117,10 +119,13 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 models=loaded,
                 executor=executor,
                 metrics=operations.metrics,
+                decoding=operations.decoding,
                 audit=operations.audit,
                 drain=operations.drain,
             )
-            yield {"worker": worker, "drain": operations.drain}
+            operations.metrics.workers.set(1)
+            operations.metrics.workers_wanted.set(settings.workers)
+            yield {"worker": worker, "operations": operations}
 
     return lifespan
 
@@ -130,7 +135,13 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                servers=app.servers,
+            )
             components = schema.setdefault("components", {})
             components.setdefault("schemas", {})[PROBLEM_SCHEMA] = PROBLEM_JSON_SCHEMA
             components["securitySchemes"] = KEY_SCHEMES

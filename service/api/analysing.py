@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from fastapi import Request
 
-from face.errors import PreprocessingError
+from face.errors import ImageTooLarge, PreprocessingError
 from face.frame.quality import Quality
+from service.admission.byte_budget import NeverFits, NoRoomNow
 from service.analysis.models import AnyModel
+from service.api.decoding_need import decoding_bytes
 from service.api.state import Worker
 from service.audit.entry import AuditEntry, hash_image
 from service.audit.store import AuditUnavailable
@@ -51,7 +54,8 @@ async def analyse(
 
     def run() -> tuple[ResultT, Summary]:
         try:
-            result = work()
+            with _room_for(worker, images):
+                result = work()
         except PreprocessingError as refusal:
             record.write(refusal=refusal.code)
             raise
@@ -68,6 +72,9 @@ async def analyse(
     except AuditUnavailable:
         worker.metrics.audit_failures.inc()
         raise
+    except NoRoomNow:
+        worker.metrics.reject("memory")
+        raise
     worker.metrics.observe_answer(
         task=model.task,
         label=summary.label,
@@ -77,6 +84,20 @@ async def analyse(
     )
     request.state.stages_ms = dict(summary.timings_ms)
     return result
+
+
+@contextmanager
+def _room_for(worker: Worker, images: Sequence[bytes]) -> Iterator[None]:
+    """The memory for decoding, reserved. Raises NoRoomNow, and ImageTooLarge for what never fits, limits or not."""
+    needed = decoding_bytes(images)
+    try:
+        with worker.decoding.reserve(needed):
+            yield
+    except NeverFits as error:
+        raise ImageTooLarge(
+            f"Decoding takes {needed / 1e6:,.0f} MB of memory; a request may use "
+            f"{worker.decoding.total_bytes / 1e6:,.0f} MB. Send a smaller picture, or a JPEG, which takes less."
+        ) from error
 
 
 class _Recorder:

@@ -9,33 +9,36 @@ from typing import Annotated, TypedDict, TypeVar
 from fastapi import Depends, Request
 
 from face.vocabulary import Task
+from service.admission.byte_budget import ByteBudget
 from service.analysis.microexpression import MicroexpressionAnalyzer
 from service.analysis.models import LoadedModel, LoadedModels
 from service.analysis.palsy import PalsyAnalyzer
 from service.api.errors import RequestError
 from service.audit.store import AuditSink
 from service.observability.metrics import Metrics
-from service.operations import Drain
+from service.operations import Drain, Operations
 
 AnalyzerT = TypeVar("AnalyzerT")
 
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """models: loaded and warmed up. executor: the threads that analyse. audit: None if it was switched off."""
+    """models: loaded and warmed up. executor: the threads that analyse. decoding: memory for their photographs.
+    audit: None if it was switched off."""
 
     models: LoadedModels
     executor: ThreadPoolExecutor
     metrics: Metrics
+    decoding: ByteBudget
     audit: AuditSink | None
     drain: Drain
 
 
 class LifespanState(TypedDict):
-    """`drain` is there for the server, which starts it on SIGTERM."""
+    """`operations` is there for the server, which drains and reloads at signals."""
 
     worker: Worker
-    drain: Drain
+    operations: Operations
 
 
 # Dependencies are coroutines: plain functions would be run in a thread, at the price of two changes of threads each.

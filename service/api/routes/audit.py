@@ -35,6 +35,7 @@ class AuditRecordOut(BaseModel):
     label: str | None
     probabilities: dict[str, float] | None
     refusal: str | None
+    chain_sha256: str | None
 
 
 class AuditPage(BaseModel):

@@ -62,9 +62,6 @@ class Settings(OperationSettings):
     """Largest image file."""
     image_max_pixels: Positive = 130_000_000
     """Largest image, width times height."""
-    image_max_decoding_bytes: Positive = 250_000_000
-    """Memory that decoding may take, of one picture and, in a worker, of all that are decoded at the same time; who
-    comes later waits. A baseline JPEG takes a few megabytes however large it is, other types all their pixels."""
     image_max_side_px: Annotated[int, Field(ge=1, le=32_000)] = 20_000
     """Longest side of an image."""
     faces_max: Positive = 8
@@ -81,5 +78,4 @@ class Settings(OperationSettings):
             max_bytes=self.image_max_bytes,
             max_pixels=self.image_max_pixels,
             max_side_px=self.image_max_side_px,
-            max_decoding_bytes=self.image_max_decoding_bytes,
         )

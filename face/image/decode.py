@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,14 +30,12 @@ from face.image.colour import array_to_srgb, to_srgb
 from face.image.header import ImageHeader, read_header
 from face.image.heic import HEIC_IS_READ, HOW_TO_SEND_JPEG, open_heic
 from face.image.jpeg import has_all_scans, repaired
-from face.image.limits import ImageLimits
+from face.image.limits import ImageLimits, Reserve, hold_nothing
 from face.image.media_types import ACCEPTED_TYPES, accepted_names, describe_type, media_type_of
 from face.image.png import pixels_only
 from face.image.tiff import PHOTOMETRIC_TAG, WHITE_IS_ZERO, BadHeader
 
 RgbImage = npt.NDArray[np.uint8]
-# Bytes that decoding takes at most -> a context that holds them.
-Reserve = Callable[[int], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +55,7 @@ def decode_image(
     *,
     limits: ImageLimits | None = None,
     longer_side_px: int | None = None,
-    reserve: Reserve = lambda _: nullcontext(),
+    reserve: Reserve = hold_nothing,
 ) -> DecodedImage:
     """Decode one photograph of one of the ACCEPTED_TYPES; of several pages or frames the first.
 

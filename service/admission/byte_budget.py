@@ -50,17 +50,17 @@ class ByteBudget:
             return True
 
     def give(self, size: int) -> None:
-        """End a reservation. After large ones memory goes back to the system as soon as nothing is reserved."""
+        """End a reservation made by ``take``."""
         with self._changed:
             self._taken -= size
-            rests = self._taken == 0
             self._changed.notify_all()
-        if rests and size >= _LARGE_BYTES:
-            give_memory_back()
 
     @contextmanager
     def reserve(self, size: int) -> Iterator[None]:
-        """While the bytes are used. Raises NeverFits at once, NoRoomNow after the time to wait; blocks meanwhile."""
+        """While the bytes are used. Raises NeverFits at once, NoRoomNow after the time to wait; blocks meanwhile.
+
+        After large ones memory goes back to the system as soon as nothing is reserved.
+        """
         if size > self.total_bytes:
             raise NeverFits(f"{size:,} bytes of memory are needed, and {self.total_bytes:,} are all there is for it")
         turn = object()
@@ -80,6 +80,8 @@ class ByteBudget:
             yield
         finally:
             self.give(size)
+            if size >= _LARGE_BYTES and self._taken == 0:
+                give_memory_back()
 
 
 def give_memory_back() -> None:

@@ -82,8 +82,9 @@ class Mix:
         # Just within what a worker may decode, and beyond it; within the limit of pixels, and beyond it.
         fits, tiff, large, huge = tiff_16_bit(6000), tiff_16_bit(7000), jpeg(8000, 6000), jpeg(12_000, 10_000)
         self._kinds = [
-            (GRADE, {"image": fits}), (GRADE, {"image": tiff}), (EMOTION, {"onset": tiff, "apex": tiff}), (GRADE, {"image": large}),
-            (GRADE, {"image": huge}), (GRADE, {"image": bomb()}), (GRADE, {"image": photograph}),
+            (GRADE, {"image": fits}), (GRADE, {"image": tiff}), (EMOTION, {"onset": tiff, "apex": tiff}),
+            (GRADE, {"image": large}), (GRADE, {"image": huge}), (GRADE, {"image": bomb()}),
+            (GRADE, {"image": photograph}),
         ]  # fmt: skip
         self.statuses: Counter[str] = Counter()
         self.stop = threading.Event()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -86,8 +87,10 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
             opened.callback(operations.close)
             try:
                 reader = PhotographReader(
-                    limits=settings.image_limits,
+                    limits=replace(settings.image_limits, max_decoding_bytes=operations.decoding.total_bytes),
+                    reserve=operations.decoding.reserve,
                     landmark_model=settings.landmark_model,
+                    engine=settings.landmark_engine,
                     threads=settings.running_max,
                     max_faces=settings.faces_max,
                 )
@@ -118,7 +121,6 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 models=loaded,
                 executor=executor,
                 metrics=operations.metrics,
-                decoding=operations.decoding,
                 audit=operations.audit,
                 drain=operations.drain,
             )

@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from face.image.decode import ImageLimits
+from face.image.limits import ImageLimits
+from face.photograph import LandmarkEngine
 from service.inference.bundle import MANIFEST_FILE
 from service.inference.manifest import Variant
 from service.inference.session import Provider
@@ -44,6 +45,9 @@ class Settings(OperationSettings):
     with."""
     landmark_model: Path | None = None
     """A face_landmarker.task in place of the package's own."""
+    landmark_engine: LandmarkEngine = "litert"
+    """What runs the landmark model: this service itself, or MediaPipe's own graph, which is slower and does not find
+    faces in pictures that lie on their side."""
     provider: Provider = "cpu"
     """What ONNX Runtime runs the graphs on. A GPU that is not there stops the start."""
     model_variant: Variant | None = None
@@ -56,7 +60,7 @@ class Settings(OperationSettings):
 
     image_max_bytes: Positive = 10_000_000
     """Largest image file."""
-    image_max_pixels: Positive = 50_000_000
+    image_max_pixels: Positive = 130_000_000
     """Largest image, width times height."""
     image_max_side_px: Annotated[int, Field(ge=1, le=32_000)] = 20_000
     """Longest side of an image."""
@@ -71,5 +75,7 @@ class Settings(OperationSettings):
     @property
     def image_limits(self) -> ImageLimits:
         return ImageLimits(
-            max_bytes=self.image_max_bytes, max_pixels=self.image_max_pixels, max_side_px=self.image_max_side_px
+            max_bytes=self.image_max_bytes,
+            max_pixels=self.image_max_pixels,
+            max_side_px=self.image_max_side_px,
         )

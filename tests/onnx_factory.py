@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from face.landmarks.detector import LANDMARK_MODEL_SHA256
+from face.landmarks.model_file import LANDMARK_MODEL_SHA256
 from face.palsy.input import PalsyInputSpec
 
 MAP_SIZE = 32

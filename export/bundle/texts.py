@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from export.bundle.content import BundleContent
 from export.bundle.model_card import model_card
 from export.errors import ExportError
-from face.landmarks.detector import LANDMARK_MODEL_SHA256
+from face.landmarks.model_file import LANDMARK_MODEL_SHA256
 from face.vocabulary import Task
 from service.inference.bundle import MANIFEST_FILE, METRICS_FILE, MODEL_CARD_FILE
 from service.inference.manifest import SCHEMA_VERSION, parse_manifest

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from face.frame.alignment import CANONICAL_EYE_LINE_PX, CANONICAL_SIZE, AlignedFace
 from face.frame.geometry import Similarity
-from face.landmarks.detector import MIRROR_INDEX
+from face.landmarks.found_face import MIRROR_INDEX
 from face.vocabulary import OUTLINED_REGIONS, REGIONS_OF_INTEREST, OutlinedRegion, Region, RegionOfInterest
 
 REGION_SIZE = 112

@@ -23,7 +23,8 @@ import numpy.typing as npt
 from face.errors import DifferentFaces, NoMotion
 from face.frame.geometry import Similarity, fit_similarity
 from face.input_spec import InputSpec
-from face.landmarks.detector import LANDMARK_MODEL_SHA256, Face
+from face.landmarks.found_face import Face
+from face.landmarks.model_file import LANDMARK_MODEL_SHA256
 from face.microexpression.flow import (
     CHANNELS,
     FLOW_IMAGE_SIZE,

@@ -57,6 +57,7 @@ def see_palsy(
     spec: PalsyInputSpec,
     *,
     policy: FacePolicy = "single",
+    mirrored: bool = False,
     watch: Stopwatch | None = None,
 ) -> tuple[Photograph, PalsyInput]:
     """The way up to the graph: bytes of an image file -> the photograph, looked at both ways, and the graph's input.
@@ -64,7 +65,7 @@ def see_palsy(
     Raises the PreprocessingErrors of every stage. Stages of `watch`: decode, landmarks, preprocessing.
     """
     watch = watch or Stopwatch()
-    photograph = reader.read(data, policy=policy, watch=watch, both_ways=True)
+    photograph = reader.read(data, policy=policy, watch=watch, both_ways=True, mirrored=mirrored)
     with watch.stage("preprocessing"):
         return photograph, palsy_input(photograph.rgb, photograph.face, spec)
 
@@ -78,6 +79,7 @@ def read_palsy(
     calibration: PalsyCalibration,
     limits: AnswerLimits,
     policy: FacePolicy = "single",
+    mirrored: bool = False,
     watch: Stopwatch | None = None,
 ) -> ReadPhotograph:
     """The whole way: bytes of an image file -> the reading with its warnings.
@@ -86,10 +88,12 @@ def read_palsy(
     those of `see_palsy`, inference, rendering (the regional figures are read off the map that is drawn).
     """
     watch = watch or Stopwatch()
-    photograph, made = see_palsy(data, reader, spec, policy=policy, watch=watch)
+    photograph, made = see_palsy(data, reader, spec, policy=policy, mirrored=mirrored, watch=watch)
     with watch.stage("preprocessing"):
-        quality = measure_quality(photograph.rgb, photograph.face, aligned=made.aligned)
-        warnings = check_quality(quality, limits.quality)
+        quality = measure_quality(
+            photograph.rgb, photograph.face, aligned=made.aligned, sent_px=photograph.to_sent.scale
+        )
+        warnings = photograph.warnings() + check_quality(quality, limits.quality)
         if photograph.looks is not None:
             warnings += check_looks(photograph.looks)
     with watch.stage("inference"):

@@ -13,7 +13,7 @@ import numpy as np
 
 from face.errors import PreprocessingError
 from face.frame.regions import MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
-from face.landmarks.detector import LANDMARK_COUNT
+from face.landmarks.found_face import LANDMARK_COUNT
 from face.palsy.input import PalsyInputSpec
 from face.palsy.reading import see_palsy
 from face.photograph import PhotographReader
@@ -66,10 +66,11 @@ class PalsyProducer:
                 photo_map = read_asymmetry_map(
                     folder / row["asymmetry_map"],
                     unit=float(row.get("asymmetry_map_unit", ASYMMETRY_MAP_UNIT)),
-                    width=photograph.width,
-                    height=photograph.height,
+                    width=photograph.sent_width,
+                    height=photograph.sent_height,
                 )
-                truth = photo_map_to_mosaic(photo_map, made.aligned, size=MAP_SIZE).astype(np.float16)
+                on_sent = photograph.on_sent(made.aligned)
+                truth = photo_map_to_mosaic(photo_map, on_sent, size=MAP_SIZE).astype(np.float16)
             return {
                 "images": made.tensors["images"],
                 "landmarks": made.tensors["landmarks"],

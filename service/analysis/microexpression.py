@@ -7,7 +7,7 @@ calibrated probabilities; the motion goes back through the inverse registration 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
 from face.microexpression.input import MicroExpressionSpec, microexpression_input
@@ -58,18 +58,23 @@ class MicroexpressionAnalyzer:
         self._limits = QualityLimits(**manifest.thresholds.quality)
 
     def analyze(
-        self, onset: bytes, apex: bytes, *, face: FacePolicy = "single", heatmap: bool = True
+        self,
+        onset: bytes,
+        apex: bytes,
+        *,
+        face: FacePolicy = "single",
+        mirrored: bool = False,
+        heatmap: bool = True,
     ) -> MicroexpressionAnalysis:
         """Raises PreprocessingError for a pair that cannot be judged, NonFiniteOutput for a broken model."""
         watch = Stopwatch()
-        first = self._reader.read(onset, policy=face, watch=watch)
-        second = self._reader.read(apex, policy=face, watch=watch)
+        first = self._reader.read(onset, policy=face, mirrored=mirrored, watch=watch)
+        second = self._reader.read(apex, policy=face, mirrored=mirrored, watch=watch)
         with watch.stage("quality"):
-            quality = measure_quality(first.rgb, first.face)
-            warnings = [f"Onset: {text}" for text in check_quality(quality, self._limits)]
-            warnings += [
-                f"Apex: {text}" for text in check_quality(measure_quality(second.rgb, second.face), self._limits)
-            ]
+            quality = measure_quality(first.rgb, first.face, sent_px=first.to_sent.scale)
+            apex_quality = measure_quality(second.rgb, second.face, sent_px=second.to_sent.scale)
+            warnings = [f"Onset: {text}" for text in first.warnings() + check_quality(quality, self._limits)]
+            warnings += [f"Apex: {text}" for text in second.warnings() + check_quality(apex_quality, self._limits)]
         with watch.stage("flow"):
             made = microexpression_input(first.rgb, first.face, second.rgb, second.face, self._spec)
         with watch.stage("inference"):
@@ -80,8 +85,11 @@ class MicroexpressionAnalyzer:
         overlay = None
         if heatmap:
             with watch.stage("rendering"):
-                width, height = overlay_size(second.width, second.height, max_side_px=self._overlay_max_side_px)
-                motion = made.motion_on_apex(width=width, height=height, scale=second.width / width)
+                width, height = overlay_size(
+                    second.sent_width, second.sent_height, max_side_px=self._overlay_max_side_px
+                )
+                on_sent = replace(made, apex_to_crop=second.to_sent.inverse().then(made.apex_to_crop))
+                motion = on_sent.motion_on_apex(width=width, height=height, scale=second.sent_width / width)
                 overlay = photo_overlay(motion, full_scale=self._manifest.thresholds.heatmap_full_scale)
         probabilities = {name: float(share) for name, share in zip(self._manifest.labels.emotions, shares, strict=True)}
         label = max(probabilities, key=lambda name: probabilities[name])

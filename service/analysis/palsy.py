@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from face.palsy.decoding import PalsyCalibration, PalsyReading
 from face.palsy.input import PalsyInputSpec
 from face.palsy.limits import AnswerLimits
 from face.palsy.reading import ReadPhotograph, read_palsy
-from face.photograph import PhotographReader
+from face.photograph import Photograph, PhotographReader
 from face.stopwatch import Stopwatch
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy, OutlinedRegion, Region, RegionOfInterest
 from service.analysis.input_spec import spec_of
@@ -23,6 +23,22 @@ from service.inference.bundle import MANIFEST_FILE, Bundle
 from service.inference.errors import BundleError
 from service.inference.manifest import PalsyManifest
 from service.inference.session import Session
+
+
+@dataclass(frozen=True)
+class SentPicture:
+    """The picture as sent, upright by its own metadata: its size in pixels, by how much it had to be turned clockwise
+    for the face to stand upright, and whether the sender said that the camera had mirrored it."""
+
+    width: int
+    height: int
+    turned_deg: Literal[0, 90, 180, 270]
+    mirrored: bool
+
+    @classmethod
+    def of(cls, photograph: Photograph, *, mirrored: bool) -> Self:
+        clockwise: tuple[Literal[0, 90, 180, 270], ...] = (0, 270, 180, 90)
+        return cls(photograph.sent_width, photograph.sent_height, clockwise[photograph.quarter_turns], mirrored)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +58,7 @@ class PalsyAnalysis:
     heatmap: Overlay | None
     roi_maps: dict[RegionOfInterest, Overlay] | None
     polygons: dict[OutlinedRegion, npt.NDArray[np.float64]]
+    picture: SentPicture
     quality: Quality
     warnings: tuple[str, ...]
     timings_ms: dict[str, float]
@@ -76,11 +93,17 @@ class PalsyAnalyzer:
         self._overlay_max_side_px = overlay_max_side_px
 
     def analyze(
-        self, data: bytes, *, face: FacePolicy = "single", heatmap: bool = True, roi_maps: bool = False
+        self,
+        data: bytes,
+        *,
+        face: FacePolicy = "single",
+        mirrored: bool = False,
+        heatmap: bool = True,
+        roi_maps: bool = False,
     ) -> PalsyAnalysis:
         """Raises the PreprocessingErrors of every stage, OutOfDistribution, and NonFiniteOutput."""
         watch = Stopwatch()
-        read = self.read(data, face=face, watch=watch)
+        read = self.read(data, face=face, mirrored=mirrored, watch=watch)
         regional = read.regional
         assert regional is not None  # noqa: S101 - every manifest names an asymmetry map among the outputs
         with watch.stage("rendering"):
@@ -101,13 +124,16 @@ class PalsyAnalyzer:
             regional=regional,
             heatmap=asymmetry,
             roi_maps=regions_of_interest,
-            polygons=region_polygons(read.made.aligned),
+            polygons=region_polygons(read.photograph.on_sent(read.made.aligned)),
+            picture=SentPicture.of(read.photograph, mirrored=mirrored),
             quality=read.quality,
             warnings=read.warnings,
             timings_ms=watch.finish(),
         )
 
-    def read(self, data: bytes, *, face: FacePolicy = "single", watch: Stopwatch | None = None) -> ReadPhotograph:
+    def read(
+        self, data: bytes, *, face: FacePolicy = "single", mirrored: bool = False, watch: Stopwatch | None = None
+    ) -> ReadPhotograph:
         """The reading without pictures: what a table of many photographs needs. Raises as `analyze`."""
         return read_palsy(
             data,
@@ -117,15 +143,16 @@ class PalsyAnalyzer:
             calibration=self._calibration,
             limits=self._limits,
             policy=face,
+            mirrored=mirrored,
             watch=watch,
         )
 
     def _overlay(self, read: ReadPhotograph, values: npt.NDArray[np.float32], full_scale: float) -> Overlay:
         return mosaic_overlay(
             values,
-            read.made.aligned,
-            width=read.photograph.width,
-            height=read.photograph.height,
+            read.photograph.on_sent(read.made.aligned),
+            width=read.photograph.sent_width,
+            height=read.photograph.sent_height,
             full_scale=full_scale,
             max_side_px=self._overlay_max_side_px,
         )

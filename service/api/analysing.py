@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from fastapi import Request
 
-from face.errors import ImageTooLarge, PreprocessingError
+from face.errors import PreprocessingError
 from face.frame.quality import Quality
-from service.admission.byte_budget import NeverFits, NoRoomNow
+from service.admission.byte_budget import NoRoomNow
 from service.analysis.models import AnyModel
-from service.api.decoding_need import decoding_bytes
 from service.api.state import Worker
 from service.audit.entry import AuditEntry, hash_image
 from service.audit.store import AuditUnavailable
@@ -54,8 +52,7 @@ async def analyse(
 
     def run() -> tuple[ResultT, Summary]:
         try:
-            with _room_for(worker, images):
-                result = work()
+            result = work()
         except PreprocessingError as refusal:
             record.write(refusal=refusal.code)
             raise
@@ -84,20 +81,6 @@ async def analyse(
     )
     request.state.stages_ms = dict(summary.timings_ms)
     return result
-
-
-@contextmanager
-def _room_for(worker: Worker, images: Sequence[bytes]) -> Iterator[None]:
-    """The memory for decoding, reserved. Raises NoRoomNow, and ImageTooLarge for what never fits, limits or not."""
-    needed = decoding_bytes(images)
-    try:
-        with worker.decoding.reserve(needed):
-            yield
-    except NeverFits as error:
-        raise ImageTooLarge(
-            f"Decoding takes {needed / 1e6:,.0f} MB of memory; a request may use "
-            f"{worker.decoding.total_bytes / 1e6:,.0f} MB. Send a smaller picture, or a JPEG, which takes less."
-        ) from error
 
 
 class _Recorder:

@@ -9,7 +9,6 @@ from typing import Annotated, TypedDict, TypeVar
 from fastapi import Depends, Request
 
 from face.vocabulary import Task
-from service.admission.byte_budget import ByteBudget
 from service.analysis.microexpression import MicroexpressionAnalyzer
 from service.analysis.models import LoadedModel, LoadedModels
 from service.analysis.palsy import PalsyAnalyzer
@@ -23,13 +22,11 @@ AnalyzerT = TypeVar("AnalyzerT")
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """models: loaded and warmed up. executor: the threads that analyse. decoding: memory for their photographs.
-    audit: None if it was switched off."""
+    """models: loaded and warmed up. executor: the threads that analyse. audit: None if it was switched off."""
 
     models: LoadedModels
     executor: ThreadPoolExecutor
     metrics: Metrics
-    decoding: ByteBudget
     audit: AuditSink | None
     drain: Drain
 

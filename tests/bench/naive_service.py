@@ -23,8 +23,9 @@ from fastapi import FastAPI, HTTPException, UploadFile
 from mediapipe.tasks.python import BaseOptions, vision
 
 from face.frame.regions import photo_to_mosaic
-from face.landmarks.detector import Face, find_landmark_model
-from face.landmarks.usage_reports import stop_usage_reports
+from face.landmarks.found_face import Face
+from face.landmarks.mediapipe_reference.usage_reports import stop_usage_reports
+from face.landmarks.model_file import find_landmark_model
 from face.palsy.decoding import PalsyCalibration, decode
 from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
 from model_training.networks.htnet_enhanced import HTNetEnhanced

@@ -12,8 +12,7 @@ import numpy as np
 from face.frame.quality import QualityLimits, check_quality, measure_quality
 from face.frame.regions import regional_asymmetry
 from face.image.decode import decode_image
-from face.landmarks.both_looks import look_both_ways
-from face.landmarks.detector import FaceLandmarker, choose_face
+from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.decoding import PalsyCalibration, decode
 from face.palsy.input import PalsyInputSpec, palsy_input
 from face.photograph import PhotographReader
@@ -50,8 +49,7 @@ def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str,
         tempfile.TemporaryDirectory() as folder,
     ):
         rgb = decode_image(photo).rgb
-        face = choose_face(landmarker.detect(rgb), policy="single")
-        face = look_both_ways(rgb, face, landmarker).face
+        face = landmarker.look(rgb, policy="largest", both_ways=True).face
         made = palsy_input(rgb, face, spec)
         inputs = {name: tensor[None] for name, tensor in made.tensors.items()}
         outputs = loaded.session.run(inputs)
@@ -94,7 +92,7 @@ def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str,
         stages = interleaved(
             {
                 "decode": lambda: decode_image(photo),
-                "landmarks": lambda: look_both_ways(rgb, landmarker.detect(rgb)[0], landmarker),
+                "landmarks": lambda: landmarker.look(rgb, policy="largest", both_ways=True),
                 "crops": lambda: palsy_input(rgb, face, spec),
                 "quality": quality,
                 "model": model,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from face.frame.regions import regional_asymmetry
-from face.landmarks.both_looks import look_both_ways
-from face.landmarks.detector import Face, FaceLandmarker, choose_face
+from face.landmarks.found_face import Face
+from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
 from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
 from model_training.simulator.palsy import RegionalSeverity
@@ -24,8 +24,7 @@ pytestmark = pytest.mark.skipif(not (BUNDLE / "manifest.json").exists(), reason=
 
 
 def input_of(rgb: np.ndarray, landmarker: FaceLandmarker, spec: PalsyInputSpec) -> PalsyInput:
-    face = choose_face(landmarker.detect(rgb), policy="single")
-    return palsy_input(rgb, look_both_ways(rgb, face, landmarker).face, spec)
+    return palsy_input(rgb, landmarker.look(rgb, policy="single", both_ways=True).face, spec)
 
 
 @pytest.fixture(scope="module")

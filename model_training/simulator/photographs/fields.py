@@ -24,7 +24,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 from model_training.simulator.palsy import RegionalSeverity, movement_left, tone_lost
 
 PHOTO_POSES = ("rest", "brow_lift", "gentle_closure", "closed_smile")

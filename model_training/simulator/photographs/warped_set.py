@@ -19,7 +19,8 @@ import pandas as pd
 
 from face.errors import PreprocessingError
 from face.image.decode import decode_image
-from face.landmarks.detector import Face, FaceLandmarker, choose_face
+from face.landmarks.found_face import Face, choose_face
+from face.landmarks.landmarker import FaceLandmarker
 from face.whole_file import write_text
 from model_training.data.sample_table import SPLITS, read_table, write_table
 from model_training.errors import TrainingError

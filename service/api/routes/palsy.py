@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from face.vocabulary import FacePolicy
 from service.analysis.palsy import PalsyAnalysis
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, problem_responses
+from service.api.query import refuse_unknown_query
 from service.api.schemas.palsy import PalsyAnswer
 from service.api.state import CurrentWorker, PalsyModel
 from service.api.uploads import multipart_schema, read_images
@@ -18,7 +19,7 @@ from service.api.uploads import multipart_schema, read_images
 PATH = "/v1/palsy/grade"
 IMAGES = 1
 
-router = APIRouter(tags=["palsy"])
+router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(
@@ -26,7 +27,9 @@ router = APIRouter(tags=["palsy"])
     summary="House-Brackmann grade of one photograph",
     response_model=PalsyAnswer,
     responses=problem_responses(*UPLOAD_PROBLEMS),
-    openapi_extra=multipart_schema({"image": "The photograph: JPEG, PNG, WebP, BMP or TIFF, one face from the front."}),
+    openapi_extra=multipart_schema(
+        {"image": "The photograph: JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF or JPEG 2000; one face from the front."}
+    ),
 )
 async def grade(
     request: Request,
@@ -37,6 +40,9 @@ async def grade(
     face: Annotated[
         FacePolicy, Query(description="`single`: several faces are an error; `largest`: judge the largest one.")
     ] = "single",
+    mirrored: Annotated[
+        bool, Query(description="The camera swapped left and right, as front cameras may. Maps stay on the picture.")
+    ] = False,
 ) -> Response:
     image = (await read_images(request, ["image"]))["image"]
     analysis = await analyse(
@@ -44,7 +50,7 @@ async def grade(
         worker,
         model,
         [image],
-        lambda: model.analyzer.analyze(image, face=face, heatmap=heatmap, roi_maps=roi_maps),
+        lambda: model.analyzer.analyze(image, face=face, mirrored=mirrored, heatmap=heatmap, roi_maps=roi_maps),
         summarise=_summary,
     )
     answer = PalsyAnswer.of(analysis, model=model, request_id=request.state.request_id)

@@ -73,6 +73,18 @@ class RegionOutline(Schema):
     polygon: Annotated[list[tuple[float, float]], Field(min_length=4)]
 
 
+class SentPicture(Schema):
+    """The picture as sent, upright by its own metadata; outlines and maps lie on it. turned_deg: by how much it had to
+    be turned clockwise for the face to stand upright. mirrored: the request's word that the camera had swapped the
+    sides; from the pixels that cannot be seen.
+    """
+
+    width: Annotated[int, Field(ge=1)]
+    height: Annotated[int, Field(ge=1)]
+    turned_deg: Literal[0, 90, 180, 270]
+    mirrored: bool
+
+
 class PalsyAnswer(Schema):
     """An estimate from one photograph. The scale is defined on movement, which a photograph does not show: `evidence`
     says so in every answer. Sides are the patient's; the mirrored photograph gets the same grade and the other side.
@@ -118,6 +130,7 @@ class PalsyAnswer(Schema):
                     "regions": [
                         {"name": "right_eye", "polygon": [[90.0, 80.0], [180.0, 80.0], [180.0, 170.0], [90.0, 170.0]]}
                     ],
+                    "picture": {"width": 1024, "height": 1024, "turned_deg": 0, "mirrored": False},
                     "quality": {
                         "face_width_px": 212.0,
                         "yaw_deg": 2.1,
@@ -151,6 +164,7 @@ class PalsyAnswer(Schema):
     asymmetry: Asymmetry
     roi_maps: list[RoiMap] | None
     regions: list[RegionOutline]
+    picture: SentPicture
     quality: QualityFigures
     evidence: Literal["single_photo"]
     timings_ms: dict[str, float]
@@ -192,6 +206,7 @@ class PalsyAnswer(Schema):
                     {"name": name, "polygon": [(round(float(x), 2), round(float(y), 2)) for x, y in corners]}
                     for name, corners in analysis.polygons.items()
                 ],
+                "picture": vars(analysis.picture),
                 "quality": QualityFigures.of(analysis.quality, analysis.warnings),
                 "evidence": analysis.evidence,
                 "timings_ms": timings(analysis.timings_ms),

@@ -16,7 +16,7 @@ from face.frame.regions import (
     regional_asymmetry,
     roi_masks,
 )
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 from face.vocabulary import OUTLINED_REGIONS, REGIONS_OF_INTEREST
 
 

@@ -6,7 +6,7 @@ import pytest
 from skimage import data
 
 from face.errors import DifferentFaces, NoMotion
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.microexpression.input import MicroExpressionSpec, microexpression_input
 
 SPEC = MicroExpressionSpec()

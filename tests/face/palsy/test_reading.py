@@ -11,8 +11,8 @@ import pytest
 
 from face.errors import OutOfDistribution
 from face.frame.quality import QualityLimits
-from face.image.decode import ImageLimits
-from face.landmarks.both_looks import BothLooks
+from face.image.limits import ImageLimits
+from face.landmarks.look import Look
 from face.palsy.decoding import PalsyCalibration
 from face.palsy.input import PalsyInputSpec, palsy_input
 from face.palsy.limits import AnswerLimits
@@ -63,7 +63,7 @@ def test_warnings_come_in_the_order_of_the_stages(reader: PhotographReader, monk
 
     def lose_the_mirrored_face(*arguments: Any, **options: Any) -> Photograph:
         seen = look(*arguments, **options)
-        return replace(seen, looks=BothLooks(face=seen.face, disagreement=None))
+        return replace(seen, looks=Look(face=seen.face, disagreement=None))
 
     monkeypatch.setattr(reader, "read", lose_the_mirrored_face)
     limits = AnswerLimits(quality=QualityLimits(warn_face_width_px=1000.0), warn_above=2.0, refuse_above=3.0)

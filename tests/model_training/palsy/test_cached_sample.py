@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from face.landmarks.both_looks import look_both_ways
-from face.landmarks.detector import FaceLandmarker, choose_face
+from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.input import PalsyInputSpec, palsy_input
 from model_training.data.cache import open_cache
 from model_training.data.cache_build import build_cache
@@ -47,7 +46,7 @@ def test_photographs_go_through_the_services_preprocessing(tmp_path: Path) -> No
     assert sum(report.not_found.values()) == 5
     made = open_cache(tmp_path / "out", kind="palsy", fingerprint=PalsyInputSpec().fingerprint())
     with FaceLandmarker() as landmarker:
-        looks = look_both_ways(astronaut, choose_face(landmarker.detect(astronaut), policy="single"), landmarker)
+        looks = landmarker.look(astronaut, policy="single", both_ways=True)
     expected = palsy_input(astronaut, looks.face, PalsyInputSpec())
     for name in ("images", "landmarks"):
         np.testing.assert_array_equal(made.arrays[name][0], expected.tensors[name])

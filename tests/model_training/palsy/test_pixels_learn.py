@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.input import PalsyInputSpec, palsy_input
 from model_training.networks.htnet_enhanced import HTNetEnhanced
 from model_training.simulator.head.head import Head

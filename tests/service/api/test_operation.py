@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.version import VERSION
 from service.inference.errors import BundleError, NonFiniteOutput
 from service.problems import PROBLEMS

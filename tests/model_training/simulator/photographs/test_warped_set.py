@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import skimage.data
 
-from face.landmarks.detector import MIRROR_INDEX, Face, FaceLandmarker
+from face.landmarks.found_face import MIRROR_INDEX, Face
+from face.landmarks.landmarker import FaceLandmarker
 from model_training.data.sample_table import read_table, write_table
 from model_training.errors import TrainingError
 from model_training.simulator.palsy import RegionalSeverity

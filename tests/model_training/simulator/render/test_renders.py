@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from face.landmarks.detector import Face, FaceLandmarker
+from face.landmarks.found_face import Face
+from face.landmarks.landmarker import FaceLandmarker
 from model_training.simulator.head.anatomy import landmark_vertices
 from model_training.simulator.head.head import Head
 from model_training.simulator.palsy import RegionalSeverity

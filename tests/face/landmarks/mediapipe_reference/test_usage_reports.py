@@ -7,10 +7,10 @@ import sys
 
 START = """
 import sys
-from face.landmarks import usage_reports
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.mediapipe_reference import usage_reports
+from face.landmarks.mediapipe_reference.landmarker import MediapipeLandmarker
 usage_reports._DEAD_END = sys.argv[1]
-FaceLandmarker().close()
+MediapipeLandmarker().close()
 """
 
 

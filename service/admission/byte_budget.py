@@ -8,11 +8,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from face.errors import ImageTooLarge
+
 # The C library keeps what was freed in pieces smaller than this for itself, most of all in the threads that decode.
 _LARGE_BYTES = 32 * 1024 * 1024
 
 
-class NeverFits(Exception):
+class NeverFits(ImageTooLarge):
     """More than the whole budget is asked for; the message says both."""
 
 
@@ -62,7 +64,10 @@ class ByteBudget:
         After large ones memory goes back to the system as soon as nothing is reserved.
         """
         if size > self.total_bytes:
-            raise NeverFits(f"{size:,} bytes of memory are needed, and {self.total_bytes:,} are all there is for it")
+            raise NeverFits(
+                f"Decoding takes {size / 1e6:,.1f} MB of memory; {self.total_bytes / 1e6:,.1f} MB are all there is for "
+                "it. Send a smaller picture, or a JPEG, which takes less."
+            )
         turn = object()
         with self._changed:
             self._waiting.append(turn)

@@ -19,6 +19,8 @@ from service.api.routes import audit, health, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
 from service.config import Settings
 from service.inference.errors import BundleError, ProviderUnavailable
+from service.oip import routes as oip
+from service.oip.served import ServedModels
 from service.operations import Operations, add_middlewares, build_operations
 from service.page.routes import docs_routes, page_routes
 
@@ -32,7 +34,11 @@ DESCRIPTION = (
 # A multipart body is a little larger than the images in it.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 # Template and number of images of the analysing routes.
-ANALYSING_ROUTES = {palsy.PATH: palsy.IMAGES, microexpression.PATH: microexpression.IMAGES}
+ANALYSING_ROUTES = {
+    palsy.PATH: palsy.IMAGES,
+    microexpression.PATH: microexpression.IMAGES,
+    **dict.fromkeys(oip.INFER_PATHS, oip.IMAGES),
+}
 
 KEY_SCHEMES = {
     "X-API-Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -65,7 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url="/openapi.json" if settings.docs_enabled else None,
     )
     install_error_handlers(app)
-    for router in (palsy.router, microexpression.router, models.router, audit.router, health.router):
+    for router in (palsy.router, microexpression.router, models.router, audit.router, oip.router, health.router):
         app.include_router(router)
     if settings.docs_enabled:
         app.router.routes.extend(docs_routes())
@@ -101,6 +107,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     overlay_max_side_px=settings.overlay_max_side_px,
                     batch_max=settings.batch_max,
                 )
+                ServedModels.of(loaded)  # two models of one name stop the start
             except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
                 logger.critical("The service cannot start: %s", error)
                 raise
@@ -133,6 +140,7 @@ def _describe(app: FastAPI) -> None:
             schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             components = schema.setdefault("components", {})
             components.setdefault("schemas", {})[PROBLEM_SCHEMA] = PROBLEM_JSON_SCHEMA
+            components["schemas"].update(oip.component_schemas())
             components["securitySchemes"] = KEY_SCHEMES
             # Whether a key is needed is a setting of the service: {} is "none".
             schema["security"] = [{}, *({name: []} for name in KEY_SCHEMES)]

@@ -92,6 +92,11 @@ class PalsyAnalyzer:
         self._limits = AnswerLimits.of(manifest.thresholds.model_dump())
         self._overlay_max_side_px = overlay_max_side_px
 
+    @property
+    def grades(self) -> tuple[str, ...]:
+        """Names of the grades, mildest first."""
+        return self._manifest.labels.grades
+
     def analyze(
         self,
         data: bytes,

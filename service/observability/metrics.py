@@ -115,13 +115,14 @@ class Metrics:
         *,
         task: str,
         label: str,
-        probability: float,
+        probability: float | None,
         timings_ms: Mapping[str, float],
         quality: Mapping[str, float],
     ) -> None:
         """Count an answer: its label, its stages (``total`` is left out) and the figures watched for drift."""
         self.answers.labels(task, label).inc()
-        self.probability.labels(task).observe(probability)
+        if probability is not None:
+            self.probability.labels(task).observe(probability)
         for stage, duration_ms in timings_ms.items():
             if stage != "total":
                 self.stage_seconds.labels(task, stage).observe(duration_ms / 1e3)

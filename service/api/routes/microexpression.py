@@ -52,13 +52,13 @@ async def classify(
         model,
         [images["onset"], images["apex"]],
         lambda: model.analyzer.analyze(images["onset"], images["apex"], face=face, mirrored=mirrored, heatmap=heatmap),
-        summarise=_summary,
+        summarise=summary_of,
     )
     answer = MicroexpressionAnswer.of(analysis, model=model, request_id=request.state.request_id)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _summary(analysis: MicroexpressionAnalysis) -> Summary:
+def summary_of(analysis: MicroexpressionAnalysis) -> Summary:
     return Summary(
         label=analysis.label,
         probability=analysis.probability,

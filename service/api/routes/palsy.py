@@ -48,14 +48,14 @@ async def grade(
         model,
         [image],
         lambda: model.analyzer.analyze(image, face=face, mirrored=mirrored, heatmap=heatmap, roi_maps=roi_maps),
-        summarise=_summary,
+        summarise=summary_of,
     )
     answer = PalsyAnswer.of(analysis, model=model, request_id=request.state.request_id)
     # Serialised here and once: passing the model on would have it validated and copied again.
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _summary(analysis: PalsyAnalysis) -> Summary:
+def summary_of(analysis: PalsyAnalysis) -> Summary:
     return Summary(
         label=analysis.label,
         probability=analysis.reading.probability,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from face.version import VERSION
 from service.api.errors import RequestError
-from service.api.state import CurrentWorker
+from service.api.state import CurrentWorker, Worker
 from service.oip.inference_answer import answer
 from service.oip.inference_request import JSON_SIZE_HEADER, InferenceRequest, read_inference
 from service.oip.metadata import (
@@ -40,11 +40,16 @@ router = APIRouter(prefix=INFERENCE_PATH, tags=["open inference protocol"])
 
 def _errors(*codes: str) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route: one entry for each status."""
-    found: dict[int | str, dict[str, Any]] = {}
+    # With a default FastAPI describes no 422 of its own, which is not the protocol's.
+    found: dict[int | str, dict[str, Any]] = {"default": {"model": InferenceError, "description": "Any other refusal"}}
     for code in codes:
-        entry = found.setdefault(status_of(code, INFERENCE_PATH), {"model": InferenceError, "description": ""})
-        said = f"`{code}`: {PROBLEMS[code].title}"
-        entry["description"] = "; ".join(filter(None, [entry["description"], said]))
+        empty = {"model": InferenceError, "description": "", "content": {"application/json": {"examples": {}}}}
+        entry = found.setdefault(status_of(code, INFERENCE_PATH), empty)
+        title = PROBLEMS[code].title
+        entry["description"] = "; ".join(filter(None, [entry["description"], f"`{code}`: {title}"]))
+        entry["content"]["application/json"]["examples"][code] = {
+            "value": {"error": f"{title}.", "code": code, "request_id": "0f8fad5bd9cb469fa16570867728950e"}
+        }
     return found
 
 
@@ -60,22 +65,25 @@ async def _served(worker: CurrentWorker) -> ServedModels:
     return ServedModels.of(worker.models)
 
 
-async def _model(
-    model_name: str, served: Annotated[ServedModels, Depends(_served)], model_version: str | None = None
-) -> ServedModel:
+async def _model(model_name: str, served: Annotated[ServedModels, Depends(_served)]) -> ServedModel:
     model = served.by_name.get(model_name)
     if model is None:
         raise RequestError(
             "not-found", f"There is no model of this name here; there are {', '.join(served.by_name) or 'none'}."
         )
+    return model
+
+
+async def _version(model_version: str, model: Annotated[ServedModel, Depends(_model)]) -> ServedModel:
     (version,) = model.metadata.versions
-    if model_version not in (None, version):
+    if model_version != version:
         raise RequestError("not-found", f"{model.metadata.name} is here in version {version} only.")
     return model
 
 
 Served = Annotated[ServedModels, Depends(_served)]
 Model = Annotated[ServedModel, Depends(_model)]
+Version = Annotated[ServedModel, Depends(_version)]
 
 
 @router.get("", summary="Name, version and extensions of the server", responses=_errors(*_ASKED))
@@ -95,15 +103,23 @@ async def server_ready(worker: CurrentWorker) -> ServerReady:
     return ServerReady()
 
 
-@router.get(VERSION_PATH, summary="Inputs and outputs of a version of a model", responses=_errors(*_ASKED))
 @router.get(MODEL_PATH, summary="Inputs and outputs of a model", responses=_errors(*_ASKED))
 async def model_metadata(model: Model) -> ModelMetadata:
     return model.metadata
 
 
-@router.get(f"{VERSION_PATH}/ready", summary="A version of a model is loaded", responses=_errors(*_ASKED))
+@router.get(VERSION_PATH, summary="Inputs and outputs of a version of a model", responses=_errors(*_ASKED))
+async def version_metadata(model: Version) -> ModelMetadata:
+    return model.metadata
+
+
 @router.get(f"{MODEL_PATH}/ready", summary="A model is loaded", responses=_errors(*_ASKED))
 async def model_ready(model: Model) -> ModelReady:
+    return ModelReady(name=model.metadata.name)
+
+
+@router.get(f"{VERSION_PATH}/ready", summary="A version of a model is loaded", responses=_errors(*_ASKED))
+async def version_ready(model: Version) -> ModelReady:
     return ModelReady(name=model.metadata.name)
 
 
@@ -144,9 +160,17 @@ _INFER: dict[str, Any] = {
 }
 
 
-@router.post(f"{VERSION_PATH}/infer", summary="Ask a version of a model", **_INFER)
 @router.post(f"{MODEL_PATH}/infer", summary="Ask a model", **_INFER)
 async def infer(request: Request, model: Model, worker: CurrentWorker) -> Response:
+    return await _infer(request, model, worker)
+
+
+@router.post(f"{VERSION_PATH}/infer", summary="Ask a version of a model", **_INFER)
+async def infer_version(request: Request, model: Version, worker: CurrentWorker) -> Response:
+    return await _infer(request, model, worker)
+
+
+async def _infer(request: Request, model: ServedModel, worker: Worker) -> Response:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise RequestError(

@@ -37,8 +37,9 @@ def client(service: LiveService) -> Iterator[triton.InferenceServerClient]:
         yield client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def headers(key: tuple[str, str]) -> dict[str, str]:
+    """Of one test: the client writes into them."""
     return {"x-api-key": key[0]}
 
 

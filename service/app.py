@@ -15,9 +15,10 @@ from face.photograph import PhotographReader
 from face.version import VERSION
 from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
-from service.api.routes import audit, health, microexpression, models, palsy
+from service.api.routes import audit, fhir, health, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
 from service.config import Settings
+from service.fhir.code_system import Codes
 from service.inference.errors import BundleError, ProviderUnavailable
 from service.oip import routes as oip
 from service.oip.served import ServedModels
@@ -71,7 +72,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url="/openapi.json" if settings.docs_enabled else None,
     )
     install_error_handlers(app)
-    for router in (palsy.router, microexpression.router, models.router, audit.router, oip.router, health.router):
+    for router in (
+        palsy.router,
+        microexpression.router,
+        models.router,
+        audit.router,
+        fhir.router,
+        oip.router,
+        health.router,
+    ):
         app.include_router(router)
     if settings.docs_enabled:
         app.router.routes.extend(docs_routes())
@@ -126,6 +135,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 metrics=operations.metrics,
                 audit=operations.audit,
                 drain=operations.drain,
+                fhir_codes=Codes(settings.fhir_snomed_ct),
             )
             yield {"worker": worker, "drain": operations.drain}
 

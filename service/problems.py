@@ -37,6 +37,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "not-found": ProblemType(404, "There is nothing here"),
     "model-not-loaded": ProblemType(404, "No model is loaded for this task"),
     "method-not-allowed": ProblemType(405, "This method is not allowed here"),
+    "not-acceptable": ProblemType(406, "The answer cannot be had in this form"),
     "request-timeout": ProblemType(408, "The request came too slowly"),
     "image-too-large": ProblemType(413, "The image is too large"),
     "unsupported-media-type": ProblemType(415, "The media type is not supported"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime
 from starlette.responses import Response
 
 from service.analysis.models import AnyModel
@@ -26,7 +27,7 @@ FHIR_MEDIA_TYPE = f"{FHIR}; fhirVersion={FHIR_VERSION}"
 
 AnswerForm = Literal["json", "fhir"]
 # A resource of the caller's own server, with or without the server's address.
-SUBJECT_PATTERN = r"^((https?://[^\s?#]{1,200}/)?[A-Z][A-Za-z]{2,40}/[A-Za-z0-9\-.]{1,64}|urn:uuid:[0-9a-f-]{36})$"
+_REFERENCE = re.compile(r"((https?://[^\s?#]{1,200}/)?[A-Z][A-Za-z]{2,40}/[A-Za-z0-9\-.]{1,64}|urn:uuid:[0-9a-f-]{36})")
 
 
 def answer_form(accept: str) -> AnswerForm:
@@ -82,13 +83,21 @@ class FhirAnswer:
         return Response(bundle.to_json(), media_type=FHIR_MEDIA_TYPE)
 
 
+def _reference(given: str | None) -> str | None:
+    if given is not None and not _REFERENCE.fullmatch(given):
+        raise ValueError(
+            "must be a reference such as Patient/123, https://ehr.example/fhir/Patient/123 or urn:uuid:..."
+        )
+    return given
+
+
 async def _fhir_answer(
     request: Request,
     worker: CurrentWorker,
     subject: Annotated[
         str | None,
+        AfterValidator(_reference),
         Query(
-            pattern=SUBJECT_PATTERN,
             description="With FHIR only: a reference to the patient, such as `Patient/123`; echoed, not stored.",
         ),
     ] = None,

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from face.version import VERSION
@@ -65,7 +65,10 @@ async def _served(worker: CurrentWorker) -> ServedModels:
     return ServedModels.of(worker.models)
 
 
-async def _model(model_name: str, served: Annotated[ServedModels, Depends(_served)]) -> ServedModel:
+async def _model(
+    model_name: Annotated[str, Path(description="One of those that `GET /v2` lists.")],
+    served: Annotated[ServedModels, Depends(_served)],
+) -> ServedModel:
     model = served.by_name.get(model_name)
     if model is None:
         raise RequestError(
@@ -74,7 +77,10 @@ async def _model(model_name: str, served: Annotated[ServedModels, Depends(_serve
     return model
 
 
-async def _version(model_version: str, model: Annotated[ServedModel, Depends(_model)]) -> ServedModel:
+async def _version(
+    model_version: Annotated[str, Path(description="The bundle's version.")],
+    model: Annotated[ServedModel, Depends(_model)],
+) -> ServedModel:
     (version,) = model.metadata.versions
     if model_version != version:
         raise RequestError("not-found", f"{model.metadata.name} is here in version {version} only.")

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face.dicom import picture_in
 from face.errors import NoFace
 from face.frame.alignment import CANONICAL_INTEROCULAR_PX, AlignedFace
 from face.frame.geometry import Similarity
@@ -118,6 +119,7 @@ class PhotographReader:
         """
         watch = watch or Stopwatch()
         with watch.stage("decode"):
+            data = picture_in(data)
             decoded = decode_image(data, limits=self._limits, longer_side_px=_FIRST_DECODE_PX)
         with watch.stage("landmarks"):
             landmarker = self._free.get()

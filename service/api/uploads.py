@@ -16,14 +16,14 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from service.api.errors import RequestError
 
-IMAGE_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
+IMAGE_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "application/dicom")
 
 
 async def read_images(request: Request, fields: Sequence[str]) -> dict[str, bytes]:
     """The image of each field. The size of the body is limited before this by the admission middleware.
 
     multipart/form-data has exactly these fields, each once. Where there is one field only, the body may be the image
-    itself (Content-Type image/... or application/octet-stream).
+    itself (Content-Type image/..., application/dicom or application/octet-stream).
     Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
     unsupported-media-type for another kind of body.
     """
@@ -33,7 +33,9 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
             await _read_parts(request.stream(), options.get(b"boundary", b""), limit=len(fields)), fields
         )
     kind = content_type.decode("latin-1")
-    if len(fields) == 1 and (kind.startswith("image/") or kind in ("application/octet-stream", "")):
+    if len(fields) == 1 and (
+        kind.startswith("image/") or kind in ("application/dicom", "application/octet-stream", "")
+    ):
         return {fields[0]: await request.body()}
     raise RequestError(
         "unsupported-media-type",

@@ -28,7 +28,7 @@ router = APIRouter(tags=["microexpression"])
     responses=problem_responses(*UPLOAD_PROBLEMS, "different-faces", "no-motion"),
     openapi_extra=multipart_schema(
         {
-            "onset": "The face at rest: JPEG, PNG, WebP, BMP or TIFF.",
+            "onset": "The face at rest: JPEG, PNG, WebP, BMP, TIFF or DICOM.",
             "apex": "The same face at the peak of the movement, from the same sequence.",
         }
     ),

@@ -28,7 +28,9 @@ router = APIRouter(tags=["palsy"])
     summary="House-Brackmann grade of one photograph",
     response_model=PalsyAnswer,
     responses={**FHIR_RESPONSE, **problem_responses(*UPLOAD_PROBLEMS, "not-acceptable")},
-    openapi_extra=multipart_schema({"image": "The photograph: JPEG, PNG, WebP, BMP or TIFF, one face from the front."}),
+    openapi_extra=multipart_schema(
+        {"image": "The photograph: JPEG, PNG, WebP, BMP, TIFF or DICOM, one face from the front."}
+    ),
 )
 async def grade(
     request: Request,

@@ -69,6 +69,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan(settings, operations),
         docs_url=None,  # FastAPI's page loads Swagger UI from elsewhere
         redoc_url=None,
+        # Generated clients name their functions after these.
+        generate_unique_id_function=lambda route: route.name,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
     )
     install_error_handlers(app)

@@ -24,13 +24,13 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True)
 class Summary:
-    """The part of an answer that may be counted and recorded: no image, no landmark. probability: None for an answer
-    without one."""
+    """The part of an answer that may be counted and recorded: no image, no landmark. probability and quality: None
+    where there is none, or where the caller reads the model's outputs for themselves."""
 
     label: str
     probability: float | None
     probabilities: Mapping[str, float]
-    quality: Quality
+    quality: Quality | None
     timings_ms: Mapping[str, float]
 
 
@@ -80,7 +80,7 @@ async def analyse(
         label=summary.label,
         probability=summary.probability,
         timings_ms=summary.timings_ms,
-        quality=vars(summary.quality),
+        quality={} if summary.quality is None else vars(summary.quality),
     )
     request.state.stages_ms = dict(summary.timings_ms)
     return result

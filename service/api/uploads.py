@@ -18,7 +18,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from face.image.media_types import ACCEPTED_TYPES
 from service.api.errors import RequestError
 
-IMAGE_MEDIA_TYPES = tuple(ACCEPTED_TYPES)
+IMAGE_MEDIA_TYPES = (*ACCEPTED_TYPES, "application/dicom")
 # What clients and stores call bytes of which they know nothing else.
 _JUST_BYTES = ("application/octet-stream", "binary/octet-stream", "")
 # Text that a mail program may put before the first part (RFC 2046, 5.1.1).
@@ -29,7 +29,7 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
     """The image of each field. The size of the body is limited before this by the admission middleware.
 
     multipart/form-data has exactly these fields, each once. Where there is one field only, the body may be the image
-    itself (Content-Type image/... or application/octet-stream).
+    itself (Content-Type image/..., application/dicom or application/octet-stream).
     Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
     unsupported-media-type for another kind of body.
     """
@@ -50,7 +50,7 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
             )
         return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
     kind = content_type.decode("latin-1")
-    if len(fields) == 1 and (kind.startswith("image/") or kind in _JUST_BYTES):
+    if len(fields) == 1 and (kind.startswith("image/") or kind in ("application/dicom", *_JUST_BYTES)):
         return {fields[0]: await request.body()}
     raise RequestError(
         "unsupported-media-type",

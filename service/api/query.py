@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from service.api.errors import RequestError
@@ -14,7 +15,7 @@ async def refuse_unknown_query(request: Request) -> None:
     """A dependency of every route under /v1. Raises RequestError: invalid-parameters, with the nearest name."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - only such routes have dependencies
-    known = sorted(field.alias for field in route.dependant.query_params)
+    known = sorted(_query_names(route.dependant))
     for name in request.query_params:
         if name in known:
             continue
@@ -24,3 +25,8 @@ async def refuse_unknown_query(request: Request) -> None:
         else:
             meant = f"there are {', '.join(map(repr, known))}." if known else "there are none here."
         raise RequestError("invalid-parameters", f"There is no query parameter {name[:40]!r}; {meant}")
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*(_query_names(part) for part in dependant.dependencies))

@@ -34,7 +34,7 @@ def test_no_command_is_missing() -> None:
         *(f"data {name}" for name in ("split", "merge", "cache")),
         *(
             f"simulate {name}"
-            for name in ("renders", "preview", "palsies-on-photos", "pick-portraits", "microexpressions")
+            for name in ("renders", "sessions", "preview", "palsies-on-photos", "pick-portraits", "microexpressions")
         ),
         *(f"palsy {name}" for name in ("train", "crossval", "evaluate", "predict", "visualize", "calibrate")),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from face.palsy.assessment.examination import ExaminationOptions
@@ -14,6 +14,7 @@ from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, RequestError, problem_responses
+from service.api.query import refuse_unknown_query
 from service.api.schemas.assessment import AssessmentAnswer
 from service.api.state import CurrentWorker, PalsyModel
 from service.api.uploads import multipart_schema, read_some_images
@@ -36,7 +37,7 @@ _PARTS: dict[Pose, str] = {
     "pucker": "Lips pursed as for a whistle.",
 }
 
-router = APIRouter(tags=["palsy"])
+router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(

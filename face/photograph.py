@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face.dicom import picture_in
 from face.errors import NoFace
 from face.frame.alignment import CANONICAL_INTEROCULAR_PX, AlignedFace
 from face.frame.geometry import Similarity
@@ -122,6 +123,7 @@ class PhotographReader:
         """
         watch = watch or Stopwatch()
         with watch.stage("decode"):
+            data = picture_in(data)
             decoded = self._decode(data, _FIRST_DECODE_PX)
         with watch.stage("landmarks"):
             landmarker = self._free.get()

@@ -13,14 +13,16 @@ from export.checkpoints.bundle_content import bundle_content
 from export.errors import ExportError
 from export.graphs.networks import EmotionGraph, GraphNetwork
 from model_training.configuration import build
-from model_training.loading import folded_members, plain_htnet
-from model_training.microexpression.folded.inputs import standardise
+from model_training.microexpression.folded.inputs import standardise, tile_boxes
 from model_training.microexpression.folded.training import TrainingConfig
+from model_training.microexpression.stored_networks import folded_members, plain_htnet
 from model_training.training.checkpoint import Checkpoint
 
 FOLDED_NAME, FOLDED_VERSION = "htnet-flow-ensemble", "0.2.0"
 # What the graph does to the uint8 flow image before the members see it; without an entry it has no graph.
 SCALES: dict[str, Callable[[Tensor], Tensor] | None] = {"whole": None, "standardised": standardise}
+# The same for single networks, which scale bytes themselves.
+MEMBER_INPUTS: dict[str, Callable[[Tensor], Tensor] | None] = {"whole": None, "published_boxes": tile_boxes}
 # By what an ensemble was trained on: its licence, and what the manifest says of the data.
 LICENCES = {
     "simulation": "Apache-2.0",
@@ -43,7 +45,11 @@ def separate_members(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, B
             raise ExportError(f"{other.path}: was trained on another preprocessing than {first.path}")
     members = [plain_htnet(checkpoint) for checkpoint in checkpoints]
     thresholds = dict(first.calibration.get("thresholds", {}))
-    return EmotionGraph(members), _content(checkpoints, thresholds=thresholds)
+    kind = first.config.get("input", "whole")
+    if kind not in MEMBER_INPUTS:
+        raise ExportError(f"{first.path}: input {kind!r}; known are {', '.join(MEMBER_INPUTS)}")
+    graph = EmotionGraph(members, flip=first.config.get("flip", True), scale=MEMBER_INPUTS[kind])
+    return graph, _content(checkpoints, thresholds=thresholds)
 
 
 def folded_ensemble(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, BundleContent]:

@@ -30,8 +30,9 @@ from model_training.saved_folder import SavedInFolder
 
 class HTNetEnhanced(SavedInFolder, nn.Module):
     """Palsy model. ``model(images)`` or ``model(images, landmarks)`` returns class logits (N, num_classes), the
-    logarithms of the grades' probabilities: what ``argmax`` and ``cross_entropy`` take. With ``return_roi_maps=True`` it returns
-    (class logits, roi_maps). ``model.forward_all`` returns all that it says, a dict of tensors:
+    logarithms of the grades' probabilities: what ``argmax`` and ``cross_entropy`` take. With
+    ``return_roi_maps=True`` it returns (class logits, roi_maps). ``model.forward_all`` returns all that
+    it says, a dict of tensors:
 
     grade_logits (N, num_classes - 1) cumulative P(grade > k), never increasing along k; side_logits (N, 3) left,
     right, none (the patient's); regional_asymmetry (N, 4) forehead, eye, nose, mouth in 0..1; asymmetry_map (N, rows,

@@ -99,7 +99,7 @@ def test_class_logits_lose_nothing_where_a_class_is_hardly_likely():
 def test_a_threshold_clears_what_a_roi_map_shows_below_it():
     model = make(use_geometry=False).eval()
     _, maps = model(mosaics(1), return_roi_maps=True)
-    threshold = float(maps.median())
+    threshold = maps.median().item()
     _, cleared = model(mosaics(1), return_roi_maps=True, roi_threshold=threshold)
     torch.testing.assert_close(cleared, maps * (maps >= threshold))
     with pytest.raises(ValueError, match=r"ROI threshold must be in 0\.\.1, as the maps are, got 2"):

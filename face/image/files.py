@@ -13,8 +13,12 @@ UNREAD_SUFFIXES = (".heic", ".heif", ".avif", ".gif", ".jp2", ".dcm")
 
 
 def images_under(folder: Path, *, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """The images of a folder at any depth, sorted by path."""
-    return sorted(item for item in folder.rglob("*") if item.is_file() and item.suffix.lower() in suffixes)
+    """The images of a folder at any depth, sorted by path. `._x.jpg` is no picture: macOS keeps attributes there."""
+    return sorted(
+        item
+        for item in folder.rglob("*")
+        if item.is_file() and item.suffix.lower() in suffixes and not item.name.startswith("._")
+    )
 
 
 def list_images(given: Sequence[Path]) -> list[Path]:

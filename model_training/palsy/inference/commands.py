@@ -56,6 +56,9 @@ def visualize_command(
     checkpoint: CheckpointFile,
     out: Annotated[Path, typer.Option(help="Folder for one PNG an image.")],
     device: Device = "cpu",
+    roi_threshold: Annotated[
+        float, typer.Option(help="Leave out what a ROI map shows below this.", min=0.0, max=1.0)
+    ] = 0.0,
 ) -> None:
     """Face, the four regions, ROI maps, asymmetry map and attention, all on the photograph.
 
@@ -64,7 +67,9 @@ def visualize_command(
     from model_training.palsy.inference.visualize import visualize_files
 
     with progress_bar("visualize") as bar:
-        written = visualize_files(images, checkpoint, out, device=device, say=bar.say, progress=bar.at)
+        written = visualize_files(
+            images, checkpoint, out, device=device, roi_threshold=roi_threshold, say=bar.say, progress=bar.at
+        )
     typer.echo(f"images drawn: {len(written)}, in {out}")
 
 

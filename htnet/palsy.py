@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,9 @@ from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 
+if TYPE_CHECKING:
+    from face.palsy.prediction_table import Predictions
+
 palsy = command_group(
     "Train, judge and use a model of facial palsy.\n\n"
     "Example: `htnet palsy predict photos/ --out runs/answers`, or from nothing: `htnet palsy demo`",
@@ -27,7 +31,9 @@ palsy = command_group(
 def predict_command(
     context: typer.Context,
     images: inference.Images,
-    out: inference.AnswersFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for predictions.csv; without it, the answers are shown on the screen.")
+    ] = None,
     models: Annotated[
         Path | None,
         typer.Option(
@@ -44,23 +50,45 @@ def predict_command(
     bundle: inference.LimitsBundle = None,
     device: Device = "cpu",
 ) -> None:
-    """Grade photographs to a CSV, as the service would, refusals included.
+    """Grade photographs as the service would, refusals included: on the screen, or to a CSV.
 
-    Example: `htnet palsy predict photos/ --out runs/answers`
+    Example: `htnet palsy predict photo.jpg`, or many: `htnet palsy predict photos/ --out runs/answers`
 
     With a checkpoint of your own: `htnet palsy predict photos/ --checkpoint runs/demo/best.pt --out runs/answers`
     """
+    if out is None:
+        refuse_given(context, "pictures", why="without --out there is no folder for them")
     if checkpoint is None:
         why = "it is about a --checkpoint, and a bundle answers"
         for name in ("pictures", "bundle", "device"):
             refuse_given(context, name, why=why)
-        _predict_with_bundle(images, out, models=models, faces=faces)
+
+        def grade(folder: Path) -> Predictions:
+            return _with_bundle(images, folder, models=models, faces=faces)
     else:
         refuse_given(context, "models", why="a --checkpoint answers")
-        inference.predict_command(images, checkpoint, out, pictures, faces, bundle, device)
+
+        def grade(folder: Path) -> Predictions:
+            return inference.with_checkpoint(
+                images, checkpoint, folder, pictures=pictures, faces=faces, bundle=bundle, device=device
+            )
+
+    if out is not None:
+        inference.tell(grade(out))
+        return
+    with TemporaryDirectory() as folder:
+        made = grade(Path(folder))
+        from face.palsy.prediction_table import answers_in_words
+
+        for line in answers_in_words(made.table):
+            typer.echo(line)
+        if made.stopped:
+            raise Interrupted(f"Stopped after {made.graded + made.refused} of {made.images} images.")
+        if not made.graded:
+            raise UserError(f"none of {made.images} images could be graded")
 
 
-def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: FacePolicy) -> None:
+def _with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: FacePolicy) -> Predictions:
     from face.errors import NoImages
     from service.analysis.models import find_bundles
     from service.analysis.photograph_table import grade_photographs
@@ -72,14 +100,9 @@ def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, 
         bundles = [load_bundle(folder) for folder in find_bundles(models or shipped_models_dir())]
         bundle = next((bundle for bundle in bundles if bundle.manifest.task == "palsy"), bundles[0])
         with progress_bar("predict") as bar:
-            made = grade_photographs(images, bundle, out, faces=faces, progress=bar.at)
+            return grade_photographs(images, bundle, out, faces=faces, progress=bar.at)
     except (NoImages, BundleError) as error:
         raise UserError(str(error)) from error
-    if made.stopped:
-        raise Interrupted(
-            f"Stopped after {made.graded + made.refused} of {made.images} images; their answers are in {made.table}."
-        )
-    typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")
 
 
 palsy.command("train")(train_command("palsy"))

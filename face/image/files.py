@@ -22,7 +22,7 @@ def images_under(folder: Path, *, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> l
 
 
 def list_images(given: Sequence[Path]) -> list[Path]:
-    """Files, the images in folders (at any depth), and those named in .txt lists (relative to the list).
+    """Files, the images in folders (at any depth), and those named in .txt lists (relative to the list), each once.
 
     Raises NoImages where a path leads nowhere, or all of them to no image.
     """
@@ -39,4 +39,4 @@ def list_images(given: Sequence[Path]) -> list[Path]:
             raise NoImages(f"{path}: no such image, folder or list")
     if not found:
         raise NoImages(f"no image found in {', '.join(map(str, given))} (looked for {', '.join(IMAGE_SUFFIXES)})")
-    return found
+    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]

@@ -14,8 +14,8 @@ from model_training.errors import TrainingError
 from model_training.training.checkpoint import load_payload, save_atomically
 from model_training.training.config import TrainConfig
 from model_training.training.learner import LearnerState
+from model_training.training.run_files import STATE, refuse_run_in_use
 
-STATE = "state.pt"
 # May differ between the run that was interrupted and the one that goes on: they do not change what is learned, or, as
 # more epochs, are what the user goes on for.
 FREE_TO_CHANGE = (
@@ -67,8 +67,7 @@ def load_state(config: TrainConfig, fingerprint: str, *, resume: bool, say: Call
         if resume:
             say(f"{out}: nothing to resume yet, starting at the first epoch")
         return None
-    if not resume:
-        raise TrainingError(f"{out}: holds a run already. Go on with --resume, or choose another run.out.")
+    refuse_run_in_use(out, resume=resume)
     state = load_payload(path)
     if state.get("preprocessing") != fingerprint:
         raise TrainingError(

@@ -25,8 +25,9 @@ from model_training.training.checkpoint import Checkpoint, load_weights, save_ch
 from model_training.training.learner import Learner
 from model_training.training.optimisation import learning_rate
 from model_training.training.row_split import Split, split_of
+from model_training.training.run_files import STATE
 from model_training.training.run_model import run_model
-from model_training.training.run_state import STATE, Progress, load_state, save_state
+from model_training.training.run_state import Progress, load_state, save_state
 from model_training.training.task import Outputs, Task
 from model_training.training.training_log import TrainingLog
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from face.vocabulary import FacePolicy
 from model_training.command_options import CheckpointFile, Device, progress_bar
+from model_training.errors import Interrupted, UserError
+
+if TYPE_CHECKING:
+    from face.palsy.prediction_table import Predictions
 
 Images = Annotated[list[Path], typer.Argument(help="Image files, folders, or a .txt with one path a line.")]
 AnswersFolder = Annotated[Path, typer.Option("--out", help="Folder for predictions.csv (and pictures).")]
@@ -35,10 +39,24 @@ def predict_command(
 
     Example: `htnet palsy predict photos/ --checkpoint runs/demo/best.pt --out runs/demo/answers --pictures`
     """
+    tell(with_checkpoint(images, checkpoint, out, pictures=pictures, faces=faces, bundle=bundle, device=device))
+
+
+def with_checkpoint(
+    images: list[Path],
+    checkpoint: Path,
+    out: Path,
+    *,
+    pictures: bool,
+    faces: FacePolicy,
+    bundle: Path | None,
+    device: str,
+) -> Predictions:
+    """`predict_files` with a progress bar."""
     from model_training.palsy.inference.predict import predict_files
 
     with progress_bar("predict") as bar:
-        made = predict_files(
+        return predict_files(
             images,
             checkpoint,
             out,
@@ -48,6 +66,16 @@ def predict_command(
             device=device,
             progress=bar.at,
         )
+
+
+def tell(made: Predictions) -> None:
+    """What became of the images. Raises Interrupted where Ctrl-C stopped it, UserError where none was graded."""
+    if made.stopped:
+        raise Interrupted(
+            f"Stopped after {made.graded + made.refused} of {made.images} images; their answers are in {made.table}."
+        )
+    if not made.graded:
+        raise UserError(f"none of {made.images} images could be graded; each has its reason in {made.table}")
     typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,10 +54,13 @@ def cache_command(
 
 
 def refuse_before_torch(settings: TrainConfig, *, resume: bool) -> None:
-    """What can be known without torch, whose import takes seconds. Raises TrainingError."""
+    """What can be known without torch, whose import takes seconds. Raises TrainingError, and ModuleNotFoundError where
+    there is no torch, which nothing else would mend."""
     from model_training.data.cache import open_cache
     from model_training.training.run_files import refuse_run_in_use
 
+    if find_spec("torch") is None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
     refuse_run_in_use(Path(settings.run.out), resume=resume)
     open_cache(Path(settings.data.cache), kind=settings.task)
 

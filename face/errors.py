@@ -39,7 +39,7 @@ class ImageTooLarge(PreprocessingError):
 
 
 class UnsupportedMediaType(PreprocessingError):
-    """The bytes are something else than JPEG, PNG, WebP, BMP or TIFF."""
+    """The bytes are no picture of a type that is read."""
 
     code = "unsupported-media-type"
 
@@ -84,6 +84,18 @@ class OutOfDistribution(PreprocessingError):
     """The face is too unlike those that the model has learned from: a refusal that only the model can give."""
 
     code = "out-of-distribution"
+
+
+class NoUsablePicture(PreprocessingError):
+    """Of an examination's pictures, none can be used."""
+
+    code = "no-usable-picture"
+
+
+class DifferentPeople(PreprocessingError):
+    """The pictures of an examination do not seem to show one person."""
+
+    code = "different-people"
 
 
 class InvalidLimits(ValueError):

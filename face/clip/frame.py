@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """index: place among the pictures of the clip, from 0. time_s: from the clip's first. rgb: (H, W, 3) uint8, upright,
-    reduced."""
+    """index: place among the pictures of the clip, from 0. time_s: from the clip's first. rgb: (H, W, 3) uint8,
+    upright, reduced."""
 
     index: int
     time_s: float

@@ -47,7 +47,8 @@ def _confine(*, parent: int, memory_bytes: int, deadline_s: int) -> None:
 def _open(descriptor: int) -> Any:
     import cv2
 
-    clip = cv2.VideoCapture(os.fdopen(descriptor, "rb"), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    source: Any = os.fdopen(descriptor, "rb")
+    clip = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     return clip if clip.isOpened() else None
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from face.errors import UndecodableClip
 from service.clips.decoder import HEAD
 from service.clips.errors import ClipOverran, ClipsBusy
 
+_DECODER = Path(__file__).with_name("decoder.py")
 # Of the pictures that the header lists, edits of the clip may take some at both ends.
 _SHARE_DECODED = 0.95
 _EDITED_FRAMES = 3
@@ -66,7 +68,10 @@ class Clip:
 
 
 class ClipDecoder:
-    """Decodes clips, from several threads, no more at once than the limits say. Owns no process between clips."""
+    """Decodes clips, from several threads, no more at once than the limits say. Owns no process between clips.
+
+    An iterator belongs to the thread that took its first picture: the process ends with it.
+    """
 
     def __init__(self, limits: DecodingLimits | None = None) -> None:
         self._limits = limits or DecodingLimits()
@@ -91,8 +96,8 @@ class ClipDecoder:
                 yield frame
         if read < _SHARE_DECODED * clip.header.frames - _EDITED_FRAMES:
             raise UndecodableClip(
-                f"The clip lists {clip.header.frames:,} pictures, and {read:,} of them can be decoded: it is damaged or "
-                "cut off. Record or send it again."
+                f"The clip lists {clip.header.frames:,} pictures, and {read:,} of them can be decoded: it is damaged "
+                "or cut off. Record or send it again."
             )
 
     def stills(self, clip: Clip, times_s: Sequence[float], *, longer_side_px: int) -> Iterator[Frame]:
@@ -100,7 +105,7 @@ class ClipDecoder:
 
         Raises what `frames` raises, and ValueError for times that do not ascend.
         """
-        if not len(times_s) or any(later <= earlier for earlier, later in zip(times_s, times_s[1:], strict=False)):
+        if not len(times_s) or any(later <= earlier for earlier, later in pairwise(times_s)):
             raise ValueError(f"times_s must ascend and must not be empty, got {list(times_s)}")
         for place, (frame, _) in enumerate(
             self._run(clip, longer_side_px=longer_side_px, step_s=0.0, times=tuple(times_s))
@@ -143,9 +148,8 @@ class ClipDecoder:
 class _Pipe:
     """Reads from the process until the deadline."""
 
-    def __init__(self, process: subprocess.Popen[bytes], deadline_s: int) -> None:
-        assert process.stdout is not None
-        self._process, self._out = process, process.stdout.fileno()
+    def __init__(self, process: subprocess.Popen[bytes], out: int, deadline_s: int) -> None:
+        self._process, self._out = process, out
         self._allowed_s, self._ends = deadline_s, time.monotonic() + deadline_s
 
     def read(self, count: int) -> bytearray:
@@ -171,38 +175,40 @@ class _Pipe:
         if time.monotonic() >= self._ends - 1:
             return self._overran()
         return UndecodableClip(
-            "The clip cannot be decoded: it is damaged, or decoding it takes more memory or time than it may. Record it "
-            "in 1080p with H.264."
+            "The clip cannot be decoded: it is damaged, or decoding it takes more memory or time than it may. "
+            "Record it in 1080p with H.264."
         )
 
 
 @contextmanager
 def _process(clip: Clip, limits: DecodingLimits, numbers: Sequence[float]) -> Iterator[_Pipe]:
     """The decoder at work on `clip`; ended at the end of the block."""
-    shared = os.memfd_create("clip", os.MFD_CLOEXEC)
+    shared, (out, into) = os.memfd_create("clip", os.MFD_CLOEXEC), os.pipe2(os.O_CLOEXEC)
     try:
-        with os.fdopen(os.dup(shared), "wb") as file:
-            file.write(clip.data)
-            for place, over in clip.header.hidden:
-                file.seek(place)
-                file.write(over)
-        os.lseek(shared, 0, os.SEEK_SET)
-        head = [shared, os.getpid(), limits.memory_bytes, limits.deadline_s]
-        process = subprocess.Popen(
-            [sys.executable, "-I", str(Path(__file__).with_name("decoder.py")), *(str(n) for n in (*head, *numbers))],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # FFmpeg's words on a patient's clip belong into no log
-            pass_fds=[shared],
-            env={"PATH": os.defpath, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is the service's to handle
-        )
+        try:
+            with os.fdopen(os.dup(shared), "wb") as file:
+                file.write(clip.data)
+                for place, over in clip.header.hidden:
+                    file.seek(place)
+                    file.write(over)
+            os.lseek(shared, 0, os.SEEK_SET)
+            head = [shared, os.getpid(), limits.memory_bytes, limits.deadline_s]
+            process = subprocess.Popen(
+                [sys.executable, "-I", str(_DECODER), *(str(number) for number in (*head, *numbers))],
+                stdin=subprocess.DEVNULL,
+                stdout=into,
+                stderr=subprocess.DEVNULL,  # FFmpeg's words on a patient's clip belong into no log
+                pass_fds=[shared],
+                env={"PATH": os.defpath, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is the service's to handle
+            )
+        finally:
+            os.close(shared)
+            os.close(into)
+        try:
+            yield _Pipe(process, out, limits.deadline_s)
+        finally:
+            process.kill()
+            process.wait()
     finally:
-        os.close(shared)
-    try:
-        yield _Pipe(process, limits.deadline_s)
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        os.close(out)

@@ -39,7 +39,7 @@ class ImageTooLarge(PreprocessingError):
 
 
 class UnsupportedMediaType(PreprocessingError):
-    """The bytes are something else than JPEG, PNG, WebP, BMP or TIFF."""
+    """The bytes are no picture of a type that is read."""
 
     code = "unsupported-media-type"
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,7 +20,6 @@ from service.api.routes import audit, fhir, health, microexpression, models, pal
 from service.api.state import LifespanState, Worker
 from service.config import Settings
 from service.fhir.code_system import Codes
-from service.inference.errors import BundleError, ProviderUnavailable
 from service.oip import routes as oip
 from service.oip.served import ServedModels
 from service.operations import Operations, add_middlewares, build_operations
@@ -72,6 +72,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # Generated clients name their functions after these.
         generate_unique_id_function=lambda route: route.name,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
+        redirect_slashes=False,  # a redirect would name the host and scheme that the proxy in front does not have
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
     install_error_handlers(app)
     for router in (
@@ -102,7 +104,8 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
             opened.callback(operations.close)
             try:
                 reader = PhotographReader(
-                    limits=settings.image_limits,
+                    limits=replace(settings.image_limits, max_decoding_bytes=operations.decoding.total_bytes),
+                    reserve=operations.decoding.reserve,
                     landmark_model=settings.landmark_model,
                     engine=settings.landmark_engine,
                     threads=settings.running_max,
@@ -119,8 +122,9 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     batch_max=settings.batch_max,
                 )
                 ServedModels.of(loaded)  # two models of one name stop the start
-            except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
-                logger.critical("The service cannot start: %s", error)
+            except Exception as error:
+                # One line is enough for all: there is no request yet that its text could quote.
+                logger.critical("the service cannot start: %s", error or type(error).__name__)
                 raise
             for model in loaded:
                 opened.callback(model.close)
@@ -139,7 +143,9 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 drain=operations.drain,
                 fhir_codes=Codes(settings.fhir_snomed_ct),
             )
-            yield {"worker": worker, "drain": operations.drain}
+            operations.metrics.workers.set(1)
+            operations.metrics.workers_wanted.set(settings.workers)
+            yield {"worker": worker, "operations": operations}
 
     return lifespan
 
@@ -149,7 +155,13 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                servers=app.servers,
+            )
             components = schema.setdefault("components", {})
             components.setdefault("schemas", {})[PROBLEM_SCHEMA] = PROBLEM_JSON_SCHEMA
             components["schemas"].update(oip.component_schemas())

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
-from face.image.decode import ImageLimits
+from face.image.limits import ImageLimits
 from face.photograph import LandmarkEngine
 from service.fhir.code_system import Codes
 from service.inference.bundle import MANIFEST_FILE
@@ -68,7 +68,7 @@ class Settings(OperationSettings):
 
     image_max_bytes: Positive = 10_000_000
     """Largest image file."""
-    image_max_pixels: Positive = 50_000_000
+    image_max_pixels: Positive = 130_000_000
     """Largest image, width times height."""
     image_max_side_px: Annotated[int, Field(ge=1, le=32_000)] = 20_000
     """Longest side of an image."""
@@ -87,5 +87,7 @@ class Settings(OperationSettings):
     @property
     def image_limits(self) -> ImageLimits:
         return ImageLimits(
-            max_bytes=self.image_max_bytes, max_pixels=self.image_max_pixels, max_side_px=self.image_max_side_px
+            max_bytes=self.image_max_bytes,
+            max_pixels=self.image_max_pixels,
+            max_side_px=self.image_max_side_px,
         )

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from face.errors import NoImages
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif", ".avif", ".gif", ".jp2"
+)  # fmt: skip
 # Pictures too, which cannot be read: listed, so that a table has a row that says so and nobody is lost unnoticed.
-UNREAD_SUFFIXES = (".heic", ".heif", ".avif", ".gif", ".jp2", ".dcm")
+UNREAD_SUFFIXES = (".dcm", ".jxl")
 
 
 def images_under(folder: Path, *, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:

@@ -13,6 +13,7 @@ from fastapi import Request
 
 from face.errors import PreprocessingError
 from face.frame.quality import Quality
+from service.admission.byte_budget import NoRoomNow
 from service.analysis.models import AnyModel
 from service.api.state import Worker
 from service.audit.entry import AuditEntry, hash_image
@@ -68,6 +69,9 @@ async def analyse(
         raise
     except AuditUnavailable:
         worker.metrics.audit_failures.inc()
+        raise
+    except NoRoomNow:
+        worker.metrics.reject("memory")
         raise
     worker.metrics.observe_answer(
         task=model.task,

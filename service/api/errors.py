@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from face.errors import PreprocessingError
+from service.admission.byte_budget import NoRoomNow
 from service.audit.store import AuditUnavailable
 from service.inference.errors import BatchQueueFull
 from service.problems import MEDIA_TYPE, PROBLEMS, refusal
@@ -57,9 +58,10 @@ def install_error_handlers(app: FastAPI) -> None:
             headers={"retry-after": "5"},
         )
 
-    async def busy(request: Request, _: Exception) -> Response:
+    async def busy(request: Request, error: Exception) -> Response:
+        what = "the model" if isinstance(error, BatchQueueFull) else "memory"
         return problem_response(
-            request, "overloaded", "Too many analyses wait for the model.", headers={"retry-after": "1"}
+            request, "overloaded", f"Too many analyses wait for {what}.", headers={"retry-after": "1"}
         )
 
     async def invalid(request: Request, error: Exception) -> Response:
@@ -88,6 +90,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestError, known)
     app.add_exception_handler(AuditUnavailable, unaudited)
     app.add_exception_handler(BatchQueueFull, busy)
+    app.add_exception_handler(NoRoomNow, busy)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)

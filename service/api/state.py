@@ -16,7 +16,7 @@ from service.api.errors import RequestError
 from service.audit.store import AuditSink
 from service.fhir.code_system import Codes
 from service.observability.metrics import Metrics
-from service.operations import Drain
+from service.operations import Drain, Operations
 
 AnalyzerT = TypeVar("AnalyzerT")
 
@@ -35,10 +35,10 @@ class Worker:
 
 
 class LifespanState(TypedDict):
-    """`drain` is there for the server, which starts it on SIGTERM."""
+    """`operations` is there for the server, which drains and reloads at signals."""
 
     worker: Worker
-    drain: Drain
+    operations: Operations
 
 
 # Dependencies are coroutines: plain functions would be run in a thread, at the price of two changes of threads each.

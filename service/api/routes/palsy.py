@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from face.vocabulary import FacePolicy
@@ -12,6 +12,7 @@ from service.analysis.palsy import PalsyAnalysis
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, RequestError, problem_responses
 from service.api.negotiation import FHIR_RESPONSE, WantedFhir
+from service.api.query import refuse_unknown_query
 from service.api.schemas.palsy import PalsyAnswer
 from service.api.state import CurrentWorker, PalsyModel
 from service.api.uploads import multipart_schema, read_images
@@ -20,7 +21,7 @@ from service.fhir.palsy import palsy_report
 PATH = "/v1/palsy/grade"
 IMAGES = 1
 
-router = APIRouter(tags=["palsy"])
+router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(
@@ -29,7 +30,7 @@ router = APIRouter(tags=["palsy"])
     response_model=PalsyAnswer,
     responses={**FHIR_RESPONSE, **problem_responses(*UPLOAD_PROBLEMS, "not-acceptable")},
     openapi_extra=multipart_schema(
-        {"image": "The photograph: JPEG, PNG, WebP, BMP, TIFF or DICOM, one face from the front."}
+        {"image": "One face from the front: JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF, JPEG 2000 or DICOM."}
     ),
 )
 async def grade(

@@ -61,7 +61,7 @@ def gif() -> bytes:
     [
         (b"", "empty-image"),
         (b"A letter, not a photograph.", "unsupported-media-type"),
-        (gif(), "unsupported-media-type"),
+        (gif(), "no-face"),
         (b"\xff\xd8\xff\xe0" + bytes(50), "undecodable-image"),
         (bomb_png(30_000), "image-too-large"),
         (bomb_png(40_000), "image-too-large"),

@@ -16,7 +16,7 @@ from face.photograph import PhotographReader
 from face.version import VERSION
 from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
-from service.api.routes import audit, fhir, health, microexpression, models, palsy
+from service.api.routes import assess, audit, compare, fhir, health, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
 from service.config import Settings
 from service.fhir.code_system import Codes
@@ -29,12 +29,13 @@ logger = logging.getLogger(__name__)
 
 TITLE = "htnet-clinical"
 DESCRIPTION = (
-    "Facial-palsy grading (House-Brackmann) from a photograph and micro-expression recognition from an onset/apex "
+    "Facial-palsy grading (House-Brackmann) from photographs of one or several movements, and micro-expression "
+    "recognition from an onset/apex "
     "pair. Sides are the patient's. No photograph, landmark or file name is stored or logged."
 )
 # A multipart body is a little larger than the images in it.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
-# Template and number of images of the analysing routes.
+# Template and number of images of the analysing routes that have a fixed number.
 ANALYSING_ROUTES = {
     palsy.PATH: palsy.IMAGES,
     microexpression.PATH: microexpression.IMAGES,
@@ -58,8 +59,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     operations = build_operations(
         settings,
         body_bytes={
-            template: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
-            for template, images in ANALYSING_ROUTES.items()
+            assess.PATH: settings.assess_max_bytes + MULTIPART_OVERHEAD_BYTES,
+            compare.PATH: compare.MAX_BYTES,
+            **{
+                template: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
+                for template, images in ANALYSING_ROUTES.items()
+            },
         },
     )
     app = FastAPI(
@@ -78,6 +83,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_error_handlers(app)
     for router in (
         palsy.router,
+        assess.router,
+        compare.router,
         microexpression.router,
         models.router,
         audit.router,
@@ -134,10 +141,12 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     task=model.task, name=manifest.name, version=manifest.version, sha256=model.sha256
                 )
             executor = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="analysis"))
+            pictures = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="picture"))
             opened.callback(operations.drain.start)
             worker = Worker(
                 models=loaded,
                 executor=executor,
+                pictures=pictures,
                 metrics=operations.metrics,
                 audit=operations.audit,
                 drain=operations.drain,

@@ -68,6 +68,8 @@ class Settings(OperationSettings):
 
     image_max_bytes: Positive = 10_000_000
     """Largest image file."""
+    assess_max_bytes: Positive = 40_000_000
+    """Largest body of an examination, all its image files together."""
     image_max_pixels: Positive = 130_000_000
     """Largest image, width times height."""
     image_max_side_px: Annotated[int, Field(ge=1, le=32_000)] = 20_000

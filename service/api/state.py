@@ -23,11 +23,13 @@ AnalyzerT = TypeVar("AnalyzerT")
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """models: loaded and warmed up. executor: the threads that analyse. audit: None if it was switched off.
-    fhir_codes: what FHIR answers are written in."""
+    """models: loaded and warmed up. executor: the threads that analyse. pictures: the threads that read an
+    examination's pictures; apart, so that an analysis that waits for them holds none of them. audit: None if it was
+    switched off. fhir_codes: what FHIR answers are written in."""
 
     models: LoadedModels
     executor: ThreadPoolExecutor
+    pictures: ThreadPoolExecutor
     metrics: Metrics
     audit: AuditSink | None
     drain: Drain

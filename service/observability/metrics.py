@@ -79,6 +79,10 @@ class Metrics:
             "htnet_refusals_total", "Photographs that could not be analysed, by task and reason.",
             ["task", "reason"], registry=registry,
         )  # fmt: skip
+        self.session_pictures = Counter(
+            "htnet_session_pictures_total", "Pictures of examinations, by what became of them.", ["status"],
+            registry=registry,
+        )  # fmt: skip
         self.probability = Histogram(
             "htnet_answer_probability", "Probability of the answered label (a shift tells of drift).",
             ["task"], buckets=PROBABILITY_BUCKETS, registry=registry,

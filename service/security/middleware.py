@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -69,12 +71,14 @@ class KeyMiddleware:
             return
         if self._rate is not None:
             client = scope.get("client")
-            wait_s = self._rate.take(key.key_id if key is not None else str(client[0] if client else "unknown"))
+            caller = key.key_id if key is not None else str(client[0] if client else "unknown")
+            wait_s = self._rate.take(caller)
             if wait_s > 0:
                 self._metrics.reject("rate-limit")
                 detail = f"This key has used up its rate; the next request is let in after {wait_s:.1f} s."
                 await send_problem(scope, send, "rate-limited", detail, headers=[retry_after(wait_s)])
                 return
+            scope["state"]["charge"] = partial(self._rate.charge, caller)
         await self.app(scope, receive, send)
 
 

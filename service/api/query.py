@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 
-from fastapi import Request
-from fastapi.dependencies.models import Dependant
+from fastapi import Request, params
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
 from service.api.errors import RequestError
@@ -15,7 +15,8 @@ async def refuse_unknown_query(request: Request) -> None:
     """A dependency of every route under /v1. Raises RequestError: invalid-parameters, with the nearest name."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - only such routes have dependencies
-    known = sorted(_query_names(route.dependant))
+    fields = get_flat_params(route.dependant)
+    known = sorted(field.alias for field in fields if isinstance(field.field_info, params.Query))
     for name in request.query_params:
         if name in known:
             continue
@@ -25,8 +26,3 @@ async def refuse_unknown_query(request: Request) -> None:
         else:
             meant = f"there are {', '.join(map(repr, known))}." if known else "there are none here."
         raise RequestError("invalid-parameters", f"There is no query parameter {name[:40]!r}; {meant}")
-
-
-def _query_names(dependant: Dependant) -> set[str]:
-    own = {field.alias for field in dependant.query_params}
-    return own.union(*(_query_names(part) for part in dependant.dependencies))

@@ -17,10 +17,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face.dicom import picture_in
 from face.errors import NoFace
 from face.frame.alignment import CANONICAL_INTEROCULAR_PX, AlignedFace
 from face.frame.geometry import Similarity
-from face.image.decode import DecodedImage, ImageLimits, decode_image
+from face.image.decode import DecodedImage, decode_image
+from face.image.limits import ImageLimits, Reserve, hold_nothing
 from face.landmarks.found_face import Face
 from face.landmarks.landmarker import FaceLandmarker
 from face.landmarks.look import Look
@@ -89,10 +91,13 @@ class PhotographReader:
         engine: LandmarkEngine = "litert",
         threads: int = 1,
         max_faces: int = 8,
+        reserve: Reserve = hold_nothing,
     ) -> None:
+        """reserve: holds the memory that decoding a picture takes, before it is decoded."""
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self._limits = limits
+        self._reserve = reserve
         start = _starter(engine)
         self._landmarkers = [start(landmark_model, max_faces) for _ in range(threads)]
         # The one used last has its memory in the caches.
@@ -118,7 +123,8 @@ class PhotographReader:
         """
         watch = watch or Stopwatch()
         with watch.stage("decode"):
-            decoded = decode_image(data, limits=self._limits, longer_side_px=_FIRST_DECODE_PX)
+            data = picture_in(data)
+            decoded = self._decode(data, _FIRST_DECODE_PX)
         with watch.stage("landmarks"):
             landmarker = self._free.get()
             try:
@@ -129,13 +135,16 @@ class PhotographReader:
             return photograph
         with watch.stage("decode"):
             needed = _FINE_INTEROCULAR_PX / photograph.face.interocular_px * max(decoded.rgb.shape[:2])
-            finer = decode_image(data, limits=self._limits, longer_side_px=round(needed))
+            finer = self._decode(data, round(needed))
         with watch.stage("landmarks"):
             landmarker = self._free.get()
             try:
                 return _closer(photograph, finer, landmarker, mirrored=mirrored)
             finally:
                 self._free.put(landmarker)
+
+    def _decode(self, data: bytes, longer_side_px: int) -> DecodedImage:
+        return decode_image(data, limits=self._limits, longer_side_px=longer_side_px, reserve=self._reserve)
 
     def close(self) -> None:
         for landmarker in self._landmarkers:

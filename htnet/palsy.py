@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,7 @@ from model_training.palsy.inference import commands as inference
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 
 if TYPE_CHECKING:
+    from face.palsy.prediction_table import Predictions
     from model_training.palsy.evaluation.sessions.readings import ReadSession
     from service.inference.bundle import Bundle
 
@@ -32,7 +34,9 @@ palsy = command_group(
 def predict_command(
     context: typer.Context,
     images: inference.Images,
-    out: inference.AnswersFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for predictions.csv; without it, the answers are shown on the screen.")
+    ] = None,
     models: Annotated[
         Path | None,
         typer.Option(
@@ -49,37 +53,54 @@ def predict_command(
     bundle: inference.LimitsBundle = None,
     device: Device = "cpu",
 ) -> None:
-    """Grade photographs to a CSV, as the service would, refusals included.
+    """Grade photographs as the service would, refusals included: on the screen, or to a CSV.
 
-    Example: `htnet palsy predict photos/ --out runs/answers`
+    Example: `htnet palsy predict photo.jpg`, or many: `htnet palsy predict photos/ --out runs/answers`
 
     With a checkpoint of your own: `htnet palsy predict photos/ --checkpoint runs/demo/best.pt --out runs/answers`
     """
+    if out is None:
+        refuse_given(context, "pictures", why="without --out there is no folder for them")
     if checkpoint is None:
         why = "it is about a --checkpoint, and a bundle answers"
         for name in ("pictures", "bundle", "device"):
             refuse_given(context, name, why=why)
-        _predict_with_bundle(images, out, models=models, faces=faces)
+
+        def grade(folder: Path) -> Predictions:
+            return _with_bundle(images, folder, models=models, faces=faces)
     else:
         refuse_given(context, "models", why="a --checkpoint answers")
-        inference.predict_command(images, checkpoint, out, pictures, faces, bundle, device)
+
+        def grade(folder: Path) -> Predictions:
+            return inference.with_checkpoint(
+                images, checkpoint, folder, pictures=pictures, faces=faces, bundle=bundle, device=device
+            )
+
+    if out is not None:
+        inference.tell(grade(out))
+        return
+    with TemporaryDirectory() as folder:
+        made = grade(Path(folder))
+        from face.palsy.prediction_table import answers_in_words
+
+        for line in answers_in_words(made.table):
+            typer.echo(line)
+        if made.stopped:
+            raise Interrupted(f"Stopped after {made.graded + made.refused} of {made.images} images.")
+        if not made.graded:
+            raise UserError(f"none of {made.images} images could be graded")
 
 
-def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: FacePolicy) -> None:
+def _with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: FacePolicy) -> Predictions:
     from face.errors import NoImages
     from service.analysis.photograph_table import grade_photographs
     from service.inference.errors import BundleError
 
     try:
         with progress_bar("predict") as bar:
-            made = grade_photographs(images, _palsy_bundle(models), out, faces=faces, progress=bar.at)
+            return grade_photographs(images, _palsy_bundle(models), out, faces=faces, progress=bar.at)
     except (NoImages, BundleError) as error:
         raise UserError(str(error)) from error
-    if made.stopped:
-        raise Interrupted(
-            f"Stopped after {made.graded + made.refused} of {made.images} images; their answers are in {made.table}."
-        )
-    typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")
 
 
 @palsy.command("assess")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,10 +16,12 @@ from face.photograph import PhotographReader
 from face.version import VERSION
 from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
-from service.api.routes import assess, audit, compare, health, microexpression, models, palsy
+from service.api.routes import assess, audit, compare, fhir, health, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
 from service.config import Settings
-from service.inference.errors import BundleError, ProviderUnavailable
+from service.fhir.code_system import Codes
+from service.oip import routes as oip
+from service.oip.served import ServedModels
 from service.operations import Operations, add_middlewares, build_operations
 from service.page.routes import docs_routes, page_routes
 
@@ -33,7 +36,11 @@ DESCRIPTION = (
 # A multipart body is a little larger than the images in it.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 # Template and number of images of the analysing routes that have a fixed number.
-ANALYSING_ROUTES = {palsy.PATH: palsy.IMAGES, microexpression.PATH: microexpression.IMAGES}
+ANALYSING_ROUTES = {
+    palsy.PATH: palsy.IMAGES,
+    microexpression.PATH: microexpression.IMAGES,
+    **dict.fromkeys(oip.INFER_PATHS, oip.IMAGES),
+}
 
 KEY_SCHEMES = {
     "X-API-Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -67,7 +74,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan(settings, operations),
         docs_url=None,  # FastAPI's page loads Swagger UI from elsewhere
         redoc_url=None,
+        # Generated clients name their functions after these.
+        generate_unique_id_function=lambda route: route.name,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
+        redirect_slashes=False,  # a redirect would name the host and scheme that the proxy in front does not have
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
     install_error_handlers(app)
     for router in (
@@ -77,6 +88,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         microexpression.router,
         models.router,
         audit.router,
+        fhir.router,
+        oip.router,
         health.router,
     ):
         app.include_router(router)
@@ -98,7 +111,8 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
             opened.callback(operations.close)
             try:
                 reader = PhotographReader(
-                    limits=settings.image_limits,
+                    limits=replace(settings.image_limits, max_decoding_bytes=operations.decoding.total_bytes),
+                    reserve=operations.decoding.reserve,
                     landmark_model=settings.landmark_model,
                     engine=settings.landmark_engine,
                     threads=settings.running_max,
@@ -114,8 +128,10 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     overlay_max_side_px=settings.overlay_max_side_px,
                     batch_max=settings.batch_max,
                 )
-            except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
-                logger.critical("The service cannot start: %s", error)
+                ServedModels.of(loaded)  # two models of one name stop the start
+            except Exception as error:
+                # One line is enough for all: there is no request yet that its text could quote.
+                logger.critical("the service cannot start: %s", error or type(error).__name__)
                 raise
             for model in loaded:
                 opened.callback(model.close)
@@ -134,8 +150,11 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 metrics=operations.metrics,
                 audit=operations.audit,
                 drain=operations.drain,
+                fhir_codes=Codes(settings.fhir_snomed_ct),
             )
-            yield {"worker": worker, "drain": operations.drain}
+            operations.metrics.workers.set(1)
+            operations.metrics.workers_wanted.set(settings.workers)
+            yield {"worker": worker, "operations": operations}
 
     return lifespan
 
@@ -145,9 +164,16 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                servers=app.servers,
+            )
             components = schema.setdefault("components", {})
             components.setdefault("schemas", {})[PROBLEM_SCHEMA] = PROBLEM_JSON_SCHEMA
+            components["schemas"].update(oip.component_schemas())
             components["securitySchemes"] = KEY_SCHEMES
             # Whether a key is needed is a setting of the service: {} is "none".
             schema["security"] = [{}, *({name: []} for name in KEY_SCHEMES)]

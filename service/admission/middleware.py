@@ -18,6 +18,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.admission.body import BodyTooLarge, BodyTooSlow, BufferedBody, ClientGone, read_body
+from service.admission.byte_budget import ByteBudget
 from service.admission.gate import Gate, GateFull, WaitedTooLong
 from service.admission.pictures import pictures_in
 from service.observability.metrics import Metrics, Rejection
@@ -39,8 +40,11 @@ class RequestLimits:
 class AdmissionMiddleware:
     """Bounded work: nothing waits without a limit and nothing is read without one."""
 
-    def __init__(self, app: ASGIApp, *, gate: Gate, limits: RequestLimits, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, gate: Gate, limits: RequestLimits, uploads: ByteBudget, metrics: Metrics
+    ) -> None:
         self.app = app
+        self._uploads = uploads
         self._gate = gate
         self._limits = limits
         self._analysing = RouteTemplates(limits.body_bytes)
@@ -63,26 +67,33 @@ class AdmissionMiddleware:
         if self._gate.uploads >= self._gate.limits.uploads_max:
             await self._refuse(scope, send, "uploads-full", "Too many photographs are being uploaded.")
             return
-        body = await self._read(scope, receive, send, self._limits.body_bytes[template])
-        if body is None:
+        max_bytes = self._limits.body_bytes[template]
+        declared = Headers(scope=scope).get("content-length", "")
+        size = int(declared) if declared.isdecimal() else max_bytes
+        if size > max_bytes:
+            await self._refuse_large(scope, send, max_bytes)
+            return
+        if not self._uploads.take(size):
+            await self._refuse(scope, send, "memory", "The memory for photographs is taken.")
             return
         try:
-            await self._run_when_free(scope, send, body)
+            body = await self._read(scope, receive, send, max_bytes)
+            if body is None:
+                return
+            try:
+                await self._run_when_free(scope, send, body)
+            finally:
+                body.close()
         finally:
-            body.close()
+            self._uploads.give(size)
 
     async def _read(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> BufferedBody | None:
-        declared = Headers(scope=scope).get("content-length", "")
-        too_large = f"The request may have {max_bytes:,} bytes; send a smaller image."
-        if declared.isdecimal() and int(declared) > max_bytes:
-            await self._refuse(scope, send, "too-large", too_large, code="image-too-large")
-            return None
         self._gate.uploads += 1
         self._metrics.uploads.inc()
         try:
             data = await read_body(receive, max_bytes=max_bytes, timeout_s=self._limits.body_timeout_s)
         except BodyTooLarge:
-            await self._refuse(scope, send, "too-large", too_large, code="image-too-large")
+            await self._refuse_large(scope, send, max_bytes)
             return None
         except BodyTooSlow:
             detail = f"The body was not complete after {self._limits.body_timeout_s:g} s."
@@ -154,6 +165,10 @@ class AdmissionMiddleware:
             answer.muted = True
             detail = f"The analysis did not end within {self._limits.request_timeout_s:g} s."
             await self._refuse(scope, send, "time-limit", detail)
+
+    async def _refuse_large(self, scope: Scope, send: Send, max_bytes: int) -> None:
+        detail = f"The request may have {max_bytes:,} bytes; send a smaller image."
+        await self._refuse(scope, send, "too-large", detail, code="image-too-large")
 
     async def _refuse(
         self, scope: Scope, send: Send, reason: Rejection, detail: str, *, code: str = "overloaded", close: bool = False

@@ -93,9 +93,14 @@ class PalsyAnalyzer:
         self._overlay_max_side_px = overlay_max_side_px
 
     @property
+    def grades(self) -> tuple[str, ...]:
+        """Names of the grades, mildest first."""
+        return self._manifest.labels.grades
+
+    @property
     def grades_house_brackmann(self) -> bool:
         """Whether its grades are I to VI, and not a data set's own."""
-        return self._manifest.labels.grades == HOUSE_BRACKMANN
+        return self.grades == HOUSE_BRACKMANN
 
     def analyze(
         self,

@@ -13,6 +13,7 @@ from fastapi import Request
 
 from face.errors import PreprocessingError
 from face.frame.quality import Quality
+from service.admission.byte_budget import NoRoomNow
 from service.analysis.models import AnyModel
 from service.api.state import Worker
 from service.audit.entry import AuditEntry, hash_image
@@ -23,13 +24,13 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True)
 class Summary:
-    """The part of an answer that may be counted and recorded: no image, no landmark. probability: None for an answer
-    without one."""
+    """The part of an answer that may be counted and recorded: no image, no landmark. probability and quality: None
+    where there is none, or where the caller reads the model's outputs for themselves."""
 
     label: str
     probability: float | None
     probabilities: Mapping[str, float]
-    quality: Quality
+    quality: Quality | None
     timings_ms: Mapping[str, float]
 
 
@@ -71,12 +72,15 @@ async def analyse(
     except AuditUnavailable:
         worker.metrics.audit_failures.inc()
         raise
+    except NoRoomNow:
+        worker.metrics.reject("memory")
+        raise
     worker.metrics.observe_answer(
         task=task or model.task,
         label=summary.label,
         probability=summary.probability,
         timings_ms=summary.timings_ms,
-        quality=vars(summary.quality),
+        quality={} if summary.quality is None else vars(summary.quality),
     )
     request.state.stages_ms = dict(summary.timings_ms)
     return result

@@ -15,26 +15,42 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from face.image.media_types import ACCEPTED_TYPES
 from service.api.errors import RequestError
 
-IMAGE_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
+IMAGE_MEDIA_TYPES = (*ACCEPTED_TYPES, "application/dicom")
+# What clients and stores call bytes of which they know nothing else.
+_JUST_BYTES = ("application/octet-stream", "binary/octet-stream", "")
+# Text that a mail program may put before the first part (RFC 2046, 5.1.1).
+_LONGEST_PREAMBLE = 65_536
 
 
 async def read_images(request: Request, fields: Sequence[str]) -> dict[str, bytes]:
     """The image of each field. The size of the body is limited before this by the admission middleware.
 
     multipart/form-data has exactly these fields, each once. Where there is one field only, the body may be the image
-    itself (Content-Type image/... or application/octet-stream).
+    itself (Content-Type image/..., application/dicom or application/octet-stream).
     Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
     unsupported-media-type for another kind of body.
     """
+    packed = request.headers.get("content-encoding", "identity").lower()
+    if packed != "identity":
+        raise RequestError(
+            "unsupported-media-type",
+            f"The body is compressed (Content-Encoding: {packed}). Send it as it is; pictures gain nothing from it.",
+        )
     content_type, options = parse_options_header(request.headers.get("content-type", ""))
     if content_type == b"multipart/form-data":
-        return _check_fields(
-            await _read_parts(request.stream(), options.get(b"boundary", b""), limit=len(fields)), fields
-        )
+        boundary = options.get(b"boundary", b"")
+        if not boundary:
+            raise RequestError(
+                "invalid-request",
+                "The Content-Type multipart/form-data names no boundary. Let your HTTP library set this header: it "
+                "knows the boundary that it has put between the fields.",
+            )
+        return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
     kind = content_type.decode("latin-1")
-    if len(fields) == 1 and (kind.startswith("image/") or kind in ("application/octet-stream", "")):
+    if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
         return {fields[0]: await request.body()}
     raise RequestError(
         "unsupported-media-type",
@@ -161,6 +177,29 @@ class _Reader:
         self.ended = True
 
 
+async def _from_first_boundary(stream: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
+    """The body without its preamble, which the parser does not know."""
+    head, begun = b"", False
+    async for chunk in stream:
+        if begun:
+            yield chunk
+            continue
+        head += chunk
+        at = head.find(b"--" + boundary)
+        if at >= 0:
+            begun = True
+            yield head[at:]
+            head = b""
+        elif len(head) > _LONGEST_PREAMBLE:
+            break
+    if not begun:
+        raise RequestError(
+            "invalid-request",
+            "The body does not begin with the boundary that its Content-Type names. Let your HTTP library set the "
+            "Content-Type of multipart/form-data.",
+        )
+
+
 async def _read_parts(stream: AsyncIterator[bytes], boundary: bytes, *, limit: int) -> list[tuple[str, bytes]]:
     """(field name, content) of each part. More than limit + 1 parts are not even collected."""
     reader = _Reader(limit=limit)
@@ -178,7 +217,7 @@ async def _read_parts(stream: AsyncIterator[bytes], boundary: bytes, *, limit: i
             },
         )
         # As a stream, so that the request does not keep the body beside the images for as long as it lives.
-        async for chunk in stream:
+        async for chunk in _from_first_boundary(stream, boundary):
             parser.write(chunk)
     except FormParserError as error:
         raise RequestError("invalid-request", "The body is not valid multipart/form-data.") from error

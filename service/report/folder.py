@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from face.errors import NoImages
-from face.image.decode import ImageLimits
 from face.image.files import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from face.image.limits import ImageLimits
 from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.options import ExaminationOptions

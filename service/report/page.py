@@ -10,7 +10,8 @@ from html import escape
 import cv2
 
 from face.errors import PreprocessingError
-from face.image.decode import ImageLimits, decode_image
+from face.image.decode import decode_image
+from face.image.limits import ImageLimits
 from face.vocabulary import POSES, REGIONS
 from service.api.schemas.assessment import AssessmentAnswer
 from service.api.schemas.assessment_parts import AssessedPose, MeasureAnswer

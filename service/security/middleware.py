@@ -9,17 +9,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.observability.metrics import Metrics
 from service.observability.request_context import RequestContext
-from service.problems import send_problem
+from service.problems import INFERENCE_PATH, send_problem
 from service.security.api_keys import ApiKey, KeyRing
 from service.security.rate_limit import RateLimiter, retry_after
 
-PROTECTED_PREFIX = "/v1/"
+# What needs a key; health checks do not, under whichever name an orchestrator looks for them.
+PROTECTED_PREFIXES = ("/v1/", f"{INFERENCE_PATH}/")
+PUBLIC_PREFIX = f"{INFERENCE_PATH}/health/"
 ADMIN_PREFIX = "/v1/audit"
 METRICS_PATH = "/metrics"
 
 
 class KeyMiddleware:
-    """Ask for an API key on ``/v1/`` (and on ``/metrics`` if wanted), and for an admin key on ``/v1/audit``.
+    """Ask for an API key on ``/v1/`` and ``/v2`` (on ``/metrics`` if wanted), for an admin key on ``/v1/audit``.
 
     Without a key ring every caller is let in, except to the audit records: these are never public.
     """
@@ -45,7 +47,7 @@ class KeyMiddleware:
             await self.app(scope, receive, send)
             return
         path: str = scope["path"]
-        protected = path.startswith(PROTECTED_PREFIX) or (self._protect_metrics and path == METRICS_PATH)
+        protected = is_protected(path) or (self._protect_metrics and path == METRICS_PATH)
         # A browser asks with OPTIONS before it may send a key.
         if not protected or scope["method"] == "OPTIONS":
             await self.app(scope, receive, send)
@@ -80,6 +82,11 @@ class KeyMiddleware:
         await self.app(scope, receive, send)
 
 
+def is_protected(path: str) -> bool:
+    """Whether a key is needed there, if the service has keys."""
+    return f"{path}/".startswith(PROTECTED_PREFIXES) and not path.startswith(PUBLIC_PREFIX)
+
+
 def presented_key(headers: Headers) -> str:
     """The key that the caller sent; empty if there is none."""
     scheme, _, secret = headers.get("authorization", "").partition(" ")
@@ -111,7 +118,7 @@ class SecurityHeadersMiddleware:
                 headers.setdefault("cross-origin-resource-policy", "same-origin")
                 headers.setdefault("permissions-policy", "camera=(self), microphone=(), geolocation=()")
                 headers.setdefault("content-security-policy", policy_for(scope["path"]))
-                if scope["path"].startswith(PROTECTED_PREFIX):
+                if is_protected(scope["path"]):
                     headers.setdefault("cache-control", "no-store")
                 if self._tls:
                     headers.setdefault("strict-transport-security", "max-age=31536000; includeSubDomains")
@@ -122,7 +129,11 @@ class SecurityHeadersMiddleware:
 
 def policy_for(path: str) -> str:
     """The Content-Security-Policy of a path: nothing for the API, own files for the page."""
-    if path.startswith(PROTECTED_PREFIX) or path in ("/metrics", "/livez", "/readyz", "/openapi.json"):
+    if (
+        is_protected(path)
+        or path.startswith(PUBLIC_PREFIX)
+        or path in ("/metrics", "/livez", "/readyz", "/openapi.json")
+    ):
         return "default-src 'none'; frame-ancestors 'none'"
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "

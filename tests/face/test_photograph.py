@@ -10,7 +10,7 @@ import pytest
 
 from face.frame.alignment import align_face
 from face.frame.regions import region_polygons
-from face.image.decode import ImageLimits
+from face.image.limits import ImageLimits
 from face.photograph import Photograph, PhotographReader
 from tests import factories
 

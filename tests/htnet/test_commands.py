@@ -29,7 +29,8 @@ def htnet(*arguments: str, program: str = "from htnet.main import main; main()")
 
 def test_no_command_is_missing() -> None:
     assert set(every_command()) == {
-        *("serve", "audit migrate", "audit export", "key new", "export"),
+        *("serve", "audit migrate", "audit export", "audit verify", "audit prune", "key new", "export"),
+        "import-original",
         *(f"data prepare {name}" for name in SETS),
         *(f"data {name}" for name in ("split", "merge", "cache")),
         *(

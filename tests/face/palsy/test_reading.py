@@ -11,7 +11,7 @@ import pytest
 
 from face.errors import OutOfDistribution
 from face.frame.quality import QualityLimits
-from face.image.decode import ImageLimits
+from face.image.limits import ImageLimits
 from face.landmarks.look import Look
 from face.palsy.decoding import PalsyCalibration
 from face.palsy.input import PalsyInputSpec, palsy_input

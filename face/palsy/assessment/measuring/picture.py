@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from face.landmarks.canonical import pose_corrected
 from face.landmarks.found_face import LANDMARK_COUNT
 from face.palsy.assessment.measuring.halves import Halves, measure_halves
 from face.palsy.reading import ReadPhotograph
@@ -54,7 +53,7 @@ class SessionPicture:
     def of(cls, read: ReadPhotograph) -> SessionPicture:
         """From a reading by a network whose grades are those of House and Brackmann."""
         return cls(
-            points=pose_corrected(read.photograph.face.points),
+            points=read.made.tensors["landmarks"],
             probabilities=read.reading.probabilities,
             side_probabilities=read.reading.side_probabilities,
             yaw_deg=read.quality.yaw_deg,

@@ -66,8 +66,8 @@ class SeenPose:
 @dataclass(frozen=True, eq=False)
 class Examination:
     """grade: None where House-Brackmann has no healthy side to compare with, see `grade_missing`. side,
-    side_probability: as `face.palsy.decoding.name_side`, or as given. findings: None where no half can be compared
-    with the other in movement, without a rest picture. by_population: shares of each side where both are weak."""
+    side_probability: as `face.palsy.decoding.name_side`, or as given. findings: without a rest picture they hold no
+    share. by_population: shares of each side where both are weak."""
 
     evidence: Evidence
     sentence: str
@@ -105,14 +105,13 @@ def examine(
     mm = scale.mm_per_unit if scale else NOMINAL_MM_PER_UNIT
     seen = _see(pictures, mm)
     poses = {pose: _status(pose, seen.get(pose), numbers) for pose in pictures}
+    # Rest always is, and without rest every picture.
     used = {pose: picture for pose, picture in pictures.items() if poses[pose].status == "used"}
     still = frozenset(pose for pose, found in poses.items() if found.status == "not_seen" and options.effort_confirmed)
-    # Where nothing but pictures of the wrong movement came, they are still photographs of the patient.
-    readable = used or pictures
     bilateral = weak_on_both_sides({pose: seen[pose] for pose in seen if pose in used or pose in still})
-    grade = None if bilateral else session_grade(readable, numbers, still=still)
+    grade = None if bilateral else session_grade(used, numbers, still=still)
     grade_missing = NO_HEALTHY_SIDE_SENTENCE if bilateral else None
-    side_probabilities = session_sides(readable)
+    side_probabilities = session_sides(used)
     side, side_probability, affected = _side(side_probabilities, grade, options)
     findings = gather_findings(used, affected, mm_per_unit=mm, numbers=numbers)
     path, rule_grade = decision_path(findings)
@@ -120,7 +119,7 @@ def examine(
     same_face = check_same_face(pictures, numbers)
     measures = session_measures(used, scale, numbers) if scale else []
     return Examination(
-        evidence=evidence_of(frozenset(used) | still) if used else "single_photo",
+        evidence=evidence_of(frozenset(used) | still),
         sentence=evidence_sentence(frozenset(used), frozenset(pictures), still),
         reference="population" if bilateral else "healthy_side" if "rest" in used else "mirror",
         poses=poses,

@@ -50,7 +50,7 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
             )
         return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
     kind = content_type.decode("latin-1")
-    if len(fields) == 1 and (kind.startswith("image/") or kind in ("application/dicom", *_JUST_BYTES)):
+    if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
         return {fields[0]: await request.body()}
     raise RequestError(
         "unsupported-media-type",

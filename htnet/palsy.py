@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from face.palsy.assessment.examination import ExaminationOptions
-from face.palsy.assessment.measuring.scale import PUPIL_DISTANCE_RANGE_MM
+from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
 from htnet.groups import command_group
 from model_training.command_options import Device, progress_bar, refuse_given

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from face.palsy.assessment.examination import ExaminationOptions
 from face.palsy.assessment.fitted import fitted_numbers
-from face.palsy.assessment.measuring.scale import PUPIL_DISTANCE_RANGE_MM
+from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions
 from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
 from service.api.analysing import Summary, analyse

@@ -332,8 +332,8 @@ def test_what_decoding_takes_is_known_before() -> None:
         decode_image(saved(large, kind), longer_side_px=160, reserve=reserve)
     decode_image(saved(large, "JPEG", progressive=True), longer_side_px=160, reserve=reserve)
     baseline, png, progressive = reserved
-    assert baseline < 300_000 < 1600 * 960 * 3 <= progressive < png
-    with pytest.raises(ImageTooLarge, match=r"PNG of 1600 x 960 pixels would take 18 MB; at most 5 are allowed"):
+    assert baseline < 1600 * 960 * 3 < min(progressive, png)
+    with pytest.raises(ImageTooLarge, match=r"PNG of 1600 x 960 pixels would take \d\d MB; at most 5 are allowed"):
         decode_image(saved(large, "PNG"), limits=ImageLimits(max_decoding_bytes=5_000_000))
 
 

@@ -20,8 +20,10 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
 from face.errors import UndecodableImage, UnsupportedMediaType
+from face.image.media_types import is_dicom
 
-MAGIC_OFFSET, MAGIC = 128, b"DICM"
+# The file's elements begin behind a preamble and this mark, in old files at once.
+_PREAMBLE_BYTES, _MARK = 128, b"DICM"
 
 PHOTOGRAPHS = {
     "1.2.840.10008.5.1.4.1.1.77.1.4": "VL Photographic Image",
@@ -42,11 +44,6 @@ _READS_MAX = 50_000
 
 # pydicom warns of values that are not as they should be, and quotes them.
 config.settings.reading_validation_mode = config.IGNORE
-
-
-def is_dicom(data: bytes) -> bool:
-    """By the file's own mark, whatever it is called."""
-    return data[MAGIC_OFFSET : MAGIC_OFFSET + len(MAGIC)] == MAGIC
 
 
 def picture_in(data: bytes) -> bytes:
@@ -80,7 +77,8 @@ class _BoundedFile(io.BytesIO):
 
 def _picture(data: bytes) -> bytes:
     file = _BoundedFile(data)
-    file.seek(MAGIC_OFFSET + len(MAGIC))
+    if data[_PREAMBLE_BYTES : _PREAMBLE_BYTES + len(_MARK)] == _MARK:
+        file.seek(_PREAMBLE_BYTES + len(_MARK))
     meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag.group != _META_GROUP)
     syntax = _uid(meta.get("TransferSyntaxUID"))
     if syntax not in _TRANSFER_SYNTAXES:

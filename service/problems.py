@@ -31,6 +31,7 @@ class ProblemType:
 PROBLEMS: Mapping[str, ProblemType] = {
     "empty-image": ProblemType(400, "The image is empty"),
     "undecodable-image": ProblemType(400, "The image cannot be decoded"),
+    "undecodable-clip": ProblemType(400, "The clip cannot be decoded"),
     "invalid-request": ProblemType(400, "The request cannot be read"),
     "unauthorized": ProblemType(401, "A valid API key is needed"),
     "forbidden": ProblemType(403, "This API key may not do that"),
@@ -40,7 +41,10 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "not-acceptable": ProblemType(406, "The answer cannot be had in this form"),
     "request-timeout": ProblemType(408, "The request came too slowly"),
     "image-too-large": ProblemType(413, "The image is too large"),
+    "clip-too-large": ProblemType(413, "The clip is too large"),
+    "clip-too-long": ProblemType(413, "The clip is too long"),
     "unsupported-media-type": ProblemType(415, "The media type is not supported"),
+    "unsupported-codec": ProblemType(415, "The clip is coded in a way that is not read"),
     "invalid-parameters": ProblemType(422, "The parameters are not valid"),
     "no-face": ProblemType(422, "No face was found"),
     "multiple-faces": ProblemType(422, "Several faces were found"),

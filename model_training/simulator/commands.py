@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from model_training.command_options import progress_bar, refuse_given
 from model_training.errors import TrainingError
-from model_training.simulator.sessions.palsies import Regions
+from model_training.simulator.sessions.regions import Regions
 
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write; an interrupted run in it goes on.")]
 ImageSize = Annotated[int, typer.Option("--size", help="Side of the square photographs in pixels.")]

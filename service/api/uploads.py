@@ -44,7 +44,7 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
     kind, boundary = _kind_of_body(request)
     if kind == _FORM:
         return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
-    if len(fields) == 1 and (kind.startswith("image/") or kind in ("application/dicom", *_JUST_BYTES)):
+    if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
         return {fields[0]: await request.body()}
     alone = ", or the image itself with a Content-Type such as image/jpeg" if len(fields) == 1 else ""
     raise _other_kind(kind, f"the {_named(fields)}{alone}")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from face.vocabulary import HOUSE_BRACKMANN, REGIONS, SIDES
 from service.fhir.datatypes import CodeableConcept, Coding
 from service.fhir.resources import CodeSystem, CodeSystemConcept
+from service.fhir.session_concepts import SESSION_CONCEPTS
 
 SYSTEM = "urn:htnet-clinical:facial-palsy"
 # Of the code system, apart from the service's: raised where a code comes or a meaning changes.
@@ -102,6 +103,7 @@ CONCEPTS: Mapping[str, tuple[str, str]] = {
         region_code(region): (f"Asymmetry: {region}", "0 is even, 1 as uneven as a complete palsy makes it.")
         for region in REGIONS
     },
+    **SESSION_CONCEPTS,
     "expanded-uncertainty": (
         "Expanded uncertainty (k=2)",
         "Half the width of the interval around the value, two standard uncertainties.",

@@ -84,7 +84,17 @@ class Annotation(FhirModel):
     text: Text
 
 
-UNITS = {"mm": "mm", "deg": "deg", "%": "%", "{score}": "score", "1": "1", "s": "s", "mm/s": "mm/s", "/min": "/min"}
+UNITS = {
+    "mm": "mm",
+    "mm2": "mm²",
+    "deg": "deg",
+    "%": "%",
+    "{score}": "score",
+    "1": "1",
+    "s": "s",
+    "mm/s": "mm/s",
+    "/min": "/min",
+}
 
 
 def quantity(value: float, code: str) -> Quantity:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from face.vocabulary import SIDES, Region
+from face.probability import FloatArray
+from face.vocabulary import HOUSE_BRACKMANN, SIDES, Region, Side
 from service.analysis.palsy import PalsyAnalysis
 from service.fhir.code_system import Codes, grade_code, probability_code, region_code, side_code
 from service.fhir.datatypes import CodeableConcept, Range, quantity
@@ -17,10 +18,15 @@ SINGLE_PHOTOGRAPH = (
 
 def palsy_report(analysis: PalsyAnalysis, codes: Codes) -> Report:
     """Grade, affected side, asymmetry."""
+    reading = analysis.reading
     scale = "Grade" if analysis.house_brackmann is None else "House-Brackmann grade"
     return Report(
-        findings=[_grade(analysis, codes), _side(analysis, codes), asymmetry(analysis.score, analysis.regional)],
-        conclusion=f"{scale} {analysis.label}; affected side: {analysis.reading.side}. {SINGLE_PHOTOGRAPH}",
+        findings=[
+            _grade(analysis, codes),
+            affected_side(reading.side, reading.side_probability, reading.side_probabilities, codes),
+            asymmetry(analysis.score, analysis.regional),
+        ],
+        conclusion=f"{scale} {analysis.label}; affected side: {reading.side}. {SINGLE_PHOTOGRAPH}",
     )
 
 
@@ -36,45 +42,64 @@ def asymmetry(score: float | None, regions: Mapping[Region, float | None]) -> Fi
 
 def _grade(analysis: PalsyAnalysis, codes: Codes) -> Finding:
     reading = analysis.reading
-    known = analysis.house_brackmann is not None
-    numbers = [index + 1 for index in reading.prediction_set]
-    parts = [
+    notes = [SINGLE_PHOTOGRAPH, *analysis.warnings]
+    numbers = [
         Part(code="expected-grade", value=quantity(reading.expected, "{score}")),
-        Part(
-            code="prediction-set",
-            value=Range(low=quantity(min(numbers), "{score}"), high=quantity(max(numbers), "{score}")),
-        ),
+        prediction_set(reading.prediction_set),
         Part(code="prediction-set-coverage", value=quantity(analysis.coverage, "1")),
     ]
-    if known:
-        parts += [
-            Part(code=probability_code(grade_code(label)), value=quantity(float(probability), "1"))
-            for label, probability in zip(analysis.labels, reading.probabilities, strict=True)
-        ]
-    side = reading.side
+    if analysis.house_brackmann is None:
+        return Finding(
+            code="severity-grade",
+            category="survey",
+            value=CodeableConcept(text=analysis.label),
+            body_site=body_site(reading.side),
+            confidence=reading.probability,
+            parts=numbers,
+            notes=notes,
+        )
     return Finding(
-        code="house-brackmann-grade" if known else "severity-grade",
+        code="house-brackmann-grade",
         category="survey",
-        value=codes.concept(grade_code(analysis.label)) if known else CodeableConcept(text=analysis.label),
-        body_site=None if side == "none" else side_code(side),
+        value=codes.concept(grade_code(analysis.label)),
+        body_site=body_site(reading.side),
         confidence=reading.probability,
-        parts=parts,
-        notes=[SINGLE_PHOTOGRAPH, *analysis.warnings],
+        parts=[*numbers, *grade_probabilities(reading.probabilities)],
+        notes=notes,
     )
 
 
-def _side(analysis: PalsyAnalysis, codes: Codes) -> Finding:
-    reading = analysis.reading
+def prediction_set(indices: Sequence[int]) -> Part:
+    """indices: from 0, neighbours."""
+    low, high = min(indices) + 1, max(indices) + 1
+    return Part(code="prediction-set", value=Range(low=quantity(low, "{score}"), high=quantity(high, "{score}")))
+
+
+def grade_probabilities(probabilities: FloatArray) -> list[Part]:
+    """Of House-Brackmann I to VI."""
+    return [
+        Part(code=probability_code(grade_code(grade)), value=quantity(float(probability), "1"))
+        for grade, probability in zip(HOUSE_BRACKMANN, probabilities, strict=True)
+    ]
+
+
+def affected_side(side: Side, probability: float, probabilities: FloatArray, codes: Codes) -> Finding:
+    """probabilities: in the order of SIDES."""
     return Finding(
         code="affected-side",
         category="exam",
-        value=codes.concept(side_code(reading.side)),
-        confidence=reading.side_probability,
+        value=codes.concept(side_code(side)),
+        confidence=probability,
         parts=[
-            Part(code=probability_code(side_code(side)), value=quantity(float(probability), "1"))
-            for side, probability in zip(SIDES, reading.side_probabilities, strict=True)
+            Part(code=probability_code(side_code(name)), value=quantity(float(share), "1"))
+            for name, share in zip(SIDES, probabilities, strict=True)
         ],
     )
+
+
+def body_site(side: Side | None) -> str | None:
+    """Code of a side; None where there is none."""
+    return None if side in (None, "none") else side_code(side)
 
 
 def _share(value: float | None) -> Value:

@@ -16,8 +16,8 @@ from face.palsy.severity import MAX_SEVERITY, RegionalSeverity, overall_severity
 from face.vocabulary import REGIONS
 from model_training.simulator.head.head import UNIT_SIDES
 from model_training.simulator.patient import Palsy, regional_severity, with_signs
+from model_training.simulator.sessions.regions import Regions
 
-Regions = Literal["alike", "differ", "healthy"]
 REGION_KINDS: tuple[Regions, ...] = get_args(Regions)
 
 Pattern = Literal["alike", "spread", "forehead_spared", "marginal_mandibular", "zygomatic", "healthy"]

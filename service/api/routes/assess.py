@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from face.palsy.assessment.examination import ExaminationOptions
@@ -14,9 +14,12 @@ from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, RequestError, problem_responses
+from service.api.negotiation import FHIR_RESPONSE, WantedFhir
+from service.api.query import refuse_unknown_query
 from service.api.schemas.assessment import AssessmentAnswer
 from service.api.state import CurrentWorker, PalsyModel
 from service.api.uploads import multipart_schema, read_some_images
+from service.fhir.assessment import session_report
 
 PATH = "/v1/palsy/assess"
 # The eight poses, and one more.
@@ -36,14 +39,17 @@ _PARTS: dict[Pose, str] = {
     "pucker": "Lips pursed as for a whistle.",
 }
 
-router = APIRouter(tags=["palsy"])
+router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(
     PATH,
     summary="Examination from photographs of several movements",
     response_model=AssessmentAnswer,
-    responses=problem_responses(*UPLOAD_PROBLEMS, "no-usable-picture", "different-people"),
+    responses={
+        **FHIR_RESPONSE,
+        **problem_responses(*UPLOAD_PROBLEMS, "no-usable-picture", "different-people", "not-acceptable"),
+    },
     openapi_extra=multipart_schema(
         {str(pose): text for pose, text in _PARTS.items()},
         repeated={UNSORTED: "Pictures of which it is not known what they show; they are sorted by the movement seen."},
@@ -53,6 +59,7 @@ async def assess(
     request: Request,
     worker: CurrentWorker,
     model: PalsyModel,
+    fhir: WantedFhir,
     strict: Annotated[
         bool, Query(description="Refuse the request where a picture cannot be used, or may show another person.")
     ] = False,
@@ -87,8 +94,11 @@ async def assess(
             "The palsy model of this service has grades of its own; an examination needs those of House and Brackmann, "
             "I to VI.",
         )
+    if fhir is not None and maps != "none":
+        raise RequestError("invalid-parameters", "A FHIR answer carries no image: leave 'maps' out.")
     named, unsorted = await read_some_images(request, POSES, repeated=UNSORTED, most=MOST_PICTURES)
     pictures: dict[Pose, bytes] = {pose: named[pose] for pose in POSES if pose in named}
+    sent = [*pictures.values(), *unsorted]
     options = ExaminationOptions(
         affected_side=affected_side,
         effort_confirmed=effort_confirmed,
@@ -99,7 +109,7 @@ async def assess(
         request,
         worker,
         model,
-        [*pictures.values(), *unsorted],
+        sent,
         lambda: assess_session(
             model.analyzer,
             pictures,
@@ -117,6 +127,8 @@ async def assess(
     )
     for picture in analysis.pictures:
         worker.metrics.session_pictures.labels(picture.status).inc()
+    if fhir is not None:
+        return fhir.respond(session_report(analysis, fhir.codes), sent, model=model)
     answer = AssessmentAnswer.of(analysis, model=model, request_id=request.state.request_id)
     return Response(answer.model_dump_json(), media_type="application/json")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from service.api.errors import problem_responses
 from service.api.negotiation import FHIR, FHIR_MEDIA_TYPE
+from service.api.query import refuse_unknown_query
 from service.fhir.code_system import code_system
 
-router = APIRouter(prefix="/v1/fhir", tags=["fhir"])
+router = APIRouter(prefix="/v1/fhir", tags=["fhir"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.get(
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/v1/fhir", tags=["fhir"])
     response_class=Response,
     responses={
         200: {"description": "A FHIR R4 CodeSystem.", "content": {FHIR: {"schema": {"type": "object"}}}},
-        **problem_responses("unauthorized", "rate-limited", "internal-error"),
+        **problem_responses("unauthorized", "invalid-parameters", "rate-limited", "internal-error"),
     },
 )
 async def get_code_system() -> Response:

@@ -27,7 +27,7 @@ DEVICE_NAME_TYPES = {
 CATEGORIES = {
     "social-history", "vital-signs", "imaging", "laboratory", "procedure", "survey", "exam", "therapy", "activity",
 }  # fmt: skip
-UCUM = {"mm", "deg", "%", "{score}", "1", "s", "mm/s", "/min"}
+UCUM = {"mm", "mm2", "deg", "%", "{score}", "1", "s", "mm/s", "/min"}
 ABSENT = {"unknown", "not-performed", "not-applicable", "unsupported", "error"}
 VALUES = re.compile(r"^value[A-Z]")
 

@@ -17,6 +17,8 @@ from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import POSES, Pose
 
 IRIS_RING_MM = 12.7
+# Distance of the eye centres in adults, where no picture shows the irises: good enough to see whether something moves.
+NOMINAL_MM_PER_UNIT = 63.0
 IRIS_RELATIVE_U = 0.06
 PUPIL_RELATIVE_U = 0.015
 # An iris is measured in an eye that is open by more than this share of the ring, in a head turned no further than this.

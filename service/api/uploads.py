@@ -23,9 +23,9 @@ _FORM = "multipart/form-data"
 # How a body came to be of another kind, and what to do.
 _CAUSES = {
     "application/x-www-form-urlencoded": (
-        "(curl's -d and --data-binary call every body application/x-www-form-urlencoded: use -F 'image=@photo.jpg'.)"
+        "curl's -d and --data-binary call every body application/x-www-form-urlencoded: use -F 'image=@photo.jpg'."
     ),
-    "application/json": "(No JSON is read, and no base64 in it.)",
+    "application/json": "No JSON is read, and no base64 in it.",
 }
 # What clients and stores call bytes of which they know nothing else.
 _JUST_BYTES = ("application/octet-stream", "binary/octet-stream", "")

@@ -110,6 +110,18 @@ class OutOfDistribution(PreprocessingError):
     code = "out-of-distribution"
 
 
+class NoUsablePicture(PreprocessingError):
+    """Of an examination's pictures, none can be used."""
+
+    code = "no-usable-picture"
+
+
+class DifferentPeople(PreprocessingError):
+    """The pictures of an examination do not seem to show one person."""
+
+    code = "different-people"
+
+
 class InvalidLimits(ValueError):
     """Thresholds that no answer can be held against: the bundle or the checkpoint is to blame, not the photograph."""
 

@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face.dicom import picture_in
 from face.errors import NoFace
 from face.frame.alignment import CANONICAL_INTEROCULAR_PX, AlignedFace
 from face.frame.geometry import Similarity
 from face.image.decode import DecodedImage, decode_image
-from face.image.limits import DecodingMemory, ImageLimits
+from face.image.limits import ImageLimits, Reserve, hold_nothing
 from face.landmarks.found_face import Face
 from face.landmarks.landmarker import FaceLandmarker
 from face.landmarks.look import Look
@@ -90,13 +91,13 @@ class PhotographReader:
         engine: LandmarkEngine = "litert",
         threads: int = 1,
         max_faces: int = 8,
-        memory: DecodingMemory | None = None,
+        reserve: Reserve = hold_nothing,
     ) -> None:
-        """memory: what all pictures may take together while they are decoded; None: as much as one may by `limits`."""
+        """reserve: holds the memory that decoding a picture takes, before it is decoded."""
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self._limits = limits
-        self._memory = memory or DecodingMemory(limits.max_decoding_bytes)
+        self._reserve = reserve
         start = _starter(engine)
         self._landmarkers = [start(landmark_model, max_faces) for _ in range(threads)]
         # The one used last has its memory in the caches.
@@ -122,6 +123,7 @@ class PhotographReader:
         """
         watch = watch or Stopwatch()
         with watch.stage("decode"):
+            data = picture_in(data)
             decoded = self._decode(data, _FIRST_DECODE_PX)
         with watch.stage("landmarks"):
             landmarker = self._free.get()
@@ -142,7 +144,7 @@ class PhotographReader:
                 self._free.put(landmarker)
 
     def _decode(self, data: bytes, longer_side_px: int) -> DecodedImage:
-        return decode_image(data, limits=self._limits, longer_side_px=longer_side_px, reserve=self._memory.reserve)
+        return decode_image(data, limits=self._limits, longer_side_px=longer_side_px, reserve=self._reserve)
 
     def close(self) -> None:
         for landmarker in self._landmarkers:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from face.vocabulary import FacePolicy, Task
 from model_training.command_options import Overrides, progress_bar, refuse_given
 from model_training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from model_training.training.config import TrainConfig
 
 
 def cache_command(
@@ -49,6 +53,18 @@ def cache_command(
     )
 
 
+def refuse_before_torch(settings: TrainConfig, *, resume: bool) -> None:
+    """What can be known without torch, whose import takes seconds. Raises TrainingError, and ModuleNotFoundError where
+    there is no torch, which nothing else would mend."""
+    from model_training.data.cache import open_cache
+    from model_training.training.run_files import refuse_run_in_use
+
+    if find_spec("torch") is None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+    refuse_run_in_use(Path(settings.run.out), resume=resume)
+    open_cache(Path(settings.data.cache), kind=settings.task)
+
+
 def train_command(task: Task | None = None) -> Callable[..., None]:
     """The command that trains one model of a task; without one, of whichever the configuration is for."""
 
@@ -72,8 +88,9 @@ def train_command(task: Task | None = None) -> Callable[..., None]:
             raise TrainingError(
                 f"{config}: its task is {settings.task!r}, not {task!r}; train it with `htnet {settings.task} train`"
             )
+        refuse_before_torch(settings, resume=resume)
         from model_training.tasks import make_task
-        from model_training.training.run_state import STATE
+        from model_training.training.run_files import STATE
         from model_training.training.train import train as train_model
 
         if resume and init and (Path(settings.run.out) / STATE).is_file():

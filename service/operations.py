@@ -15,7 +15,7 @@ from service.admission.gate import Gate, GateLimits
 from service.admission.middleware import AdmissionMiddleware, RequestLimits
 from service.audit.prepare import prepare_database
 from service.audit.store import AuditStore
-from service.observability.memory import memory_limit_bytes
+from service.memory_shares import DECODING_SHARE, UPLOADS_SHARE, share_of_memory
 from service.observability.metrics import Metrics
 from service.observability.middleware import ObservabilityMiddleware
 from service.observability.tracing import SpanSink
@@ -24,12 +24,6 @@ from service.root_path import RootPathMiddleware
 from service.security.api_keys import KeyRing
 from service.security.middleware import KeyMiddleware, SecurityHeadersMiddleware
 from service.security.rate_limit import RateLimiter
-
-# Of the container's memory; the rest is for the workers themselves, their models and libraries.
-DECODING_SHARE = 0.4
-UPLOADS_SHARE = 0.1
-# A worker with both shipped models at rest, and its part of the supervisor (docs/research/operations).
-WORKER_BYTES = 450_000_000
 
 
 @dataclass(slots=True)
@@ -116,18 +110,6 @@ def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, in
             else None
         ),
     )
-
-
-def share_of_memory(settings: OperationSettings, set_bytes: int | None, share: float) -> int:
-    """What was set for each worker, else its part of a share of the memory that the container may use."""
-    return set_bytes if set_bytes is not None else int(memory_limit_bytes() * share / settings.workers)
-
-
-def memory_needed(settings: OperationSettings) -> int:
-    """Bytes that all workers may come to hold."""
-    reserved = share_of_memory(settings, settings.uploads_max_bytes, UPLOADS_SHARE)
-    reserved += share_of_memory(settings, settings.decoding_max_bytes, DECODING_SHARE)
-    return settings.workers * (WORKER_BYTES + reserved)
 
 
 def add_middlewares(app: Starlette, operations: Operations, settings: OperationSettings) -> None:

@@ -22,12 +22,11 @@ from export.graphs.onnx_graph import write_graph
 from export.graphs.parity import Parity, check, compare, network_answers
 from export.variants.float16 import write_float16
 from export.variants.int8 import write_int8
+from model_training.training.checkpoint import BUNDLED
 from service.inference.bundle import MANIFEST_FILE, load_bundle
 from service.inference.errors import BundleError
 from service.inference.session import open_session
 
-# What the graph was made of, to train on from and to calibrate anew; the service never reads it.
-CHECKPOINT_FILE = "checkpoint.pt"
 PARITY_SAMPLES = 8
 HOW_TO_MEASURE = {
     "palsy": "Run `htnet palsy evaluate`",
@@ -93,7 +92,8 @@ def write_bundle(
         }
         metrics = {**content.metrics, "export": export_figures}
         if content.checkpoint is not None:
-            shutil.copyfile(content.checkpoint, staging / CHECKPOINT_FILE)
+            # What the graph was made of, to train on from and to calibrate anew; the service never reads it.
+            shutil.copyfile(content.checkpoint, staging / BUNDLED)
         write_texts(staging, content, metrics, default_variant or ("int8" if int8 else "float32"))
         sizes = {path.name: path.stat().st_size for path in sorted(staging.iterdir())}
         try:

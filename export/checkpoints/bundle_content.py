@@ -33,7 +33,7 @@ def bundle_content(
         preprocessing=first.preprocessing,
         metrics=first.metrics,
         thresholds=thresholds,
-        checkpoint=first.path if len(checkpoints) == 1 else None,
+        checkpoint=first.path if len(checkpoints) == 1 and first.path is not None and first.path.is_file() else None,
     )
 
 

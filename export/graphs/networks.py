@@ -41,8 +41,7 @@ class PalsyGraph(GraphNetwork):
         self.network = network
 
     def forward(self, images: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
-        answer: dict[str, Tensor] = self.network(images, landmarks, return_roi_maps=True)
-        return answer
+        return self.network.forward_all(images, landmarks, return_roi_maps=True)
 
     def example_inputs(self, count: int, *, seed: int = 0) -> dict[str, Tensor]:
         """Random mosaics and faces drawn from the fitted components: the range of values that the graph will see."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from face.errors import ImageTooLarge
+
+# Bytes that decoding takes at most -> a context that holds them.
+Reserve = Callable[[int], AbstractContextManager[None]]
+
+
+def hold_nothing(_: int) -> AbstractContextManager[None]:
+    """Where memory is not counted."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -48,30 +55,3 @@ class ImageLimits:
                 f"{self.max_decoding_bytes // 1_000_000:,} are allowed. Send a baseline JPEG, which is decoded at a "
                 "reduced scale, or make the picture smaller: a face needs no more than 4,000 pixels."
             )
-
-
-class DecodingMemory:
-    """The memory that all pictures of a process together may take while they are decoded. Who comes when it is taken
-    waits; smaller ones do not overtake."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        if limit_bytes < 1:
-            raise ValueError(f"limit_bytes must be at least 1, got {limit_bytes}")
-        self._limit = limit_bytes
-        self._taken = 0
-        self._turn = threading.Lock()
-        self._freed = threading.Condition()
-
-    @contextmanager
-    def reserve(self, needed: int) -> Iterator[None]:
-        """Holds `needed` bytes, or all of them where it is more."""
-        needed = min(needed, self._limit)
-        with self._turn, self._freed:
-            self._freed.wait_for(lambda: self._taken + needed <= self._limit)
-            self._taken += needed
-        try:
-            yield
-        finally:
-            with self._freed:
-                self._taken -= needed
-                self._freed.notify_all()

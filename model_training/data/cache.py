@@ -112,14 +112,27 @@ def open_cache(folder: Path, *, kind: str, fingerprint: str | None = None) -> Ca
             f"{fingerprint[:12]}). "
             "Run `htnet data cache` again into a new folder, or use the checkpoint that belongs to this cache."
         )
-    frame = pd.read_parquet(folder / SAMPLES)
+    try:
+        frame = pd.read_parquet(folder / SAMPLES)
+    except (OSError, ValueError) as error:
+        raise TrainingError(
+            f"{folder / SAMPLES}: missing or damaged ({error}). Copy the cache again, or delete {folder} and run "
+            "`htnet data cache` again."
+        ) from error
     arrays = {}
     for name, declared in description.arrays.items():
-        array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        path = folder / f"{name}.npy"
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:  # numpy's own words are about pickles and memory maps
+            raise TrainingError(
+                f"{path}: missing, cut short or damaged. Copy the cache again, or delete {folder} and run "
+                "`htnet data cache` again."
+            ) from error
         if list(array.shape) != declared.shape or str(array.dtype) != declared.dtype or len(array) != len(frame):
             raise TrainingError(
-                f"{folder / name}.npy: {array.dtype}{array.shape} where cache.json says "
-                f"{declared.dtype}{declared.shape}"
+                f"{path}: {array.dtype}{array.shape} where cache.json says {declared.dtype}{declared.shape}. Copy the "
+                f"cache again, or delete {folder} and run `htnet data cache` again."
             )
         arrays[name] = array
     return Cache(folder, kind, description.fingerprint, description.spec, frame, arrays)

@@ -12,10 +12,9 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from model_training.data.sample_table import SampleTable, write_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.arrays import Arrays
 from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.worker_pool import spawned_workers
 
 PART_ROWS = 64
 
@@ -139,39 +139,31 @@ def _run_parts(
 ) -> None:  # fmt: skip
     if not todo:
         return
-    # spawn: a forked copy of a process that has started MediaPipe or torch threads can hang.
-    pool = ProcessPoolExecutor(
-        min(jobs, len(todo)),
-        mp_context=get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(producer, str(folder), str(parts)),
-    )
     futures: dict[Future[int], int] = {}
     try:
-        with children_ignore_ctrl_c():
-            for index in todo:
-                chunk = rows[index * PART_ROWS : (index + 1) * PART_ROWS]
-                futures[pool.submit(_make_part, chunk, keys[index])] = index
-        for future in as_completed(futures):
-            try:
-                progress(future.result())
-            except BrokenProcessPool as error:
-                first = futures[future] * PART_ROWS + 1
-                raise TrainingError(
-                    f"a worker process ended without an answer, near rows {first} to {first + PART_ROWS - 1} of the "
-                    "table (out of memory, or an image that "
-                    "crashes the decoder). Finished parts are kept; run again with --jobs 1 to see whether it "
-                    "happens at the same rows."
-                ) from error
+        with spawned_workers(
+            min(jobs, len(todo)), initializer=_start_worker, initargs=(producer, str(folder), str(parts))
+        ) as pool:
+            with children_ignore_ctrl_c():
+                for index in todo:
+                    chunk = rows[index * PART_ROWS : (index + 1) * PART_ROWS]
+                    futures[pool.submit(_make_part, chunk, keys[index])] = index
+            for future in as_completed(futures):
+                try:
+                    progress(future.result())
+                except BrokenProcessPool as error:
+                    first = futures[future] * PART_ROWS + 1
+                    raise TrainingError(
+                        f"a worker process ended without an answer, near rows {first} to {first + PART_ROWS - 1} of "
+                        "the table (out of memory, or an image that crashes the decoder). Finished parts are kept; "
+                        "run again with --jobs 1 to see whether it happens at the same rows."
+                    ) from error
     except KeyboardInterrupt:
-        done = sum(future.done() for future in futures)
+        done = sum((parts / f"{keys[index]}.npz").is_file() for index in todo)
         raise Interrupted(
-            f"Stopped. {done} of {len(futures)} parts of this run are finished and kept in {parts}; the same command "
+            f"Stopped. {done} of {len(todo)} parts of this run are finished and kept in {parts}; the same command "
             "goes on from there."
         ) from None
-    finally:
-        # Running parts are finished (a second or two) and kept; waiting ones are dropped.
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True)

@@ -246,41 +246,6 @@ def finetune_command(
     typer.echo(f"trained on {len(clips)} real clips; the weights carry the licence of that data: wrote {out}")
 
 
-def evaluate_command(
-    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of `htnet microexpression reference`.")],
-    data: Data,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for zero_shot.json and zero_shot.png.")] = None,
-) -> None:
-    """Zero-shot: a checkpoint from simulation on real clips, none of which it has seen.
-
-    Example: `htnet microexpression evaluate --checkpoint runs/reference.pt --data FLOW --out
-    runs/zero-shot`
-    """
-    from model_training.microexpression.evaluation.zero_shot import write_zero_shot, zero_shot_report
-    from model_training.microexpression.folded.reference import load_reference
-    from model_training.microexpression.published_flow import load_flow
-
-    stored = load_reference(checkpoint)
-    if stored["training_data"].get("kind") != "simulation":
-        raise TrainingError(
-            f"{checkpoint}: was trained on real clips; zero-shot figures of it would be figures on training data"
-        )
-    clips = load_flow(data)
-    report = zero_shot_report(stored, clips)
-    if out is not None:
-        write_zero_shot(report, out, clips.class_names)
-    single, both, interval = (
-        report["single_mean"],
-        report["ensemble"]["full"],
-        report["ensemble_interval_95_by_subject"]["uf1"],
-    )
-    typer.echo(f"single, mean of {len(report['members'])}: {single['uf1']:.3f}/{single['uar']:.3f}")
-    typer.echo(
-        f"ensemble: {both['uf1']:.3f}/{both['uar']:.3f}, UF1 95 % by subject {interval[0]:.3f}-{interval[1]:.3f}"
-    )
-    typer.echo("figures: written nowhere; give --out" if out is None else f"figures: {out / 'zero_shot.json'}")
-
-
 def metrics_command(
     figures: Annotated[Path, typer.Option(help="Folder with zero_shot.json, loso/loso.json and the other figures.")],
     out: Annotated[Path, typer.Option("--out", help="The metrics.json to write, for `htnet export --metrics`.")],

@@ -8,11 +8,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from face.errors import ImageTooLarge
+
 # The C library keeps what was freed in pieces smaller than this for itself, most of all in the threads that decode.
 _LARGE_BYTES = 32 * 1024 * 1024
 
 
-class NeverFits(Exception):
+class NeverFits(ImageTooLarge):
     """More than the whole budget is asked for; the message says both."""
 
 
@@ -50,19 +52,22 @@ class ByteBudget:
             return True
 
     def give(self, size: int) -> None:
-        """End a reservation. After large ones memory goes back to the system as soon as nothing is reserved."""
+        """End a reservation made by ``take``."""
         with self._changed:
             self._taken -= size
-            rests = self._taken == 0
             self._changed.notify_all()
-        if rests and size >= _LARGE_BYTES:
-            give_memory_back()
 
     @contextmanager
     def reserve(self, size: int) -> Iterator[None]:
-        """While the bytes are used. Raises NeverFits at once, NoRoomNow after the time to wait; blocks meanwhile."""
+        """While the bytes are used. Raises NeverFits at once, NoRoomNow after the time to wait; blocks meanwhile.
+
+        After large ones memory goes back to the system as soon as nothing is reserved.
+        """
         if size > self.total_bytes:
-            raise NeverFits(f"{size:,} bytes of memory are needed, and {self.total_bytes:,} are all there is for it")
+            raise NeverFits(
+                f"Decoding takes {size / 1e6:,.1f} MB of memory; {self.total_bytes / 1e6:,.1f} MB are all there is for "
+                "it. Send a smaller picture, or a JPEG, which takes less."
+            )
         turn = object()
         with self._changed:
             self._waiting.append(turn)
@@ -80,6 +85,8 @@ class ByteBudget:
             yield
         finally:
             self.give(size)
+            if size >= _LARGE_BYTES and self._taken == 0:
+                give_memory_back()
 
 
 def give_memory_back() -> None:

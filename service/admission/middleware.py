@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.admission.body import BodyTooLarge, BodyTooSlow, BufferedBody, ClientGone, read_body
 from service.admission.byte_budget import ByteBudget
 from service.admission.gate import Gate, GateFull, WaitedTooLong
+from service.admission.pictures import pictures_in
 from service.observability.metrics import Metrics, Rejection
 from service.problems import send_problem
 from service.route_templates import RouteTemplates
@@ -108,8 +109,12 @@ class AdmissionMiddleware:
 
     async def _run_when_free(self, scope: Scope, send: Send, body: BufferedBody) -> None:
         started = perf_counter()
+        pictures = pictures_in(Headers(scope=scope), body.data)
+        # The first one was paid for when the key was checked.
+        if (charge := scope.get("state", {}).get("charge")) is not None:
+            charge(pictures - 1)
         # Waiting is a task of its own only if there is something to wait for: the common case stays cheap.
-        entering = asyncio.ensure_future(self._gate.enter())
+        entering = asyncio.ensure_future(self._gate.enter(pictures))
         self._metrics.queued.inc()
         try:
             await asyncio.wait({entering, body.watch()}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,14 +132,14 @@ class AdmissionMiddleware:
             return
         except asyncio.CancelledError:
             if not entering.cancel() and not entering.cancelled() and entering.exception() is None:
-                self._gate.leave()
+                self._gate.leave(pictures)
             raise
         finally:
             self._metrics.queued.dec()
         self._metrics.queue_seconds.observe(perf_counter() - started)
-        await self._run(scope, send, body)
+        await self._run(scope, send, body, pictures)
 
-    async def _run(self, scope: Scope, send: Send, body: BufferedBody) -> None:
+    async def _run(self, scope: Scope, send: Send, body: BufferedBody, pictures: int) -> None:
         answer = _Answer(send)
         self._metrics.in_flight.inc()
 
@@ -144,7 +149,7 @@ class AdmissionMiddleware:
             finally:
                 # Only here is the core free again, even if the client was told earlier that it took too long.
                 self._metrics.in_flight.dec()
-                self._gate.leave()
+                self._gate.leave(pictures)
 
         task = asyncio.ensure_future(work())
         try:

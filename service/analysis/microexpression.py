@@ -57,6 +57,11 @@ class MicroexpressionAnalyzer:
         self._overlay_max_side_px = overlay_max_side_px
         self._limits = QualityLimits(**manifest.thresholds.quality)
 
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """In the order of the probabilities."""
+        return self._manifest.labels.emotions
+
     def analyze(
         self,
         onset: bytes,

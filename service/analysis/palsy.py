@@ -92,6 +92,16 @@ class PalsyAnalyzer:
         self._limits = AnswerLimits.of(manifest.thresholds.model_dump())
         self._overlay_max_side_px = overlay_max_side_px
 
+    @property
+    def grades(self) -> tuple[str, ...]:
+        """Names of the grades, mildest first."""
+        return self._manifest.labels.grades
+
+    @property
+    def grades_house_brackmann(self) -> bool:
+        """Whether its grades are I to VI, and not a data set's own."""
+        return self.grades == HOUSE_BRACKMANN
+
     def analyze(
         self,
         data: bytes,
@@ -104,6 +114,12 @@ class PalsyAnalyzer:
         """Raises the PreprocessingErrors of every stage, OutOfDistribution, and NonFiniteOutput."""
         watch = Stopwatch()
         read = self.read(data, face=face, mirrored=mirrored, watch=watch)
+        return self.explain(read, mirrored=mirrored, heatmap=heatmap, roi_maps=roi_maps, watch=watch)
+
+    def explain(
+        self, read: ReadPhotograph, *, mirrored: bool, heatmap: bool, roi_maps: bool, watch: Stopwatch
+    ) -> PalsyAnalysis:
+        """The answer of a photograph that was read, with the pictures that are wanted."""
         regional = read.regional
         assert regional is not None  # noqa: S101 - every manifest names an asymmetry map among the outputs
         with watch.stage("rendering"):

@@ -16,7 +16,7 @@ from face.errors import PreprocessingError
 from service.admission.byte_budget import NoRoomNow
 from service.audit.store import AuditUnavailable
 from service.inference.errors import BatchQueueFull
-from service.problems import MEDIA_TYPE, PROBLEMS, render_problem
+from service.problems import MEDIA_TYPE, PROBLEMS, refusal
 
 _CODE_OF_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "image-too-large", 415: "unsupported-media-type"}
 PROBLEM_SCHEMA = "Problem"
@@ -34,10 +34,11 @@ class RequestError(Exception):
 def problem_response(request: Request, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
     request_id: str = getattr(request.state, "request_id", "")
     request.state.refused = code
+    refused = refusal(code, detail, request_id=request_id, path=request.url.path)
     return Response(
-        content=render_problem(code, detail, request_id=request_id, instance=request.url.path),
-        status_code=PROBLEMS[code].status,
-        media_type=MEDIA_TYPE,
+        content=refused.body,
+        status_code=refused.status,
+        media_type=refused.media_type,
         headers={**({"x-request-id": request_id} if request_id else {}), **(headers or {})},
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 
-from fastapi import Request
+from fastapi import Request, params
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
 from service.api.errors import RequestError
@@ -14,7 +15,8 @@ async def refuse_unknown_query(request: Request) -> None:
     """A dependency of every route under /v1. Raises RequestError: invalid-parameters, with the nearest name."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - only such routes have dependencies
-    known = sorted(field.alias for field in route.dependant.query_params)
+    fields = get_flat_params(route.dependant)
+    known = sorted(field.alias for field in fields if isinstance(field.field_info, params.Query))
     for name in request.query_params:
         if name in known:
             continue

@@ -9,12 +9,12 @@ from typing import Annotated, TypedDict, TypeVar
 from fastapi import Depends, Request
 
 from face.vocabulary import Task
-from service.admission.byte_budget import ByteBudget
 from service.analysis.microexpression import MicroexpressionAnalyzer
 from service.analysis.models import LoadedModel, LoadedModels
 from service.analysis.palsy import PalsyAnalyzer
 from service.api.errors import RequestError
 from service.audit.store import AuditSink
+from service.fhir.code_system import Codes
 from service.observability.metrics import Metrics
 from service.operations import Drain, Operations
 
@@ -23,15 +23,17 @@ AnalyzerT = TypeVar("AnalyzerT")
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """models: loaded and warmed up. executor: the threads that analyse. decoding: memory for their photographs.
-    audit: None if it was switched off."""
+    """models: loaded and warmed up. executor: the threads that analyse. pictures: the threads that read an
+    examination's pictures; apart, so that an analysis that waits for them holds none of them. audit: None if it was
+    switched off. fhir_codes: what FHIR answers are written in."""
 
     models: LoadedModels
     executor: ThreadPoolExecutor
+    pictures: ThreadPoolExecutor
     metrics: Metrics
-    decoding: ByteBudget
     audit: AuditSink | None
     drain: Drain
+    fhir_codes: Codes
 
 
 class LifespanState(TypedDict):

@@ -7,6 +7,7 @@ shorter than this and copies every image once more.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from face.image.media_types import ACCEPTED_TYPES
 from service.api.errors import RequestError
 
-IMAGE_MEDIA_TYPES = tuple(ACCEPTED_TYPES)
+IMAGE_MEDIA_TYPES = (*ACCEPTED_TYPES, "application/dicom")
 # What clients and stores call bytes of which they know nothing else.
 _JUST_BYTES = ("application/octet-stream", "binary/octet-stream", "")
 # Text that a mail program may put before the first part (RFC 2046, 5.1.1).
@@ -28,7 +29,7 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
     """The image of each field. The size of the body is limited before this by the admission middleware.
 
     multipart/form-data has exactly these fields, each once. Where there is one field only, the body may be the image
-    itself (Content-Type image/... or application/octet-stream).
+    itself (Content-Type image/..., application/dicom or application/octet-stream).
     Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
     unsupported-media-type for another kind of body.
     """
@@ -49,7 +50,7 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
             )
         return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
     kind = content_type.decode("latin-1")
-    if len(fields) == 1 and (kind.startswith("image/") or kind in _JUST_BYTES):
+    if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
         return {fields[0]: await request.body()}
     raise RequestError(
         "unsupported-media-type",
@@ -58,21 +59,59 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
     )
 
 
-def multipart_schema(fields: dict[str, str]) -> dict[str, Any]:
-    """`openapi_extra` of a route: the request body with these fields and their descriptions."""
-    form = {
-        "type": "object",
-        "required": list(fields),
-        "additionalProperties": False,
-        "properties": {
-            name: {"type": "string", "format": "binary", "description": description}
-            for name, description in fields.items()
-        },
+async def read_some_images(
+    request: Request, fields: Sequence[str], *, repeated: str, most: int
+) -> tuple[dict[str, bytes], list[bytes]]:
+    """-> (the images of those fields that came, each once; those of the field `repeated`, which may come several
+    times).
+
+    Raises as `read_images`; also invalid-parameters for no image at all, and for more than `most`.
+    """
+    content_type, options = parse_options_header(request.headers.get("content-type", ""))
+    known = f"one or more of the fields {', '.join(fields)}, or {repeated} several times"
+    if content_type != b"multipart/form-data":
+        raise RequestError("unsupported-media-type", f"Send multipart/form-data with {known}.")
+    named: dict[str, bytes] = {}
+    unnamed: list[bytes] = []
+    for name, data in await _read_parts(request.stream(), options.get(b"boundary", b""), limit=most):
+        if name == repeated:
+            unnamed.append(data)
+        elif name not in fields:
+            meant = difflib.get_close_matches(name, [*fields, repeated], n=1)
+            hint = f" Did you mean {meant[0]!r}?" if meant else ""
+            raise RequestError("invalid-parameters", f"There is a field that is not known here; send {known}.{hint}")
+        elif name in named:
+            raise RequestError(
+                "invalid-parameters", f"The field {name!r} came twice; send one picture of each movement."
+            )
+        else:
+            named[name] = data
+    if len(named) + len(unnamed) > most:
+        raise RequestError("invalid-parameters", f"There are more than {most} pictures in the body.")
+    if not named and not unnamed:
+        raise RequestError("invalid-parameters", f"There is no picture in the body; send {known}.")
+    return named, unnamed
+
+
+def multipart_schema(fields: dict[str, str], *, repeated: dict[str, str] | None = None) -> dict[str, Any]:
+    """`openapi_extra` of a route: the request body with these fields and their descriptions.
+
+    repeated: fields that may come several times; where there are any, none is required.
+    """
+    properties: dict[str, Any] = {
+        name: {"type": "string", "format": "binary", "description": description} for name, description in fields.items()
     }
+    for name, description in (repeated or {}).items():
+        properties[name] = {
+            "type": "array", "items": {"type": "string", "format": "binary"}, "description": description
+        }  # fmt: skip
+    form: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
+    if repeated is None:
+        form["required"] = list(fields)
     content: dict[str, Any] = {
         "multipart/form-data": {
             "schema": form,
-            "encoding": {name: {"contentType": ", ".join(IMAGE_MEDIA_TYPES)} for name in fields},
+            "encoding": {name: {"contentType": ", ".join(IMAGE_MEDIA_TYPES)} for name in properties},
         }
     }
     if len(fields) == 1:

@@ -79,6 +79,10 @@ class Metrics:
             "htnet_refusals_total", "Photographs that could not be analysed, by task and reason.",
             ["task", "reason"], registry=registry,
         )  # fmt: skip
+        self.session_pictures = Counter(
+            "htnet_session_pictures_total", "Pictures of examinations, by what became of them.", ["status"],
+            registry=registry,
+        )  # fmt: skip
         self.probability = Histogram(
             "htnet_answer_probability", "Probability of the answered label (a shift tells of drift).",
             ["task"], buckets=PROBABILITY_BUCKETS, registry=registry,
@@ -128,13 +132,14 @@ class Metrics:
         *,
         task: str,
         label: str,
-        probability: float,
+        probability: float | None,
         timings_ms: Mapping[str, float],
         quality: Mapping[str, float],
     ) -> None:
         """Count an answer: its label, its stages (``total`` is left out) and the figures watched for drift."""
         self.answers.labels(task, label).inc()
-        self.probability.labels(task).observe(probability)
+        if probability is not None:
+            self.probability.labels(task).observe(probability)
         for stage, duration_ms in timings_ms.items():
             if stage != "total":
                 self.stage_seconds.labels(task, stage).observe(duration_ms / 1e3)

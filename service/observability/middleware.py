@@ -35,7 +35,7 @@ class ObservabilityMiddleware:
         *,
         metrics: Metrics,
         routes: Iterable[str],
-        quiet_routes: Collection[str] = ("/livez", "/readyz", "/metrics"),
+        quiet_routes: Collection[str] = ("/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"),
         spans: SpanSink | None = None,
     ) -> None:
         self.app = app

@@ -7,6 +7,7 @@ death would else leave its files, and every scrape would read them all.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,12 +45,17 @@ def fold_worker(directory: Path, pid: int) -> None:
             ended = directory / f"{kind}_{pid}.db"
             if ended.exists():
                 _add(ended, directory / f"{kind}_ended.db")
-                ended.unlink()
         for gauge in directory.glob(f"gauge_*_{pid}.db"):
             gauge.unlink()
 
 
 def _add(source: Path, target: Path) -> None:
+    if not target.exists():
+        source.rename(target)
+        return
+    # On a full disk an error here, and not a death by SIGBUS when the pages are written.
+    with target.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, target.stat().st_size + source.stat().st_size)
     # prometheus_client is untyped here.
     total = MmapedDict(str(target))  # type: ignore[no-untyped-call]
     try:
@@ -58,6 +64,7 @@ def _add(source: Path, target: Path) -> None:
             total.write_value(key, before + value, timestamp)  # type: ignore[no-untyped-call]
     finally:
         total.close()  # type: ignore[no-untyped-call]
+    source.unlink()
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from pathlib import Path
 from socket import socket
 
 from service.config import Settings
+from service.memory_shares import memory_needed
 from service.observability.json_logging import configure_logging
 from service.observability.memory import memory_limit_bytes
 from service.observability.multiprocess import MULTIPROCESS_DIRECTORY, fold_worker, make_lock
-from service.operations import memory_needed
-from service.server.protocol import Limits
+from service.server.limits import Limits
 from service.server.start_check import CannotStart, bind, check_files
 from service.server.supervisor import Supervisor
 from service.server.worker import DrainingServer, GuardedConfig
@@ -111,6 +111,13 @@ def _serve_with_workers(config: GuardedConfig, listener: socket) -> None:
         sys.exit(STARTUP_FAILED)
     with folder as directory:
         os.environ[MULTIPROCESS_DIRECTORY] = directory
-        status = Supervisor(config, [listener], on_death=lambda pid: fold_worker(Path(directory), pid)).run()
+
+        def fold(pid: int) -> None:
+            try:
+                fold_worker(Path(directory), pid)
+            except OSError as error:  # no reason to stop the workers that live
+                logger.error("the metrics of worker %d stay as they are: %s", pid, error)
+
+        status = Supervisor(config, [listener], on_death=fold).run()
     if status:
         sys.exit(status)

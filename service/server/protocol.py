@@ -11,8 +11,6 @@ import asyncio
 import logging
 from asyncio.events import TimerHandle
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, cast
 
 import uvloop
@@ -22,6 +20,7 @@ from uvicorn.server import ServerState
 
 from service.observability.rarely import Rarely
 from service.problems import MEDIA_TYPE, PROBLEMS, render_problem
+from service.server.limits import Limits
 
 if TYPE_CHECKING:
     from service.observability.metrics import Rejection
@@ -34,25 +33,6 @@ _refused = Rarely(logger, every_s=5.0)
 _DISCARD_MAX_BYTES = 64 * 1024 * 1024
 # After an answer to something that was no request: the client has little left to send.
 _LINGER_S = 1.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits of a worker's connections. ``proxies``: addresses and networks that speak for many clients.
-
-    ``answer_timeout_s``: for reading an answer, and for sending the rest of a body that nobody reads.
-    """
-
-    head_timeout_s: float = 5.0
-    head_max_bytes: int = 32_768
-    connections_max: int = 512
-    connections_per_address_max: int = 256
-    answer_timeout_s: float = 15.0
-    proxies: tuple[str, ...] = ()
-
-    def speaks_for_many(self, address: str) -> bool:
-        """Whether an address is a proxy's, on which the limit for one address makes no sense."""
-        return bool(self.proxies) and any(ip_address(address) in ip_network(proxy) for proxy in self.proxies)
 
 
 class GuardedLoop(uvloop.Loop):

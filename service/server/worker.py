@@ -20,7 +20,8 @@ from uvicorn.server import Server
 
 from service.observability.json_logging import configure_logging
 from service.server.certificate import Certificate
-from service.server.protocol import GuardedLoop, Limits, guarded_protocol
+from service.server.limits import Limits
+from service.server.protocol import GuardedLoop, guarded_protocol
 
 if TYPE_CHECKING:  # the supervisor, which shares this file, needs none of what the operations import
     from service.operations import Operations
@@ -94,6 +95,11 @@ class DrainingServer(Server):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
             logger.info("worker %d serves %s", os.getpid(), self._url())
 
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """uvicorn's, and a line in the log."""
+        logger.info("worker %d stops", os.getpid())
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         """uvicorn's, and once a second a look at the certificate."""
         if self.certificate is not None and counter % _TICKS_PER_SECOND == 0 and self.certificate.has_changed():
@@ -111,7 +117,6 @@ class DrainingServer(Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """First signal: not ready, and exit after the drain. Second signal: exit now."""
         operations = self._operations()
-        logger.info("worker %d was told to stop (%s)", os.getpid(), signal.Signals(sig).name)
         if operations is None or operations.drain.started or self.config.drain_s <= 0:
             if operations is not None:
                 operations.drain.start()

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from face.version import VERSION
+from service.memory_shares import DECODING_SHARE, UPLOADS_SHARE, WORKER_BYTES
 from service.observability.metrics import Metrics
-from service.operations import DECODING_SHARE, UPLOADS_SHARE, WORKER_BYTES
 from service.setting_faults import COMPOSE_NAMES, known_names
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -54,9 +54,9 @@ def container() -> Iterator[str]:
         subprocess.run(["docker", "rm", "-f", NAME], capture_output=True, check=False)
 
 
-def tiff_16_bit() -> bytes:
+def tiff_16_bit(side: int) -> bytes:
     rng = np.random.default_rng(0)
-    small = rng.integers(0, 65_535, (70, 70, 3), dtype=np.uint16)
+    small = rng.integers(0, 65_535, (side // 100, side // 100, 3), dtype=np.uint16)
     done, encoded = cv2.imencode(".tif", np.kron(small, np.ones((100, 100, 1), np.uint16)))
     assert done
     return encoded.tobytes()
@@ -79,10 +79,12 @@ class Mix:
 
     def __init__(self, url: str, photograph: bytes) -> None:
         self.url = url
-        tiff, large, huge = tiff_16_bit(), jpeg(8160, 6144), jpeg(12_000, 10_000)
+        # Just within what a worker may decode, and beyond it; within the limit of pixels, and beyond it.
+        fits, tiff, large, huge = tiff_16_bit(6000), tiff_16_bit(7000), jpeg(8000, 6000), jpeg(12_000, 10_000)
         self._kinds = [
-            (GRADE, {"image": tiff}), (EMOTION, {"onset": tiff, "apex": tiff}), (GRADE, {"image": large}),
-            (GRADE, {"image": huge}), (GRADE, {"image": bomb()}), (GRADE, {"image": photograph}),
+            (GRADE, {"image": fits}), (GRADE, {"image": tiff}), (EMOTION, {"onset": tiff, "apex": tiff}),
+            (GRADE, {"image": large}), (GRADE, {"image": huge}), (GRADE, {"image": bomb()}),
+            (GRADE, {"image": photograph}),
         ]  # fmt: skip
         self.statuses: Counter[str] = Counter()
         self.stop = threading.Event()

@@ -12,7 +12,7 @@ from face.landmarks.found_face import Face
 from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
 from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
-from model_training.simulator.palsy import RegionalSeverity
+from face.palsy.severity import RegionalSeverity
 from model_training.simulator.photographs.fields import AskedMovement, warp_photograph
 from service.inference.bundle import load_bundle
 from service.inference.manifest import PalsyManifest

@@ -29,7 +29,7 @@ router = APIRouter(tags=["microexpression"], dependencies=[Depends(refuse_unknow
     responses=problem_responses(*UPLOAD_PROBLEMS, "different-faces", "no-motion"),
     openapi_extra=multipart_schema(
         {
-            "onset": "The face at rest: JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF or JPEG 2000.",
+            "onset": "The face at rest: JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF, JPEG 2000 or DICOM.",
             "apex": "The same face at the peak of the movement, from the same sequence.",
         }
     ),
@@ -53,13 +53,13 @@ async def classify(
         model,
         [images["onset"], images["apex"]],
         lambda: model.analyzer.analyze(images["onset"], images["apex"], face=face, mirrored=mirrored, heatmap=heatmap),
-        summarise=_summary,
+        summarise=summary_of,
     )
     answer = MicroexpressionAnswer.of(analysis, model=model, request_id=request.state.request_id)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _summary(analysis: MicroexpressionAnalysis) -> Summary:
+def summary_of(analysis: MicroexpressionAnalysis) -> Summary:
     return Summary(
         label=analysis.label,
         probability=analysis.probability,

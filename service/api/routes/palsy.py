@@ -10,11 +10,13 @@ from starlette.responses import Response
 from face.vocabulary import FacePolicy
 from service.analysis.palsy import PalsyAnalysis
 from service.api.analysing import Summary, analyse
-from service.api.errors import UPLOAD_PROBLEMS, problem_responses
+from service.api.errors import UPLOAD_PROBLEMS, RequestError, problem_responses
+from service.api.negotiation import FHIR_RESPONSE, WantedFhir
 from service.api.query import refuse_unknown_query
 from service.api.schemas.palsy import PalsyAnswer
 from service.api.state import CurrentWorker, PalsyModel
 from service.api.uploads import multipart_schema, read_images
+from service.fhir.palsy import palsy_report
 
 PATH = "/v1/palsy/grade"
 IMAGES = 1
@@ -26,15 +28,16 @@ router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
     PATH,
     summary="House-Brackmann grade of one photograph",
     response_model=PalsyAnswer,
-    responses=problem_responses(*UPLOAD_PROBLEMS),
+    responses={**FHIR_RESPONSE, **problem_responses(*UPLOAD_PROBLEMS, "not-acceptable")},
     openapi_extra=multipart_schema(
-        {"image": "The photograph: JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF or JPEG 2000; one face from the front."}
+        {"image": "One face from the front: JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF, JPEG 2000 or DICOM."}
     ),
 )
 async def grade(
     request: Request,
     worker: CurrentWorker,
     model: PalsyModel,
+    fhir: WantedFhir,
     heatmap: Annotated[bool, Query(description="Draw the asymmetry map.")] = True,
     roi_maps: Annotated[bool, Query(description="Draw where the model looked for each region.")] = False,
     face: Annotated[
@@ -44,21 +47,27 @@ async def grade(
         bool, Query(description="The camera swapped left and right, as front cameras may. Maps stay on the picture.")
     ] = False,
 ) -> Response:
+    if fhir is not None and roi_maps:
+        raise RequestError("invalid-parameters", "A FHIR answer carries no image: leave 'roi_maps' out.")
     image = (await read_images(request, ["image"]))["image"]
     analysis = await analyse(
         request,
         worker,
         model,
         [image],
-        lambda: model.analyzer.analyze(image, face=face, mirrored=mirrored, heatmap=heatmap, roi_maps=roi_maps),
-        summarise=_summary,
+        lambda: model.analyzer.analyze(
+            image, face=face, mirrored=mirrored, heatmap=heatmap and fhir is None, roi_maps=roi_maps
+        ),
+        summarise=summary_of,
     )
+    if fhir is not None:
+        return fhir.respond(palsy_report(analysis, fhir.codes), [image], model=model)
     answer = PalsyAnswer.of(analysis, model=model, request_id=request.state.request_id)
     # Serialised here and once: passing the model on would have it validated and copied again.
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _summary(analysis: PalsyAnalysis) -> Summary:
+def summary_of(analysis: PalsyAnalysis) -> Summary:
     return Summary(
         label=analysis.label,
         probability=analysis.reading.probability,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from face.vocabulary import SIDES, HouseBrackmann, OutlinedRegion, RegionOfInterest, Side
+from face.vocabulary import HOUSE_BRACKMANN, SIDES, HouseBrackmann, OutlinedRegion, RegionOfInterest, Side
 from service.analysis.models import AnyModel
 from service.analysis.palsy import PalsyAnalysis
 from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
@@ -26,6 +26,19 @@ class Grade(Schema):
     expected: float
     prediction_set: Annotated[list[str], Field(min_length=1)]
     coverage: Probability
+
+    @classmethod
+    def of(cls, analysis: PalsyAnalysis) -> Self:
+        reading = analysis.reading
+        return cls(
+            house_brackmann=HOUSE_BRACKMANN[reading.index] if analysis.house_brackmann else None,
+            label=analysis.label,
+            index=reading.index + 1,
+            probability=reading.probability,
+            expected=reading.expected,
+            prediction_set=[analysis.labels[index] for index in reading.prediction_set],
+            coverage=analysis.coverage,
+        )
 
 
 class AffectedSide(Schema):
@@ -65,12 +78,26 @@ class RoiMap(Picture):
 
     region: RegionOfInterest
 
+    @classmethod
+    def all_of(cls, analysis: PalsyAnalysis) -> list[Self] | None:
+        """None where they were not asked for."""
+        if analysis.roi_maps is None:
+            return None
+        return [cls(region=region, **Picture.of(one).model_dump()) for region, one in analysis.roi_maps.items()]
+
 
 class RegionOutline(Schema):
     """Corners (x, y) in pixels of the upright photograph; the side is the patient's."""
 
     name: OutlinedRegion
     polygon: Annotated[list[tuple[float, float]], Field(min_length=4)]
+
+    @classmethod
+    def all_of(cls, analysis: PalsyAnalysis) -> list[Self]:
+        return [
+            cls(name=name, polygon=[(round(float(x), 2), round(float(y), 2)) for x, y in corners])
+            for name, corners in analysis.polygons.items()
+        ]
 
 
 class SentPicture(Schema):
@@ -176,15 +203,7 @@ class PalsyAnswer(Schema):
             {
                 "request_id": request_id,
                 "model": ModelIdentity.of(model),
-                "grade": {
-                    "house_brackmann": analysis.house_brackmann,
-                    "label": analysis.label,
-                    "index": reading.index + 1,
-                    "probability": reading.probability,
-                    "expected": reading.expected,
-                    "prediction_set": [analysis.labels[index] for index in reading.prediction_set],
-                    "coverage": analysis.coverage,
-                },
+                "grade": Grade.of(analysis),
                 "probabilities": dict(zip(analysis.labels, (float(p) for p in reading.probabilities), strict=True)),
                 "affected_side": {
                     "side": reading.side,
@@ -196,16 +215,8 @@ class PalsyAnswer(Schema):
                     "regions": analysis.regional,
                     "heatmap": None if analysis.heatmap is None else Picture.of(analysis.heatmap),
                 },
-                "roi_maps": None
-                if analysis.roi_maps is None
-                else [
-                    {"region": region, **Picture.of(overlay).model_dump()}
-                    for region, overlay in analysis.roi_maps.items()
-                ],
-                "regions": [
-                    {"name": name, "polygon": [(round(float(x), 2), round(float(y), 2)) for x, y in corners]}
-                    for name, corners in analysis.polygons.items()
-                ],
+                "roi_maps": RoiMap.all_of(analysis),
+                "regions": RegionOutline.all_of(analysis),
                 "picture": vars(analysis.picture),
                 "quality": QualityFigures.of(analysis.quality, analysis.warnings),
                 "evidence": analysis.evidence,

@@ -70,6 +70,15 @@ def test_another_preprocessing_or_kind_is_refused(tmp_path: Path) -> None:
         open_cache(tmp_path / "out", kind="palsy", fingerprint="2" * 64)
     with pytest.raises(TrainingError, match="kind 'palsy', this needs 'microexpression'"):
         open_cache(tmp_path / "out", kind="microexpression")
+    whole = (tmp_path / "out/images.npy").read_bytes()
+    for damage in (whole[:-1], whole[:20], b""):
+        (tmp_path / "out/images.npy").write_bytes(damage)
+        with pytest.raises(TrainingError, match=r"images\.npy: missing, cut short or damaged\. Copy the cache again"):
+            open_cache(tmp_path / "out", kind="palsy")
+    (tmp_path / "out/images.npy").write_bytes(whole)
+    (tmp_path / "out/samples.parquet").write_bytes(b"PAR1")
+    with pytest.raises(TrainingError, match=r"samples\.parquet: missing or damaged"):
+        open_cache(tmp_path / "out", kind="palsy")
     (tmp_path / "out/cache.json").write_text("{", encoding="utf-8")
     with pytest.raises(TrainingError, match=r"cache\.json: cannot be read"):
         open_cache(tmp_path / "out", kind="palsy")

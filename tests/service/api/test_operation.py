@@ -217,3 +217,19 @@ def test_nothing_redirects_to_another_host_or_scheme(client: TestClient) -> None
     for path in ("/v1/audit/", "/docs/", "/v1/palsy/grade/", "/livez/"):
         answer = client.get(path, headers={"host": "inside:8000"}, follow_redirects=False)
         assert (answer.status_code, answer.headers.get("location")) in ((404, None), (403, None))
+
+
+def test_a_picture_that_takes_more_memory_than_there_is_gets_413_and_one_that_must_wait_503(
+    serve: Serve, tmp_path: Path, jpeg: bytes
+) -> None:
+    write_palsy_bundle(tmp_path / "palsy")
+    with serve(tmp_path, decoding_max_bytes=100_000) as client:
+        answer = client.post("/v1/palsy/grade", files={"image": jpeg})
+        assert (answer.status_code, answer.json()["code"]) == (413, "image-too-large")
+    with serve(tmp_path, decoding_max_bytes=50_000_000, queue_wait_s=0.05) as client:
+        with client.app_state["operations"].decoding.reserve(49_999_999):
+            answer = client.post("/v1/palsy/grade", files={"image": jpeg})
+            assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+            assert answer.headers["retry-after"] == "1"
+        assert client.post("/v1/palsy/grade", files={"image": jpeg}).status_code == 200
+        assert 'htnet_rejected_total{reason="memory"} 1.0' in client.get("/metrics").text

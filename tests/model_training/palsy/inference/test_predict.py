@@ -12,6 +12,7 @@ from skimage import data
 
 from face.palsy.reading import ReadPhotograph
 from model_training.errors import Interrupted, TrainingError
+from model_training.palsy.inference.commands import tell
 from model_training.palsy.inference.given_images import given_images
 from model_training.palsy.inference.grader import Grader
 from model_training.palsy.inference.predict import predict_files
@@ -94,8 +95,9 @@ def test_ctrl_c_keeps_what_was_graded(
         return grade(grader, data)
 
     monkeypatch.setattr(Grader, "grade", stopping)
+    made = predict_files([photographs], checkpoint, tmp_path)
     with pytest.raises(Interrupted, match="Stopped after 2 of 5 images"):
-        predict_files([photographs], checkpoint, tmp_path)
+        tell(made)
     assert len(pd.read_csv(tmp_path / "predictions.csv")) == 2
 
 

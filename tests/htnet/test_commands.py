@@ -37,7 +37,8 @@ def test_no_command_is_missing() -> None:
             f"simulate {name}"
             for name in ("renders", "sessions", "preview", "palsies-on-photos", "pick-portraits", "microexpressions")
         ),
-        *(f"palsy {name}" for name in ("train", "crossval", "evaluate", "predict", "visualize", "calibrate", "assess")),
+        *(f"palsy {name}" for name in ("train", "crossval", "evaluate", "predict", "visualize", "calibrate")),
+        *(f"palsy {name}" for name in ("assess", "judge-sessions", "fit-sessions")),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),
         *(f"microexpression {name}" for name in ("train", "reference", "finetune", "calibrate", "evaluate")),
         *(f"microexpression {name}" for name in ("loso", "compare-flow", "metrics")),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from face.palsy.assessment.fitted import fitted_numbers
-from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions
+from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
 from service.api.analysing import Summary, analyse
@@ -68,9 +68,7 @@ async def assess(
     maps: Annotated[
         Maps, Query(description="Draw for each picture: nothing, the asymmetry map, or where the model looked too.")
     ] = "none",
-    affected_side: Annotated[
-        Literal["auto", "left", "right"], Query(description="The patient's side, where it is known.")
-    ] = "auto",
+    affected_side: Annotated[GivenSide, Query(description="The patient's side, where it is known.")] = "auto",
     effort_confirmed: Annotated[
         bool, Query(description="A movement that is not seen was tried with full effort: it counts as none.")
     ] = False,

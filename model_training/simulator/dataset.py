@@ -40,7 +40,14 @@ from model_training.simulator.shot import photograph, sample_shot, sample_subjec
 DATASET_NAME = "simulated"
 ROOM = Path(__file__).parent
 # What lies in this room and decides nothing about a render: command line, preview, photographs, bake scripts.
-NOT_OF_RENDERS = ("commands.py", "contact_sheet.py", "photographs/*", "bake/*", "head/head_data/landmarks.npz")
+NOT_OF_RENDERS = (
+    "commands.py",
+    "contact_sheet.py",
+    "photographs/*",
+    "occlusion/*",
+    "bake/*",
+    "head/head_data/landmarks.npz",
+)
 
 
 class SimulationConfig(Configuration):

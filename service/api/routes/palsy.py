@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from face.vocabulary import FacePolicy
+from face.vocabulary import FacePolicy, Pose
 from service.analysis.palsy import PalsyAnalysis
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, problem_responses
@@ -25,7 +25,7 @@ router = APIRouter(tags=["palsy"])
     PATH,
     summary="House-Brackmann grade of one photograph",
     response_model=PalsyAnswer,
-    responses=problem_responses(*UPLOAD_PROBLEMS),
+    responses=problem_responses(*UPLOAD_PROBLEMS, "face-covered"),
     openapi_extra=multipart_schema({"image": "The photograph: JPEG, PNG, WebP, BMP or TIFF, one face from the front."}),
 )
 async def grade(
@@ -37,6 +37,12 @@ async def grade(
     face: Annotated[
         FacePolicy, Query(description="`single`: several faces are an error; `largest`: judge the largest one.")
     ] = "single",
+    pose: Annotated[
+        Pose | None,
+        Query(
+            description="What the face was asked to do; by default whether it is at rest is judged from the picture."
+        ),
+    ] = None,
     mirrored: Annotated[
         bool, Query(description="The camera swapped left and right, as front cameras may. Maps stay on the picture.")
     ] = False,
@@ -47,7 +53,9 @@ async def grade(
         worker,
         model,
         [image],
-        lambda: model.analyzer.analyze(image, face=face, mirrored=mirrored, heatmap=heatmap, roi_maps=roi_maps),
+        lambda: model.analyzer.analyze(
+            image, face=face, mirrored=mirrored, pose=pose, heatmap=heatmap, roi_maps=roi_maps
+        ),
         summarise=_summary,
     )
     answer = PalsyAnswer.of(analysis, model=model, request_id=request.state.request_id)

@@ -129,8 +129,9 @@ def read_palsy(
             float(outputs[OUT_OF_DISTRIBUTION_OUTPUT]), warn_above=limits.warn_above, refuse_above=limits.refuse_above
         )
     warnings += check_agreement(reading)
-    if visibility.hidden:
+    if visibility.hidden or visibility.cut:
         reading = widened(reading)
+    if visibility.hidden:
         outputs |= {name: without_hidden(outputs[name], masks, visibility) for name in MAP_OUTPUTS if name in outputs}
     if shows_rest(outputs.get(MOVEMENT_OUTPUT), pose):
         reading = at_rest(reading)

@@ -4,9 +4,10 @@ A region's value is the share of it that is seen: by the graph's `seen_map`, whi
 by where the picture ends. It counts as seen from the bundle's `seen_from` on.
 
 The rule. A palsy is a difference between two halves, and what tells the grades apart are the eyes and the mouth (House
-& Brackmann 1985). So a grade needs both eyes and both halves of the mouth; where one of them is not seen, the photograph
-is refused and the refusal names it. Where only forehead or nose is missing, the answer is given with a wider prediction
-set, and what is missing has no score and no heat.
+and Brackmann 1985). So a grade needs both eyes and both halves of the mouth; where one of them is not seen, the
+photograph is refused and the refusal names it. Where only forehead or nose is missing, the answer is given with a wider
+prediction set, and what is missing has no score and no heat. The set is wider, too, and the answer warned, where the
+picture's border cuts deep into the outline of a region, which the networks look at as a whole.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from face.vocabulary import REGIONS, REGIONS_OF_INTEREST, VISIBLE_REGIONS, Regio
 SEEN_MAP_OUTPUT = "seen_map"
 # The share of a region from which on it counts as seen, where a bundle does not say otherwise.
 SEEN_FROM = 0.7
+# The share of a region's outline beyond the picture's border from which on the answer says so.
+OUTSIDE_ABOVE = 0.3
 NEEDED: tuple[VisibleRegion, ...] = ("left_eye", "right_eye", "left_mouth", "right_mouth")
 # What of the face a region of the asymmetry compares: it has a score only where all of it is seen.
 COMPARED: Mapping[Region, tuple[VisibleRegion, ...]] = {
@@ -49,8 +52,8 @@ _QUARTERS: Mapping[VisibleRegion, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class Visibility:
-    """values: share of each region that is seen, 0..1. outside: share of its outline beyond the picture's border.
-    seen_from: the value from which on a region counts as seen."""
+    """values: share of each region that is seen, 0..1. outside: share of the outline of an eye or a half of the mouth
+    that lies beyond the picture's border. seen_from: the value from which on a region counts as seen."""
 
     values: Mapping[VisibleRegion, float]
     outside: Mapping[VisibleRegion, float]
@@ -62,6 +65,11 @@ class Visibility:
     @property
     def hidden(self) -> tuple[VisibleRegion, ...]:
         return tuple(region for region in VISIBLE_REGIONS if not self.seen(region))
+
+    @property
+    def cut(self) -> tuple[VisibleRegion, ...]:
+        """Regions into whose outline the picture's border cuts deep."""
+        return tuple(region for region in NEEDED if self.outside[region] > OUTSIDE_ABOVE)
 
     def compares(self, region: Region) -> bool:
         """Whether all is seen that this region of the asymmetry compares."""
@@ -84,46 +92,50 @@ def look_what_is_seen(
     seen = inside if seen_map is None else inside * seen_map
     parts = visible_region_masks(masks)
     shares = (parts * seen).sum(axis=(1, 2)) / np.maximum(parts.sum(axis=(1, 2)), 1e-9)
-    within = (parts * inside).sum(axis=(1, 2)) / np.maximum(parts.sum(axis=(1, 2)), 1e-9)
     half = size // 2
-    values: dict[VisibleRegion, float] = {}
-    outside: dict[VisibleRegion, float] = {}
-    for region, share, part in zip(VISIBLE_REGIONS, shares, within, strict=True):
-        if region in _QUARTERS:
-            # The networks look at the whole outline: where its rim is missing, its edge pixels stand in for it.
-            row, column = _QUARTERS[region]
-            quarter = inside[row * half : (row + 1) * half, column * half : (column + 1) * half]
-            part = min(float(part), float(quarter.mean()))
-        values[region] = min(float(share), float(part))
-        outside[region] = 1.0 - float(part)
-    return Visibility(values=values, outside=outside, seen_from=seen_from)
+    quarters = {
+        region: inside[row * half : (row + 1) * half, column * half : (column + 1) * half]
+        for region, (row, column) in _QUARTERS.items()
+    }
+    return Visibility(
+        values={region: float(share) for region, share in zip(VISIBLE_REGIONS, shares, strict=True)},
+        outside={region: 1.0 - float(quarter.mean()) for region, quarter in quarters.items()},
+        seen_from=seen_from,
+    )
 
 
 def check_visibility(visibility: Visibility) -> list[str]:
-    """The rule of this page: a warning where forehead or nose is missing.
+    """The rule of this page: warnings where forehead or nose is missing, or the picture's border cuts the face.
 
     Raises:
         FaceCovered: an eye or a half of the mouth is not seen.
     """
-    hidden = visibility.hidden
-    if not hidden:
-        return []
-    named = " and ".join(f"{_WORDS[region]} ({visibility.values[region]:.0%} of it)" for region in hidden)
-    if any(region in NEEDED for region in hidden):
-        beyond = any(visibility.outside[region] > 1 - visibility.seen_from for region in hidden)
+    hidden, cut = visibility.hidden, visibility.cut
+    missing = [region for region in hidden if region in NEEDED]
+    named = " and ".join(f"{_WORDS[region]} ({visibility.values[region]:.0%} of it)" for region in missing or hidden)
+    if missing:
         cure = (
             "The picture's border cuts the face: take the photograph with the whole face in it."
-            if beyond
+            if cut
             else "Take away what covers the face, hair and glasses included, and photograph it sharp and evenly lit."
         )
         raise FaceCovered(
             f"Too little is seen of {named}; a grade needs {visibility.seen_from:.0%} of both eyes and of both halves "
             f"of the mouth. {cure}"
         )
-    return [
-        f"Too little is seen of {named}: it has no score, and the prediction set is wider. Take away what covers it "
-        "for a surer answer."
-    ]
+    warnings = []
+    if hidden:
+        warnings.append(
+            f"Too little is seen of {named}: it has no score, and the prediction set is wider. Take away what covers "
+            "it for a surer answer."
+        )
+    if cut:
+        rims = " and ".join(f"{_WORDS[region]} ({visibility.outside[region]:.0%} of its outline)" for region in cut)
+        warnings.append(
+            f"The picture's border cuts off the rim of {rims}; the prediction set is wider. Take the photograph with "
+            "the whole face in it."
+        )
+    return warnings
 
 
 def without_hidden(

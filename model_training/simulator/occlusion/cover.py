@@ -82,7 +82,8 @@ def opacity(mask: npt.NDArray[np.uint8]) -> Plane:
 
 
 def _softened(mask: Plane, edge_px: float) -> Plane:
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), edge_px), np.float32) if edge_px > 0 else mask
+    # The weights of the blur add up to a little more than one.
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), edge_px), np.float32).clip(0, 1)
 
 
 def lasting_noise(shape: tuple[int, int], rng: np.random.Generator, *, grain_px: float) -> Plane:

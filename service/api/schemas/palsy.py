@@ -59,8 +59,8 @@ class RegionalAsymmetry(Schema):
 class Asymmetry(Schema):
     """score: mean of the regions that are seen, null where none is. regions: root mean square of the heatmap's values
     inside each region, as a share of its full strength; both halves count alike. heatmap: how far each point is from
-    the mirror image of its partner, faint on the half that the answer does not call weak, at full strength from the manifest's heatmap_full_scale on (by default 0.15 inter-ocular distances, about 9 mm); null with
-    heatmap=false.
+    the mirror image of its partner, faint on the half that the answer does not call weak, at full strength from the
+    manifest's heatmap_full_scale on (by default 0.15 inter-ocular distances, about 9 mm); null with heatmap=false.
     """
 
     score: Probability | None

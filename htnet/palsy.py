@@ -16,6 +16,7 @@ from model_training.commands import train_command
 from model_training.errors import Interrupted, UserError
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
+from model_training.palsy.visibility import commands as visibility
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 
 if TYPE_CHECKING:
@@ -249,4 +250,6 @@ palsy.command("calibrate")(evaluation.calibrate_command)
 palsy.command("evidence")(evaluation.evidence_command)
 palsy.command("ablation")(evaluation.ablation_command)
 palsy.command("throughput")(evaluation.throughput_command)
+palsy.command("train-visibility")(visibility.train_visibility_command)
+palsy.command("judge-visibility")(visibility.judge_visibility_command)
 palsy.command("demo")(inference.demo_command)

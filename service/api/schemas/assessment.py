@@ -102,7 +102,7 @@ def _grading(analysis: SessionAnalysis) -> dict[str, Any]:
             "class": found.evidence,
             "used": [pose for pose in POSES if status.get(pose) == "used"],
             "missing": [pose for pose in POSES if pose not in status],
-            "not_seen": [pose for pose in POSES if status.get(pose) in ("not_seen", "other_pose")],
+            "not_seen": [pose for pose in POSES if status.get(pose) in ("covered", "not_seen", "other_pose")],
             "reference": found.reference,
             "sentence": found.sentence,
         },

@@ -167,7 +167,8 @@ class PoseProblem(Schema):
 
 
 class AssessedPose(Schema):
-    """One picture. status: `used`; `not_seen`: its movement is not visible; `other_pose`: another one is; `refused`: it
+    """One picture. status: `used`; `covered`: too little is seen of the
+    region that moves; `not_seen`: its movement is not visible; `other_pose`: another one is; `refused`: it
     cannot be used. grade, quality, regions: of this picture alone, as `grade` answers. Maps only where they were asked
     for."""
 

@@ -16,16 +16,20 @@ from face.image.tiff import BadHeader
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OF_THE_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+# Colour types that have a value of transparency: grey and RGB.
+_WITH_ALPHA = (4, 6)
 # A profile or a text that is larger is not for this service.
 _LARGEST_TEXT = 4_000_000
 
 
 @dataclass
 class PngFile:
-    """gamma: the exponent that the values were stored with, where neither a profile nor sRGB is named."""
+    """gamma: the exponent that the values were stored with, where neither a profile nor sRGB is named.
+    transparent: some pixels may be."""
 
     width: int
     height: int
+    transparent: bool = False
     gamma: float | None = None
     exif: list[bytes] = field(default_factory=list)
     xmp: list[bytes] = field(default_factory=list)
@@ -42,7 +46,8 @@ def read_png(data: bytes) -> PngFile:
         raise BadHeader("it is in the form that Apple's tools give to apps (CgBI); save it anew as PNG")
     if data[12:16] != b"IHDR":
         raise BadHeader("the first chunk is not IHDR")
-    found = PngFile(*struct.unpack_from(">II", data, 16))
+    width, height = struct.unpack_from(">II", data, 16)
+    found = PngFile(width, height, transparent=data[25] in _WITH_ALPHA)
     says_srgb = False
     for kind, body in _chunks(data):
         if kind == b"eXIf":
@@ -51,6 +56,8 @@ def read_png(data: bytes) -> PngFile:
             found.profile = _inflated(body.partition(b"\x00")[2][1:])
         elif kind == b"gAMA" and len(body) == 4:
             found.gamma = int.from_bytes(body, "big") / 100_000 or None
+        elif kind == b"tRNS":
+            found.transparent = True
         elif kind == b"sRGB":
             says_srgb = True
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):

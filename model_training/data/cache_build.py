@@ -36,6 +36,7 @@ from model_training.data.sample_table import SampleTable, write_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.arrays import Arrays
 from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.shard import Shard
 from model_training.runtime.worker_pool import spawned_workers
 
 PART_ROWS = 64
@@ -44,13 +45,14 @@ PART_ROWS = 64
 @dataclass(frozen=True)
 class CacheReport:
     """rows: of the table; found: of them in the cache; not_found: how many others, by code; computed: rows that were
-    not there from an earlier call, in `seconds`."""
+    not there from an earlier call, in `seconds`; joined: whether the cache can be opened, unlike a shard's parts."""
 
     rows: int
     found: int
     not_found: Mapping[str, int]
     seconds: float
     computed: int
+    joined: bool = True
 
     @property
     def images_per_second(self) -> float:
@@ -63,9 +65,11 @@ def build_cache(
     *,
     producer: Producer,
     jobs: int = 2,
+    shard: Shard | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> CacheReport:
-    """Fill the folder `out`. progress is called with the number of rows just finished.
+    """Fill the folder `out`. progress is called with the number of rows just finished. shard: make only its parts,
+    which a call without a shard joins.
 
     Raises TrainingError for a folder that belongs to another preprocessing or lacks room, Interrupted on Ctrl-C
     (finished parts are kept).
@@ -94,13 +98,16 @@ def build_cache(
     parts = out / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    todo = [index for index, key in enumerate(keys) if not (parts / f"{key}.npz").is_file()]
+    mine = range(len(keys)) if shard is None else shard.of(range(len(keys)))
+    todo = [index for index in mine if not (parts / f"{keys[index]}.npz").is_file()]
     waiting = set(todo)
     progress(sum(len(rows[i * PART_ROWS : (i + 1) * PART_ROWS]) for i in range(len(keys)) if i not in waiting))
     _run_parts(todo, rows, keys, table.folder, parts, producer, jobs, progress)
+    computed = sum(len(rows[i * PART_ROWS : (i + 1) * PART_ROWS]) for i in todo)
+    if shard is not None:
+        return CacheReport(len(rows), 0, {}, time.monotonic() - started, computed, joined=False)
     report_counts, found = _join(table.frame, keys, parts, out, producer, table_key)
     shutil.rmtree(parts)
-    computed = sum(len(rows[i * PART_ROWS : (i + 1) * PART_ROWS]) for i in todo)
     return CacheReport(len(rows), found, report_counts, time.monotonic() - started, computed)
 
 

@@ -30,6 +30,7 @@ from model_training.microexpression.folded.reference import load_reference
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages, load_flow
 from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.shard import Shard
 from model_training.runtime.worker_pool import spawned_workers
 
 PROTOCOLS = {
@@ -154,11 +155,13 @@ def run_loso(
     *,
     out: Path,
     processes: int = 1,
+    shard: Shard | None = None,
     progress: Callable[[str], None] | None = None,
     on_chunk: Callable[[int, int], object] | None = None,
-) -> LosoResult:
+) -> LosoResult | None:
     """One LOSO; finished chunks under `out` are kept and taken up again. progress gets a line a chunk, on_chunk (chunks
-    done, all), the kept ones first. Raises TrainingError on unusable data."""
+    done, all), the kept ones first. shard: fit only its chunks; None comes back unless all are there by then. Raises
+    TrainingError on unusable data, Interrupted on Ctrl-C."""
     data = load_flow(source)
     names = data.subject_names
     if len(names) < 2:
@@ -176,9 +179,10 @@ def run_loso(
         for first in range(0, len(names), run.folds_per_chunk)
     ]
     files = [folder / f"folds_{chunk[0]:03d}.npz" for chunk in chunks]
-    missing = [(chunk, file) for chunk, file in zip(chunks, files, strict=True) if not file.is_file()]
+    mine = list(zip(chunks, files, strict=True))
+    missing = [(chunk, file) for chunk, file in (shard.of(mine) if shard else mine) if not file.is_file()]
     say = progress or (lambda _: None)
-    kept = len(chunks) - len(missing)
+    kept = sum(file.is_file() for file in files)
     say(f"{run.name()}: {kept} of {len(chunks)} chunks are done")
     count = on_chunk or (lambda _done, _all: None)
     count(kept, len(chunks))
@@ -205,6 +209,8 @@ def run_loso(
             f"Stopped. {done} of {len(files)} chunks of {run.name()} are finished and kept in {folder}; the same "
             "command goes on from there."
         ) from None
+    if shard is not None and not all(file.is_file() for file in files):
+        return None
     probabilities = np.full((run.config.epochs, len(data), run.config.model.num_classes), np.nan, np.float32)
     losses = []
     for file in files:

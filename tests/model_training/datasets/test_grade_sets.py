@@ -318,7 +318,7 @@ def test_patients_by_letter_and_number_are_people(tmp_path: Path) -> None:
 def test_what_is_no_picture_is_counted_and_listed_with_its_reason(tmp_path: Path) -> None:
     layouts.grade_folders(tmp_path / "fnp", first=1)
     folder = tmp_path / "fnp/grade_2"
-    for name in ("phone.heic", "moving.gif", "old.jfif", "._p1.jpg", "notes.docx"):
+    for name in ("scan.psd", "film.mov", "raw.dng", "._p1.jpg", "notes.docx"):
         (folder / name).write_bytes(b"something")
     (folder / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     made = conversion(tmp_path / "out")
@@ -326,10 +326,10 @@ def test_what_is_no_picture_is_counted_and_listed_with_its_reason(tmp_path: Path
     table = finished(made, SplitShares(validation=0.34, test=0.33))
     dropped = pd.read_csv(tmp_path / "out/dropped.csv").set_index("where")["reason"]
     assert len(table) + len(dropped) == made.read
-    assert dropped["grade_2/phone.heic"] == "not a format that is read (.heic): save it as JPEG or PNG"
+    assert dropped["grade_2/scan.psd"] == "not a format that is read (.psd): save it as JPEG or PNG"
     assert dropped["grade_2/._p1.jpg"].startswith("attributes that macOS keeps")
     assert dropped["grade_2/gone.jpg"].startswith("link that leads nowhere")
-    assert {"grade_2/moving.gif", "grade_2/old.jfif", "grade_2/notes.docx"} <= set(dropped.index)
+    assert {"grade_2/film.mov", "grade_2/raw.dng", "grade_2/notes.docx"} <= set(dropped.index)
 
 
 def graded_table(folder: Path, lines: list[str]) -> Conversion:

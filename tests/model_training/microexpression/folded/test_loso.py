@@ -25,6 +25,7 @@ from model_training.microexpression.folded.loso import (
 from model_training.microexpression.folded.network import FoldedConfig
 from model_training.microexpression.folded.training import TrainingConfig, balance, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages, load_flow
+from model_training.runtime.shard import Shard
 
 SMALL = TrainingConfig(
     model=FoldedConfig(dim=4, block_repeats=(1, 1, 1), dropout=0.0), epochs=8, batch_size=16, learning_rate=5e-3
@@ -70,6 +71,17 @@ def test_every_clip_is_tested_by_a_network_that_has_not_seen_its_subject():
     assert np.isfinite(first[:, tested]).all()
     assert np.isnan(first[:, ~tested]).all()
     np.testing.assert_array_equal(first[:, tested], second[:, tested])
+
+
+def test_shards_into_one_folder_are_one_run(cache, tmp_path):
+    short = SMALL.changed(epochs=2)
+    run = LosoRun(config=short, seed=0, folds_per_chunk=1)
+    whole = run_loso(cache, run, out=tmp_path / "whole")
+    assert run_loso(cache, run, out=tmp_path / "shared", shard=Shard(2, 2)) is None
+    both = run_loso(cache, run, out=tmp_path / "shared", shard=Shard(1, 2))
+    joined = run_loso(cache, run, out=tmp_path / "shared")
+    for result in (both, joined):
+        np.testing.assert_array_equal(result.probabilities, whole.probabilities)
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -221,3 +221,11 @@ def test_the_rules_notice_what_is_wrong(client: TestClient, jpeg: bytes, spoil: 
         case "target":
             provenance["target"].pop()
     assert broken(bundle)
+
+
+def test_a_misspelt_query_name_is_refused_with_the_nearest(client: TestClient, jpeg: bytes) -> None:
+    response = client.post(URL, files={"image": jpeg}, params={"subjekt": "Patient/1"}, headers=FHIR)
+    assert response.status_code == 422
+    assert "'subject'" in response.json()["detail"]
+    # Filters that one model stands for are known too; without an admin key they are not looked at.
+    assert client.get("/v1/audit", params={"limit": 3}).status_code == 403

@@ -53,7 +53,7 @@ def description(service: LiveService) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def operations(description: dict[str, Any]) -> set[str]:
     return {one["operationId"] for path in description["paths"].values() for one in path.values()}
 

@@ -44,6 +44,30 @@ class UnsupportedMediaType(PreprocessingError):
     code = "unsupported-media-type"
 
 
+class UndecodableClip(PreprocessingError):
+    """The bytes begin like a clip but give no pictures that follow each other."""
+
+    code = "undecodable-clip"
+
+
+class ClipTooLarge(PreprocessingError):
+    """More bytes, larger pictures or more pixels in all than the limits allow."""
+
+    code = "clip-too-large"
+
+
+class ClipTooLong(PreprocessingError):
+    """It lasts longer, or has more pictures or more of them a second, than the limits allow."""
+
+    code = "clip-too-long"
+
+
+class UnsupportedCodec(PreprocessingError):
+    """A clip whose pictures are coded in a way that is not read."""
+
+    code = "unsupported-codec"
+
+
 class NoFace(PreprocessingError):
     """No face was found."""
 
@@ -66,6 +90,12 @@ class FaceTurnedAway(PreprocessingError):
     """The face is turned so far that its two halves cannot be compared."""
 
     code = "face-turned-away"
+
+
+class FaceCovered(PreprocessingError):
+    """Something hides what a grade is read off, or the picture's border cuts it."""
+
+    code = "face-covered"
 
 
 class DifferentFaces(PreprocessingError):

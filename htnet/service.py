@@ -48,6 +48,8 @@ def serve_command(
     given = {"HTNET_MODELS_DIR": models, "HTNET_HOST": host, "HTNET_PORT": port, "HTNET_WORKERS": workers}
     # The environment is what reaches the workers, which are processes of their own.
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    import fastapi  # noqa: F401 - where it is missing, one sentence here instead of a log line of each worker
+
     from service.server.launch import main
 
     with suppress(KeyboardInterrupt):  # raised again by the server, after it has stopped as Ctrl-C asked

@@ -8,7 +8,6 @@ metadata orientation and colour profile are used, nothing is kept.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -20,20 +19,19 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from face.errors import EmptyImage, ImageTooLarge, UndecodableImage, UnsupportedMediaType
-from face.image.colour import array_to_srgb, to_srgb
+from face.image.colour import array_to_srgb, image_to_srgb
 from face.image.header import ImageHeader, read_header
 from face.image.heic import HEIC_IS_READ, HOW_TO_SEND_JPEG, open_heic
-from face.image.jpeg import has_all_scans, repaired
+from face.image.jpeg import repaired
 from face.image.limits import ImageLimits, Reserve, hold_nothing
 from face.image.media_types import ACCEPTED_TYPES, accepted_names, describe_type, media_type_of
 from face.image.png import pixels_only
-from face.image.tiff import PHOTOMETRIC_TAG, WHITE_IS_ZERO, BadHeader
+from face.image.tiff import BadHeader
 
 RgbImage = npt.NDArray[np.uint8]
 
@@ -63,7 +61,8 @@ def decode_image(
     pixels lie on white; the orientation that the file states is applied.
 
     longer_side_px: a picture with a longer side of twice as much or more is reduced by 2, 4 or 8, to one that is still
-    as long. None: full size. reserve: is asked for the memory before any pixel is decoded.
+    as long, or to a smaller one where that would take more memory than decoding may. None: full size. reserve: is asked
+    for the memory before any pixel is decoded.
 
     Raises:
         EmptyImage: no bytes.
@@ -75,7 +74,9 @@ def decode_image(
     if not data:
         raise EmptyImage("The file is empty. Send the bytes of a photograph.")
     if len(data) > limits.max_bytes:
-        raise ImageTooLarge(f"The file has {len(data):,} bytes; at most {limits.max_bytes:,} are allowed.")
+        raise ImageTooLarge(
+            f"The file has {len(data):,} bytes; at most {limits.max_bytes:,} are allowed. Save it smaller."
+        )
     media_type = media_type_of(data)
     if media_type is None:
         said = describe_type(data)
@@ -89,7 +90,7 @@ def decode_image(
     except BadHeader as error:
         raise _undecodable(media_type, str(error)) from error
     limits.check_size(header.width, header.height)
-    reduction = _reduction(header, longer_side_px)
+    reduction = _reduction(header, longer_side_px, limits)
     needed = _decoding_bytes(header, reduction)
     limits.check_memory(header.width, header.height, needed, kind=ACCEPTED_TYPES[media_type])
     with reserve(needed):
@@ -100,21 +101,34 @@ def decode_image(
     return DecodedImage(rgb=rgb, media_type=media_type, width=width, height=height, reduction=reduction)
 
 
-def _reduction(header: ImageHeader, longer_side_px: int | None) -> int:
+def _reduction(header: ImageHeader, longer_side_px: int | None, limits: ImageLimits) -> int:
+    """The one that is asked for; where that takes more memory than is allowed, the next one that does not."""
     if longer_side_px is None:
         return 1
     longer = max(header.width, header.height)
-    return next((factor for factor in (8, 4, 2) if longer >= factor * longer_side_px), 1)
+    wished = next((factor for factor in (8, 4, 2) if longer >= factor * longer_side_px), 1)
+    return next(
+        (
+            factor
+            for factor in (1, 2, 4, 8)
+            if factor >= wished and _decoding_bytes(header, factor) <= limits.max_decoding_bytes
+        ),
+        wished,
+    )
 
 
 def _decoding_bytes(header: ImageHeader, reduction: int) -> int:
-    """Memory that decoding takes at most, beside the file itself."""
-    pixels = header.width * header.height
-    return int(pixels * header.bytes_per_pixel + 6 * pixels / reduction**2)
+    """Memory that decoding takes at most, beside the file itself (tests/bench/decoding_memory.py measures it)."""
+    reduced = header.width * header.height / reduction**2
+    if header.jpeg is None:
+        copies = 10  # with transparency, without, in other colours, turned
+    else:
+        copies = max(3, header.jpeg.components) + 3 * (header.jpeg.components == 4) + 3 * (header.orientation != 1)
+    return int(header.held_bytes + reduced * copies) + _WORKING_BYTES
 
 
 def _decode(data: bytes, header: ImageHeader, reduction: int) -> RgbImage:
-    if header.jpeg is not None and header.jpeg.components in (1, 3):
+    if header.jpeg is not None:
         rgb = array_to_srgb(_decode_jpeg(data, header, reduction), header.profile)
     else:
         rgb = _decode_with_pillow(data, header, reduction)
@@ -131,41 +145,54 @@ def _undecodable(media_type: str, reason: str) -> UndecodableImage:
     )
 
 
-def _decode_jpeg(data: bytes, header: ImageHeader, reduction: int) -> RgbImage:
-    # libjpeg leaves the finer cosines out. The least size that still asks for this reduction and no more of it.
-    least = {
-        "min_height": -(-header.height // reduction),
-        "min_width": -(-header.width // reduction),
-        "min_factor": reduction,
-    }
+def _decode_jpeg(data: bytes, header: ImageHeader, reduction: int) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) RGB or (H, W, 4) CMYK."""
+    cmyk = header.jpeg is not None and header.jpeg.components == 4
+
+    def decode(file: bytes, *, strict: bool) -> npt.NDArray[np.uint8]:
+        # libjpeg leaves the finer cosines out. The least size that still asks for this reduction and no more of it.
+        pixels: npt.NDArray[np.uint8] = np.asarray(
+            simplejpeg.decode_jpeg(
+                file,
+                colorspace="CMYK" if cmyk else "RGB",
+                min_height=-(-header.height // reduction),
+                min_width=-(-header.width // reduction),
+                min_factor=reduction,
+                strict=strict,
+            )
+        )
+        # Ink is stored the other way round, by every program, since Adobe's did.
+        return np.subtract(255, pixels, out=pixels) if cmyk else pixels
+
     try:
-        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True, **least))
-    except ValueError as error:
-        reason = str(error)
+        return decode(data, strict=True)
+    except ValueError:
+        pass
     # Strict decoding stumbles over faults that hide no pixel too. Of what is left without them it accepts no fault: a
     # file that is really cut would be grey in its lower part.
-    whole = repaired(data)
-    for _ in range(4):
-        try:
-            rgb = np.asarray(simplejpeg.decode_jpeg(whole, colorspace="RGB", strict=True, **least))
-        except ValueError as error:
-            reason = str(error)
-        else:
-            if header.jpeg is not None and header.jpeg.progressive and not has_all_scans(whole):
-                raise _undecodable(header.media_type, "it is cut off")
-            return rgb
-        # All pixels are there and a trailer follows, as phones write it behind a picture that moves. Of the trailer the
-        # decoder has looked at a few bytes, which are left for the next time.
-        trailer = re.search(r"(\d+) extraneous bytes before marker 0xd9", reason)
-        if trailer is None:
-            break
-        whole = whole[: -2 - int(trailer[1])] + whole[-2:]
+    try:
+        mended, whole = repaired(data)
+    except (BadHeader, IndexError) as error:
+        raise _undecodable(header.media_type, "it is cut off") from error
+    if not whole:
+        raise _undecodable(header.media_type, "it is cut off")
+    try:
+        return decode(mended, strict=True)
+    except ValueError as error:
+        reason = str(error)
+    # The decoder tells its first complaint only. This one comes when all pixels are there and a trailer follows, as
+    # phones write it behind a picture that moves.
+    if reason.endswith("extraneous bytes before marker 0xd9"):
+        return decode(mended, strict=False)
     cut = "remature end" in reason or not data.rstrip(b"\x00").endswith(b"\xff\xd9")
     raise _undecodable(header.media_type, "it is cut off" if cut else "its compressed data are damaged")
 
 
+# libjpeg's and Pillow's rows in work, a band of colour conversion, the copy of a PNG that is cleaned.
+_WORKING_BYTES = 4_000_000
+# What the library holds of each pixel of the whole picture, where it reads the header too.
+_LIBRARY_BYTES_PER_PIXEL = {"image/gif": 6.0, "image/jp2": 20.0, "image/avif": 11.0, "image/heic": 8.0}
 _PILLOW_READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
-    "image/jpeg": JpegImageFile,
     "image/png": PngImageFile,
     "image/webp": WebPImageFile,
     "image/bmp": BmpImageFile,
@@ -183,7 +210,8 @@ def _library_header(data: bytes, media_type: str) -> ImageHeader:
         with _PILLOW_READERS[media_type](io.BytesIO(data)) as image:
             # HEIC's own turn is applied by its library, and its EXIF copy of it must not be applied again.
             orientation = 1 if media_type == "image/heic" else int(image.getexif().get(0x0112, 1))
-            header = ImageHeader(media_type, *image.size, bytes_per_pixel=10.0)
+            held = image.width * image.height * _LIBRARY_BYTES_PER_PIXEL[media_type]
+            header = ImageHeader(media_type, *image.size, held_bytes=held)
             return replace(header, orientation=orientation) if 1 <= orientation <= 8 else header
     except MemoryError:
         raise
@@ -212,31 +240,39 @@ def _decode_with_pillow(data: bytes, header: ImageHeader, reduction: int) -> Rgb
 
 
 def _to_rgb(image: Image.Image, header: ImageHeader, reduction: int) -> RgbImage:
-    profile = header.profile or image.info.get("icc_profile")
+    # Reduced as soon as the pixels may be averaged: what comes then is done on the smaller picture.
     small: Image.Image = image
     if image.mode.startswith("I;16"):
-        grey = (np.asarray(image) >> 8).astype(np.uint8)
-        inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO
-        small = Image.fromarray(255 - grey if inverted else grey)
+        small = Image.fromarray(_eight_bits(image, header))
     elif image.mode in ("I", "F"):
         raise _undecodable(header.media_type, "it has 32 bits per pixel value; save it with 8 or 16")
-    elif image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        small = _on_white(image, header)
-    elif image.mode not in ("RGB", "L", "CMYK"):
-        small = image.convert("RGB")
+    elif image.mode == "PA" or (image.mode not in ("RGBA", "LA") and "transparency" in image.info):
+        small = image.convert("RGBA")
+    elif image.mode not in ("RGB", "L", "CMYK", "RGBA", "LA", "RGBa", "La", "LAB"):
+        small = image.convert("L" if image.mode == "1" else "RGB")
     if reduction > 1:
-        small = small.reduce(reduction)
-    small = to_srgb(small, profile)
-    return np.array(small if small.mode == "RGB" else small.convert("RGB"))
-
-
-def _on_white(image: Image.Image, header: ImageHeader) -> Image.Image:
-    rgba = image.convert("RGBA")
+        small = Image.Image.reduce(small, reduction)
+    if small.mode in ("RGBa", "La"):
+        small = small.convert(small.mode.upper())
+    profile = header.profile or image.info.get("icc_profile")
+    if small.mode not in ("RGBA", "LA"):
+        return image_to_srgb(small, profile, gamma=header.gamma)
+    alpha = small.getchannel("A")
+    opaque = image_to_srgb(small.convert("RGB" if small.mode == "RGBA" else "L"), profile, gamma=header.gamma)
     # Programs write the fourth byte of a bitmap's pixel as zero and mean nothing by it.
-    if header.media_type == "image/bmp" and rgba.getchannel("A").getextrema() == (0, 0):
-        return rgba.convert("RGB")
-    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, rgba).convert("RGB")
+    if header.media_type == "image/bmp" and alpha.getextrema() == (0, 0):
+        return opaque
+    white = Image.new("RGB", small.size, (255, 255, 255))
+    white.paste(Image.fromarray(opaque), mask=alpha)
+    return np.array(white)
+
+
+def _eight_bits(image: Image.Image, header: ImageHeader) -> npt.NDArray[np.uint8]:
+    """(H, W) of grey with 16 bits, or with 12 in 16. Only TIFFs have those, or have white as zero."""
+    grey = np.asarray(image)
+    shift = header.bits - 8 if 8 < header.bits < 16 else 8
+    eight = (grey >> shift).astype(np.uint8)
+    return 255 - eight if header.white_is_zero else eight
 
 
 def _upright(rgb: RgbImage, orientation: int) -> RgbImage:

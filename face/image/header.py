@@ -12,14 +12,31 @@ from dataclasses import dataclass
 from face.image.jpeg import JpegFile, read_jpeg
 from face.image.orientation import UPRIGHT, orientation_of
 from face.image.png import read_png
-from face.image.tiff import BITS_TAG, HEIGHT_TAG, SAMPLES_TAG, WIDTH_TAG, BadHeader, first_directory
+from face.image.tiff import (
+    BITS_TAG,
+    DNG_TAG,
+    HEIGHT_TAG,
+    PHOTOMETRIC_TAG,
+    SAMPLES_TAG,
+    SENSOR_MOSAIC,
+    STRIP_ROWS_TAG,
+    TILE_HEIGHT_TAG,
+    TILE_WIDTH_TAG,
+    WHITE_IS_ZERO,
+    WIDTH_TAG,
+    XMP_TAG,
+    BadHeader,
+    bytes_of,
+    first_directory,
+)
 
 
 @dataclass(frozen=True)
 class ImageHeader:
     """Size as stored, before `orientation` (EXIF, 1..8; 1 = upright) is applied.
 
-    bytes_per_pixel: that decoding takes at full size. profile: the ICC profile where the decoder does not give it.
+    held_bytes: that the decoder holds at whatever scale. profile: the ICC profile where the decoder does not give it.
+    gamma: of a PNG without profile, the exponent that its values were stored with. bits, white_is_zero: of a TIFF.
     jpeg: what decides how a JPEG is decoded.
     """
 
@@ -27,8 +44,11 @@ class ImageHeader:
     width: int
     height: int
     orientation: int = UPRIGHT
-    bytes_per_pixel: float = 4.0
+    held_bytes: float = 0.0
     profile: bytes | None = None
+    gamma: float | None = None
+    bits: int = 8
+    white_is_zero: bool = False
     jpeg: JpegFile | None = None
 
     @property
@@ -58,17 +78,17 @@ def read_header(data: bytes, media_type: str) -> ImageHeader | None:
 
 def _jpeg_header(data: bytes) -> ImageHeader:
     found = read_jpeg(data)
-    # A progressive file is kept whole as coefficients of two bytes until its last scan is there.
-    coefficients = 2.0 * found.sampled if found.progressive else 0.0
-    return ImageHeader(
-        "image/jpeg", found.width, found.height, found.orientation, coefficients, found.profile, jpeg=found
-    )
+    # A file of several scans is kept whole as coefficients of two bytes until the last one is there.
+    held = 0.0 if found.at_once else 2.0 * found.sampled * found.width * found.height
+    return ImageHeader("image/jpeg", found.width, found.height, found.orientation, held, found.profile, jpeg=found)
 
 
 def _png_header(data: bytes) -> ImageHeader:
     found = read_png(data)
+    # Pillow's picture, with transparency also as premultiplied, and the copy of the file that is given to Pillow.
+    held = found.width * found.height * (13.0 if found.transparent else 5.0) + len(data)
     return ImageHeader(
-        "image/png", found.width, found.height, found.orientation, found.bytes_per_pixel + 3.0, found.profile
+        "image/png", found.width, found.height, found.orientation, held, found.profile, gamma=found.gamma
     )
 
 
@@ -99,25 +119,36 @@ def _webp_header(data: bytes) -> ImageHeader:
     orientation = orientation_of(
         [blocks[name] for name in (b"EXIF",) if name in blocks], [blocks[name] for name in (b"XMP ",) if name in blocks]
     )
-    # libwebp's own picture, then Pillow's, then ours.
-    return ImageHeader("image/webp", width, height, orientation, 10.0)
+    # libwebp's two canvases, the frame that Pillow takes from them, and Pillow's own picture: four bytes in each.
+    return ImageHeader("image/webp", width, height, orientation, width * height * 17.0)
 
 
 def _bmp_header(data: bytes) -> ImageHeader:
     (header_size,) = struct.unpack_from("<I", data, 14)
     # The oldest bitmaps have 16-bit sizes; later, a negative height means that the rows run from the top.
     width, height = struct.unpack_from("<HH" if header_size == 12 else "<ii", data, 18)
-    return ImageHeader("image/bmp", width, abs(height), bytes_per_pixel=7.0)
+    return ImageHeader("image/bmp", width, abs(height), held_bytes=width * abs(height) * 5.0)
 
 
 def _tiff_header(data: bytes) -> ImageHeader:
     tags = first_directory(data)
     if WIDTH_TAG not in tags or HEIGHT_TAG not in tags:
         raise BadHeader("the first page gives no size")
-    # A picture in one strip is unpacked as stored beside the decoded one.
-    stored = tags.get(SAMPLES_TAG, 1) * max(1, tags.get(BITS_TAG, 8) // 8)
-    orientation = orientation_of([data], [])
-    return ImageHeader("image/tiff", tags[WIDTH_TAG], tags[HEIGHT_TAG], orientation, stored + 4.0)
+    if DNG_TAG in tags or tags.get(PHOTOMETRIC_TAG) == SENSOR_MOSAIC:
+        raise BadHeader("it is the raw file of a camera; develop it, and send it as JPEG")
+    width, height, bits = tags[WIDTH_TAG], tags[HEIGHT_TAG], tags.get(BITS_TAG, 1)
+    # A strip or tile is unpacked as stored beside the picture, and may be as large as the picture, or much larger.
+    rows = tags.get(TILE_HEIGHT_TAG, min(height, tags.get(STRIP_ROWS_TAG, height)))
+    unpacked = tags.get(TILE_WIDTH_TAG, width) * rows * tags.get(SAMPLES_TAG, 1) * bits / 8
+    return ImageHeader(
+        "image/tiff",
+        width,
+        height,
+        orientation_of([data], [bytes_of(data, XMP_TAG)]),
+        width * height * 5.0 + unpacked,
+        bits=bits,
+        white_is_zero=tags.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO,
+    )
 
 
 _READERS = {

@@ -26,7 +26,7 @@ class ImageLimits:
     max_pixels: int = 130_000_000
     # MediaPipe, where it is the engine, ends the whole process on an image side of 32,767 pixels.
     max_side_px: int = 20_000
-    max_decoding_bytes: int = 250_000_000
+    max_decoding_bytes: int = 500_000_000
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -40,11 +40,12 @@ class ImageLimits:
         if width * height > self.max_pixels:
             raise ImageTooLarge(
                 f"The picture has {width} x {height} = {width * height:,} pixels; "
-                f"at most {self.max_pixels:,} are allowed."
+                f"at most {self.max_pixels:,} are allowed. Send it smaller, or cropped to the face."
             )
         if max(width, height) > self.max_side_px:
             raise ImageTooLarge(
-                f"The picture measures {width} x {height} pixels; its sides may have at most {self.max_side_px:,}."
+                f"The picture measures {width} x {height} pixels; its sides may have at most {self.max_side_px:,}. "
+                "Send it smaller, or cropped to the face."
             )
 
     def check_memory(self, width: int, height: int, needed: int, *, kind: str) -> None:

@@ -24,6 +24,7 @@ ACCEPTED_TYPES = {
     "image/jp2": "JPEG 2000",
 }
 
+_RAW = "the raw file of a camera: develop it, or send the JPEG beside it"
 # Types that are not accepted, by their first bytes: only to tell the sender what was sent.
 _OTHER_TYPES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF-", "a PDF document"),
@@ -35,6 +36,11 @@ _OTHER_TYPES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x00\x00\x01\x00", "an icon file"),
     (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
     (8, b"AVI ", "an AVI video"),
+    (8, b"CR\x02\x00", _RAW),
+    (4, b"ftypcrx ", _RAW),
+    (0, b"IIRO", _RAW),
+    (0, b"IIU\x00", _RAW),
+    (0, b"FUJIFILMCCD-RAW", _RAW),
 )
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -42,6 +48,9 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 _STILL_BRANDS = {b"mif1", b"msf1", b"mif2"}
 _BMP_HEADER_SIZES = {struct.pack("<I", size) for size in (12, 16, 40, 52, 56, 64, 108, 124)}
 _DICOM = "a DICOM file"
+_DICOM_GROUPS = re.compile(
+    rb"\x02\x00[\x00-\x18]\x00[A-Z]{2}|\x08\x00[\x00\x05\x08]\x00(?:[A-Z]{2}|.\x00\x00\x00)", re.DOTALL
+)
 
 
 def accepted_names(*, heic: bool) -> str:
@@ -59,6 +68,8 @@ def media_type_of(data: bytes) -> str | None:
         return "image/png"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
+    if data[8:12] == b"CR\x02\x00":  # Canon's raw files, which begin like a TIFF
+        return None
     if data[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
         return "image/tiff"
     if data[:6] in (b"GIF87a", b"GIF89a"):
@@ -78,8 +89,9 @@ def media_type_of(data: bytes) -> str | None:
 
 
 def is_dicom(data: bytes) -> bool:
-    """PS3.10, 7.1: DICM after a preamble of any content; old files begin with the group 0002 instead."""
-    return data[128:132] == b"DICM" or re.match(rb"\x02\x00[\x00-\x18]\x00[A-Z]{2}", data) is not None
+    """PS3.10, 7.1: DICM after a preamble of any content; old files begin with the group 0002 instead, or with the
+    character set or type of the picture in group 0008."""
+    return data[128:132] == b"DICM" or _DICOM_GROUPS.match(data) is not None
 
 
 def describe_type(data: bytes) -> str:

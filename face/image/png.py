@@ -16,18 +16,21 @@ from face.image.tiff import BadHeader
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OF_THE_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# Colour types that have a value of transparency: grey and RGB.
+_WITH_ALPHA = (4, 6)
 # A profile or a text that is larger is not for this service.
 _LARGEST_TEXT = 4_000_000
 
 
 @dataclass
 class PngFile:
-    """bytes_per_pixel: of the decoded rows."""
+    """gamma: the exponent that the values were stored with, where neither a profile nor sRGB is named.
+    transparent: some pixels may be."""
 
     width: int
     height: int
-    bytes_per_pixel: int
+    transparent: bool = False
+    gamma: float | None = None
     exif: list[bytes] = field(default_factory=list)
     xmp: list[bytes] = field(default_factory=list)
     profile: bytes | None = None
@@ -39,19 +42,28 @@ class PngFile:
 
 def read_png(data: bytes) -> PngFile:
     """Raises BadHeader, struct.error."""
+    if data[12:16] == b"CgBI":
+        raise BadHeader("it is in the form that Apple's tools give to apps (CgBI); save it anew as PNG")
     if data[12:16] != b"IHDR":
         raise BadHeader("the first chunk is not IHDR")
-    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    if colour not in _SAMPLES:
-        raise BadHeader(f"colour type {colour} does not exist")
-    found = PngFile(width, height, max(1, _SAMPLES[colour] * depth // 8))
+    width, height = struct.unpack_from(">II", data, 16)
+    found = PngFile(width, height, transparent=data[25] in _WITH_ALPHA)
+    says_srgb = False
     for kind, body in _chunks(data):
         if kind == b"eXIf":
             found.exif.insert(0, body)
         elif kind == b"iCCP":
             found.profile = _inflated(body.partition(b"\x00")[2][1:])
+        elif kind == b"gAMA" and len(body) == 4:
+            found.gamma = int.from_bytes(body, "big") / 100_000 or None
+        elif kind == b"tRNS":
+            found.transparent = True
+        elif kind == b"sRGB":
+            says_srgb = True
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
             _read_text(kind, body, found)
+    if says_srgb or found.profile:
+        found.gamma = None
     return found
 
 

@@ -35,6 +35,7 @@ class ByteBudget:
         self.total_bytes = total_bytes
         self._wait_s = wait_s
         self._taken = 0
+        self._has_been_large = False
         self._changed = threading.Condition()
         self._waiting: deque[object] = deque()
 
@@ -59,10 +60,7 @@ class ByteBudget:
 
     @contextmanager
     def reserve(self, size: int) -> Iterator[None]:
-        """While the bytes are used. Raises NeverFits at once, NoRoomNow after the time to wait; blocks meanwhile.
-
-        After large ones memory goes back to the system as soon as nothing is reserved.
-        """
+        """While the bytes are used. Raises NeverFits at once, NoRoomNow after the time to wait; blocks meanwhile."""
         if size > self.total_bytes:
             raise NeverFits(
                 f"Decoding takes {size / 1e6:,.1f} MB of memory; {self.total_bytes / 1e6:,.1f} MB are all there is for "
@@ -84,9 +82,17 @@ class ByteBudget:
         try:
             yield
         finally:
+            self._has_been_large = self._has_been_large or size >= _LARGE_BYTES
             self.give(size)
-            if size >= _LARGE_BYTES and self._taken == 0:
-                give_memory_back()
+
+    def give_back_if_idle(self) -> None:
+        """Let memory go back to the system if much was used and nothing is reserved now.
+
+        Not at the end of a reservation: what it was for is freed a moment later, and others may still hold theirs.
+        """
+        if self._has_been_large and self._taken == 0:
+            self._has_been_large = False
+            give_memory_back()
 
 
 def give_memory_back() -> None:

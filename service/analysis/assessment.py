@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from face.errors import DifferentPeople, NoUsablePicture, PreprocessingError
-from face.palsy.assessment.examination import Examination, ExaminationOptions, PoseStatus, examine
+from face.palsy.assessment.examination import Examination, PoseStatus, examine
 from face.palsy.assessment.fitted import FittedNumbers
-from face.palsy.assessment.measuring.movement import calmest, sort_by_movement
+from face.palsy.assessment.measuring.movement import movement_shown, sort_by_movement
 from face.palsy.assessment.measuring.picture import SessionPicture
-from face.palsy.assessment.measuring.scale import session_scale
+from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, session_scale
+from face.palsy.assessment.options import ExaminationOptions
 from face.palsy.reading import ReadPhotograph
 from face.stopwatch import Stopwatch
 from face.vocabulary import POSES, FacePolicy, Pose
@@ -26,8 +27,6 @@ Maps = Literal["none", "asymmetry", "all"]
 InT = TypeVar("InT")
 OutT = TypeVar("OutT")
 
-# Nothing is in millimetres yet when pictures are sorted: the distance of the eyes in adults is good enough.
-_NOMINAL_MM_PER_UNIT = 63.0
 _UNSORTED = "unsorted"
 
 
@@ -105,7 +104,7 @@ def assess_session(
         )
     with watch.stage("assessment"):
         pictures = {name: SessionPicture.of(found) for name, found in readable.items()}
-        poses = _poses(pictures, named)
+        poses = _poses(pictures, named, numbers)
         examination = examine({pose: pictures[name] for name, pose in poses.items()}, numbers, options=options)
     if strict and examination.same_face is not None and examination.same_face.doubtful:
         raise DifferentPeople(
@@ -163,7 +162,9 @@ def _with_name(name: str, error: PreprocessingError) -> PreprocessingError:
     return type(error)(f"`{name}`: {error.message}")
 
 
-def _poses(pictures: Mapping[str, SessionPicture], named: Mapping[Pose, bytes]) -> dict[str, Pose]:
+def _poses(
+    pictures: Mapping[str, SessionPicture], named: Mapping[Pose, bytes], numbers: FittedNumbers
+) -> dict[str, Pose]:
     """Which pose each readable picture stands for, by its name."""
     poses: dict[str, Pose] = {pose: pose for pose in named if pose in pictures}
     unsorted = {name: picture for name, picture in pictures.items() if name not in poses}
@@ -171,12 +172,13 @@ def _poses(pictures: Mapping[str, SessionPicture], named: Mapping[Pose, bytes]) 
         return poses
     rest = next((pictures[name] for name, pose in poses.items() if pose == "rest"), None)
     scale = session_scale({pose: pictures[name] for name, pose in poses.items()}, pupil_distance_mm=None)
-    mm_per_unit = scale.mm_per_unit if scale else _NOMINAL_MM_PER_UNIT
+    mm_per_unit = scale.mm_per_unit if scale else NOMINAL_MM_PER_UNIT
     if rest is None:
-        at_rest = calmest(unsorted, mm_per_unit=mm_per_unit)
+        shown = movement_shown(unsorted, mm_per_unit=mm_per_unit)
+        at_rest = min(shown, key=lambda name: shown[name])
         poses[at_rest] = "rest"
         rest = unsorted.pop(at_rest)
-    return poses | sort_by_movement(unsorted, rest, set(poses.values()), mm_per_unit=mm_per_unit)
+    return poses | sort_by_movement(unsorted, rest, set(poses.values()), mm_per_unit=mm_per_unit, numbers=numbers)
 
 
 def _assessed(

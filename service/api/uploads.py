@@ -19,6 +19,14 @@ from face.image.media_types import ACCEPTED_TYPES
 from service.api.errors import RequestError
 
 IMAGE_MEDIA_TYPES = (*ACCEPTED_TYPES, "application/dicom")
+_FORM = "multipart/form-data"
+# How a body came to be of another kind, and what to do.
+_CAUSES = {
+    "application/x-www-form-urlencoded": (
+        "curl's -d and --data-binary call every body application/x-www-form-urlencoded: use -F 'image=@photo.jpg'."
+    ),
+    "application/json": "No JSON is read, and no base64 in it.",
+}
 # What clients and stores call bytes of which they know nothing else.
 _JUST_BYTES = ("application/octet-stream", "binary/octet-stream", "")
 # Text that a mail program may put before the first part (RFC 2046, 5.1.1).
@@ -33,29 +41,37 @@ async def read_images(request: Request, fields: Sequence[str]) -> dict[str, byte
     Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
     unsupported-media-type for another kind of body.
     """
-    packed = request.headers.get("content-encoding", "identity").lower()
-    if packed != "identity":
+    kind, boundary = _kind_of_body(request)
+    if kind == _FORM:
+        return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
+    if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
+        return {fields[0]: await request.body()}
+    alone = ", or the image itself with a Content-Type such as image/jpeg" if len(fields) == 1 else ""
+    raise _other_kind(kind, f"the {_named(fields)}{alone}")
+
+
+def _kind_of_body(request: Request) -> tuple[str, bytes]:
+    """(media type, boundary of a form). Raises RequestError for a compressed body and for a form without boundary."""
+    packed = request.headers.get("content-encoding", "").strip().lower()
+    if packed not in ("", "identity"):
         raise RequestError(
             "unsupported-media-type",
             f"The body is compressed (Content-Encoding: {packed}). Send it as it is; pictures gain nothing from it.",
         )
     content_type, options = parse_options_header(request.headers.get("content-type", ""))
-    if content_type == b"multipart/form-data":
-        boundary = options.get(b"boundary", b"")
-        if not boundary:
-            raise RequestError(
-                "invalid-request",
-                "The Content-Type multipart/form-data names no boundary. Let your HTTP library set this header: it "
-                "knows the boundary that it has put between the fields.",
-            )
-        return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
-    kind = content_type.decode("latin-1")
-    if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
-        return {fields[0]: await request.body()}
-    raise RequestError(
-        "unsupported-media-type",
-        f"Send multipart/form-data with the {_named(fields)}"
-        + (", or the image itself with a Content-Type such as image/jpeg." if len(fields) == 1 else "."),
+    kind, boundary = content_type.decode("latin-1"), options.get(b"boundary", b"")
+    if kind == _FORM and not boundary:
+        raise RequestError(
+            "invalid-request",
+            "The Content-Type multipart/form-data names no boundary. Let your HTTP library set this header: it "
+            "knows the boundary that it has put between the fields.",
+        )
+    return kind, boundary
+
+
+def _other_kind(kind: str, wanted: str) -> RequestError:
+    return RequestError(
+        "unsupported-media-type", f"Send multipart/form-data with {wanted}. {_CAUSES.get(kind, '')}".rstrip()
     )
 
 
@@ -67,13 +83,13 @@ async def read_some_images(
 
     Raises as `read_images`; also invalid-parameters for no image at all, and for more than `most`.
     """
-    content_type, options = parse_options_header(request.headers.get("content-type", ""))
+    kind, boundary = _kind_of_body(request)
     known = f"one or more of the fields {', '.join(fields)}, or {repeated} several times"
-    if content_type != b"multipart/form-data":
-        raise RequestError("unsupported-media-type", f"Send multipart/form-data with {known}.")
+    if kind != _FORM:
+        raise _other_kind(kind, known)
     named: dict[str, bytes] = {}
     unnamed: list[bytes] = []
-    for name, data in await _read_parts(request.stream(), options.get(b"boundary", b""), limit=most):
+    for name, data in await _read_parts(request.stream(), boundary, limit=most):
         if name == repeated:
             unnamed.append(data)
         elif name not in fields:

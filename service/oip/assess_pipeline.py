@@ -10,8 +10,7 @@ import numpy as np
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from face.palsy.assessment.examination import ExaminationOptions
-from face.palsy.assessment.measuring.scale import PUPIL_DISTANCE_RANGE_MM
+from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions
 from face.vocabulary import HOUSE_BRACKMANN, POSES, SIDES, FacePolicy
 from service.analysis.assessment import Maps
 from service.analysis.models import LoadedModel

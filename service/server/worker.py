@@ -101,9 +101,12 @@ class DrainingServer(Server):
         await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
-        """uvicorn's, and once a second a look at the certificate."""
+        """uvicorn's, once a second a look at the certificate, and every five whether memory can go back."""
         if self.certificate is not None and counter % _TICKS_PER_SECOND == 0 and self.certificate.has_changed():
             self._renew_certificate(self.certificate)
+        operations = self._operations()
+        if operations is not None and counter % (5 * _TICKS_PER_SECOND) == 0:
+            operations.decoding.give_back_if_idle()
         return await super().on_tick(counter)
 
     def reload(self) -> None:

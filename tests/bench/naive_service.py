@@ -73,7 +73,7 @@ def detect(landmarker: vision.FaceLandmarker, rgb: Photo) -> Face:
 def run_network(network: HTNetEnhanced, made: PalsyInput) -> dict[str, npt.NDArray[Any]]:
     with torch.no_grad():
         tensors = {name: torch.from_numpy(value[None]) for name, value in made.tensors.items()}
-        outputs = network(tensors["images"], tensors["landmarks"], return_roi_maps=True)
+        outputs = network.forward_all(tensors["images"], tensors["landmarks"], return_roi_maps=True)
     return {name: value.numpy() for name, value in outputs.items()}
 
 

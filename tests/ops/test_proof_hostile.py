@@ -144,7 +144,7 @@ def test_nobody_dies_and_the_memory_goes_back(astronaut_jpeg: bytes) -> None:
         mix.stop.set()
         for thread in threads:
             thread.join()
-        time.sleep(5)
+        time.sleep(12)
         after = resident(url)
         deaths = docker("logs", NAME).count("is replaced in")
         assert httpx.post(url + GRADE, files={"image": astronaut_jpeg}, timeout=60).status_code == 200

@@ -201,3 +201,11 @@ def test_a_folder_of_somebody_else_is_named_with_who_asked() -> None:
         assert all(part in said for part in (f"{folder} cannot be written by uid 1234567, gid 0", "0:0, mode 755"))
         folder.chmod(0o775)
         assert prepared_by(1234567, url) == ""
+
+
+def test_the_rehearsal_of_an_images_build_finds_models_that_do_not_load(tmp_path: Path, tiny_models: Path) -> None:
+    for models, status in ((tiny_models, 0), (tmp_path, 1)):
+        environment = {"PATH": "/usr/bin:/bin", "HTNET_AUDIT_URL": "", "HTNET_MODELS_DIR": str(models)}
+        command = [sys.executable, "-m", "service.rehearse"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90)
+        assert (done.returncode, done.stderr.count("\n")) == (status, status), done.stderr

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from face.palsy.assessment.findings import Findings
 from face.palsy.assessment.grade import SessionGrade
-from face.palsy.assessment.measuring.movement import calmest, movements_seen_from
+from face.palsy.assessment.measuring.movement import movement_shown
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.same_face import SameFace
+from face.palsy.assessment.options import GivenSide
 from face.probability import FloatArray
 from face.vocabulary import HOUSE_BRACKMANN, SIDES, HouseBrackmann, Pose
 
 _OTHER_SIDE_ABOVE = 0.6
 # So many grades apart the network and the rules contradict each other.
 _GRADES_APART = 2
+# A rest picture that shows so many times the movement of the calmest one may be none.
+_MORE_MOVED = 1.5
 
 
 def doubts(
@@ -25,7 +27,7 @@ def doubts(
     grade: SessionGrade | None,
     rule_grade: HouseBrackmann | None,
     side_probabilities: FloatArray,
-    given_side: Literal["auto", "left", "right"],
+    given_side: GivenSide,
     same_face: SameFace | None,
     mm_per_unit: float,
 ) -> list[str]:
@@ -43,7 +45,7 @@ def doubts(
         )
     elif len(pictures) > 2 and _another_is_calmer(pictures, mm_per_unit):
         found.append(
-            "The picture `rest` does not look like rest: seen from another one of these, more movements are visible. "
+            "The picture `rest` does not look like rest: another one of these shows clearly less movement. "
             "Check which picture is the face at rest."
         )
     over_active = [pose for pose, share in findings.shares.items() if share.over_active]
@@ -71,8 +73,5 @@ def doubts(
 
 
 def _another_is_calmer(pictures: Mapping[Pose, SessionPicture], mm_per_unit: float) -> bool:
-    """Whether at least two more movements are seen from another picture than from rest."""
-    named: dict[str, SessionPicture] = dict(pictures.items())
-    best = calmest(named, mm_per_unit=mm_per_unit)
-    seen = {name: len(movements_seen_from(name, named, mm_per_unit=mm_per_unit)) for name in (best, "rest")}
-    return seen[best] >= seen["rest"] + 2
+    shown = movement_shown(dict(pictures.items()), mm_per_unit=mm_per_unit)
+    return shown["rest"] > _MORE_MOVED * min(shown.values())

@@ -28,7 +28,8 @@ from face.palsy.assessment.measuring.movement import (
 )
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.same_face import SameFace, check_same_face
-from face.palsy.assessment.measuring.scale import Scale, session_scale
+from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, Scale, session_scale
+from face.palsy.assessment.options import ExaminationOptions
 from face.palsy.assessment.patterns import (
     NO_HEALTHY_SIDE_SENTENCE,
     SENTENCES,
@@ -47,22 +48,9 @@ from face.probability import FloatArray
 from face.vocabulary import HOUSE_BRACKMANN, POSES, SIDES, HouseBrackmann, Pose, Side
 
 METHOD_NAME, METHOD_VERSION = "regions-then-table", "1"
-# Distance of the eye centres in adults, where no picture shows the irises: good enough to see whether something moves.
-_NOMINAL_MM_PER_UNIT = 63.0
 
 PoseStatus = Literal["used", "not_seen", "other_pose"]
 Reference = Literal["healthy_side", "mirror", "population"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExaminationOptions:
-    """affected_side: known to who asks; `auto` leaves it to the photographs. effort_confirmed: a movement that is not
-    seen was tried with full effort, and counts as none. eyelid_surgery: for Sunnybrook's item of the eye."""
-
-    affected_side: Literal["auto", "left", "right"] = "auto"
-    effort_confirmed: bool = False
-    eyelid_surgery: bool = False
-    pupil_distance_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -114,9 +102,9 @@ def examine(
     options = options or ExaminationOptions()
     pictures = {pose: pictures[pose] for pose in POSES if pose in pictures}
     scale = session_scale(pictures, pupil_distance_mm=options.pupil_distance_mm)
-    mm = scale.mm_per_unit if scale else _NOMINAL_MM_PER_UNIT
+    mm = scale.mm_per_unit if scale else NOMINAL_MM_PER_UNIT
     seen = _see(pictures, mm)
-    poses = {pose: _status(pose, seen.get(pose)) for pose in pictures}
+    poses = {pose: _status(pose, seen.get(pose), numbers) for pose in pictures}
     used = {pose: picture for pose, picture in pictures.items() if poses[pose].status == "used"}
     still = frozenset(pose for pose, found in poses.items() if found.status == "not_seen" and options.effort_confirmed)
     # Where nothing but pictures of the wrong movement came, they are still photographs of the patient.
@@ -178,11 +166,11 @@ def _see(pictures: Mapping[Pose, SessionPicture], mm: float) -> dict[Pose, Activ
     return {pose: activation(p, rest, mm_per_unit=mm) for pose, p in pictures.items() if pose != "rest"}
 
 
-def _status(pose: Pose, seen: Activation | None) -> SeenPose:
+def _status(pose: Pose, seen: Activation | None, numbers: FittedNumbers) -> SeenPose:
     if seen is None:
         return SeenPose("used", "rest" if pose == "rest" else None, None)
-    looks = looks_like(seen)
-    if shows_another(pose, seen) or (not is_seen(pose, seen) and looks != "rest"):
+    looks = looks_like(seen, numbers)
+    if shows_another(pose, seen, numbers) or (not is_seen(pose, seen) and looks != "rest"):
         return SeenPose("other_pose", looks, other_pose_sentence(pose, looks))
     if not is_seen(pose, seen):
         return SeenPose("not_seen", looks, not_seen_sentence(pose))

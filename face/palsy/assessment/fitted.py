@@ -44,7 +44,8 @@ class FittedNumbers:
     """severity_mean (4,), severity_covariance (4, 4): of the regions' severities, in the order of REGIONS.
     pose_offsets (F,): what each pose changes of a face's rigid ratios, in the mean of many people. within_person (F,
     F): covariance of the rigid ratios of one face over its poses; doubtful_above: a limit of the squared distance.
-    sdc95: smallest change between two visits that is not noise, by figure."""
+    movement_weights (7, 8), movement_bias (7,): which movement is seen, from the channels of
+    `measuring.movement.Activation`. sdc95: smallest change between two visits that is not noise, by figure."""
 
     calibration: Mapping[Evidence, SessionCalibration]
     coverage: float
@@ -53,6 +54,8 @@ class FittedNumbers:
     pose_offsets: Mapping[Pose, npt.NDArray[np.float64]]
     within_person: npt.NDArray[np.float64]
     doubtful_above: float
+    movement_weights: npt.NDArray[np.float64]
+    movement_bias: npt.NDArray[np.float64]
     measures: Mapping[str, MeasureError]
     sdc95: Mapping[str, float]
 
@@ -68,6 +71,8 @@ class FittedNumbers:
             pose_offsets={pose: np.array(values["same_face"]["pose_offsets"][pose]) for pose in POSES},
             within_person=np.array(values["same_face"]["within_person"], dtype=np.float64),
             doubtful_above=float(values["same_face"]["doubtful_above"]),
+            movement_weights=np.array(values["movement"]["weights"], dtype=np.float64),
+            movement_bias=np.array(values["movement"]["bias"], dtype=np.float64),
             measures={name: MeasureError(**error) for name, error in values["measures"].items()},
             sdc95={name: float(value) for name, value in values["sdc95"].items()},
         )

@@ -23,7 +23,8 @@ from model_training.simulator.palsy import synkinesis
 from model_training.simulator.patient import Palsy
 from model_training.simulator.poses import MOVEMENTS
 from model_training.simulator.sensor import JPEG_QUALITY, encode_jpeg, expose, sample_background
-from model_training.simulator.sessions.palsies import Regions, sample_session_palsy
+from model_training.simulator.sessions.palsies import sample_session_palsy
+from model_training.simulator.sessions.regions import Regions
 from model_training.simulator.sessions.visit import (
     IRIS_MM,
     IRIS_SPREAD_MM,

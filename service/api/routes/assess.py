@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from face.palsy.assessment.examination import ExaminationOptions
 from face.palsy.assessment.fitted import fitted_numbers
-from face.palsy.assessment.measuring.scale import PUPIL_DISTANCE_RANGE_MM
+from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
 from service.analysis.models import LoadedModel
@@ -18,6 +17,7 @@ from service.analysis.palsy import PalsyAnalyzer
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, RequestError, problem_responses
 from service.api.negotiation import FHIR_RESPONSE, WantedFhir
+from service.api.query import refuse_unknown_query
 from service.api.schemas.assessment import AssessmentAnswer
 from service.api.state import CurrentWorker, PalsyModel, Worker
 from service.api.uploads import multipart_schema, read_some_images
@@ -41,7 +41,7 @@ _PARTS: dict[Pose, str] = {
     "pucker": "Lips pursed as for a whistle.",
 }
 
-router = APIRouter(tags=["palsy"])
+router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(
@@ -71,9 +71,7 @@ async def assess(
     maps: Annotated[
         Maps, Query(description="Draw for each picture: nothing, the asymmetry map, or where the model looked too.")
     ] = "none",
-    affected_side: Annotated[
-        Literal["auto", "left", "right"], Query(description="The patient's side, where it is known.")
-    ] = "auto",
+    affected_side: Annotated[GivenSide, Query(description="The patient's side, where it is known.")] = "auto",
     effort_confirmed: Annotated[
         bool, Query(description="A movement that is not seen was tried with full effort: it counts as none.")
     ] = False,

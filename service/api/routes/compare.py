@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from face.palsy.assessment.comparison import compare
 from face.palsy.assessment.fitted import fitted_numbers
 from service.api.errors import RequestError, problem_responses
+from service.api.query import refuse_unknown_query
 from service.api.schemas.comparison import ComparisonAnswer, ComparisonRequest, followed
 
 PATH = "/v1/palsy/compare"
 # Two answers without maps are a tenth of this.
 MAX_BYTES = 2_000_000
 
-router = APIRouter(tags=["palsy"])
+router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(

@@ -244,13 +244,38 @@ def test_an_unknown_query_name_is_refused(client: TestClient, jpeg: bytes, path:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["multipart/mixed; boundary=b", "application/x-www-form-urlencoded", "text/plain", "multipart"]
+    ("content_type", "cause"),
+    [
+        ("multipart/mixed; boundary=b", ""),
+        ("text/plain", ""),
+        ("multipart", ""),
+        (
+            "application/x-www-form-urlencoded",
+            " curl's -d and --data-binary call every body application/x-www-form-urlencoded: "
+            "use -F 'image=@photo.jpg'.",
+        ),
+        ("application/json", " No JSON is read, and no base64 in it."),
+    ],
 )
-async def test_other_kinds_of_body(content_type: str) -> None:
+async def test_other_kinds_of_body(content_type: str, cause: str) -> None:
     sentence = (
         "Send multipart/form-data with the field 'image', or the image itself with a Content-Type such as image/jpeg."
     )
-    await refused(form(part(IMAGE)), "unsupported-media-type", sentence, content_type)
+    await refused(form(part(IMAGE)), "unsupported-media-type", sentence + cause, content_type)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "said"),
+    [
+        ({"content-type": FORM, "content-encoding": "gzip"}, 415, "compressed"),
+        ({"content-type": "multipart/form-data"}, 400, "names no boundary"),
+        ({"content-type": "application/json"}, 415, "No JSON is read"),
+    ],
+)
+def test_a_session_is_told_the_same(client: TestClient, headers: dict[str, str], status: int, said: str) -> None:
+    answer = client.post("/v1/palsy/assess", content=form(part(IMAGE)), headers=headers)
+    assert answer.status_code == status
+    assert said in answer.json()["detail"]
 
 
 async def refused(body: bytes, code: str, sentence: str, content_type: str = FORM) -> None:

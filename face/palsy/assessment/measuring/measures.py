@@ -97,8 +97,11 @@ def _with_uncertainty(
 ) -> Measure:
     error = numbers.measures[raw.id]
     value = raw.value / error.slope - error.offset
+    # A line does not know where an eye is shut.
     if raw.id == "fissure":
         value = max(0.0, value)
+    elif raw.id == "closure":
+        value = min(1.0, value)
     u = error.u
     if raw.unit == "mm":
         u = math.hypot(u, value * scale.relative_u)

@@ -8,10 +8,13 @@ called another pose.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
+import numpy as np
+
+from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.measuring.halves import Half
-from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import Measured
 from face.vocabulary import POSES, Pose
 
 # What counts as seen, in raw landmark millimetres: below the 5th percentile of true movements of simulated people, so
@@ -19,15 +22,11 @@ from face.vocabulary import POSES, Pose
 BROW_UP_MM = 1.5
 CLOSURE = 0.45
 CORNER_MM = 4.0
-WIDER = 0.06
 SNARL_MM = 1.0
 NARROWER = 0.03
-# No closure pulls the corner of the mouth so far.
-_BROAD_SMILE_MM = 8.0
-# Tight closure pulls the brows down, a full smile parts the lips: hints, where the two must be told apart.
-_BROW_DOWN_MM = 0.5
-_LIPS_APART_MM = 2.0
-
+# In the order of the fitted classifier.
+MOVEMENTS: tuple[Pose, ...] = tuple(pose for pose in POSES if pose != "rest")
+# Gentle and tight, closed and full: apart in degree only.
 ALIKE: tuple[frozenset[Pose], ...] = (
     frozenset({"gentle_closure", "tight_closure"}),
     frozenset({"closed_smile", "full_smile"}),
@@ -49,7 +48,7 @@ class Activation:
     lips_apart: float
 
 
-def activation(picture: SessionPicture, rest: SessionPicture, *, mm_per_unit: float) -> Activation:
+def activation(picture: Measured, rest: Measured, *, mm_per_unit: float) -> Activation:
     pairs = [(getattr(picture.halves, side), getattr(rest.halves, side)) for side in ("left", "right")]
     brow_up = [mm_per_unit * (now.brow_height - before.brow_height) for now, before in pairs]
     return Activation(
@@ -69,31 +68,22 @@ def _corner(now: Half, before: Half) -> float:
     return max(0.0, outwards) + max(0.0, -down)
 
 
-def looks_like(seen: Activation) -> Pose:
-    """The pose that the movement is most like. The order decides: a smile may close a synkinetic eye, and moves brow
-    and upper lip too; a tight closure moves the upper lip."""
-    smiles = seen.corner >= CORNER_MM and seen.wider >= WIDER
-    if seen.closure >= CLOSURE and not (smiles and seen.corner >= _BROAD_SMILE_MM):
-        return "tight_closure" if seen.brow_down >= _BROW_DOWN_MM else "gentle_closure"
-    if smiles:
-        return "full_smile" if seen.lips_apart >= _LIPS_APART_MM else "closed_smile"
-    if seen.wider <= -NARROWER:
-        return "pucker"
-    if seen.brow_up >= BROW_UP_MM:
-        return "brow_lift"
-    if seen.upper_lip >= SNARL_MM and seen.ala >= SNARL_MM / 2:
-        return "snarl"
-    return "rest"
+def looks_like(seen: Activation, numbers: FittedNumbers) -> Pose:
+    """The movement that is seen: rest where no movement passes its limit, else the likeliest by a linear classifier."""
+    if not any(is_seen(pose, seen) for pose in MOVEMENTS):
+        return "rest"
+    scores = numbers.movement_weights @ np.array(astuple(seen)) + numbers.movement_bias
+    return MOVEMENTS[int(scores.argmax())]
 
 
 def same_movement(one: Pose, other: Pose) -> bool:
     return one == other or any({one, other} <= pair for pair in ALIKE)
 
 
-def shows_another(pose: Pose, seen: Activation) -> bool:
+def shows_another(pose: Pose, seen: Activation, numbers: FittedNumbers) -> bool:
     """Whether a closure or a smile is seen under another name: the movements that are too large to be a by-product. A
     snarl may look like a smile."""
-    other = looks_like(seen)
+    other = looks_like(seen, numbers)
     return not same_movement(pose, other) and (
         other in ALIKE[0] or (other in ALIKE[1] and pose not in ("snarl", *ALIKE[0]))
     )
@@ -143,25 +133,24 @@ def other_pose_sentence(pose: Pose, looks: Pose) -> str:
     )
 
 
-def calmest(pictures: Mapping[str, SessionPicture], *, mm_per_unit: float) -> str:
-    """The name of the picture that can stand for rest: seen from rest the others show the most different movements, and
-    more movement than seen from any other picture."""
+def movement_shown(pictures: Mapping[str, Measured], *, mm_per_unit: float) -> dict[str, float]:
+    """By name, how much movement a picture shows if each of the others in turn is taken for rest: rest has the
+    least."""
 
-    def movements(name: str) -> tuple[int, float]:
-        seen = [activation(p, pictures[name], mm_per_unit=mm_per_unit) for n, p in pictures.items() if n != name]
-        return len(movements_seen_from(name, pictures, mm_per_unit=mm_per_unit)), sum(_strength(one) for one in seen)
+    def moved(name: str) -> float:
+        seen = [activation(pictures[name], p, mm_per_unit=mm_per_unit) for n, p in pictures.items() if n != name]
+        return sum(_strength(one) for one in seen)
 
-    return max(pictures, key=movements)
-
-
-def movements_seen_from(name: str, pictures: Mapping[str, SessionPicture], *, mm_per_unit: float) -> set[Pose]:
-    """What the other pictures show if this one is taken for rest."""
-    others = [picture for other, picture in pictures.items() if other != name]
-    return {looks_like(activation(one, pictures[name], mm_per_unit=mm_per_unit)) for one in others} - {"rest"}
+    return {name: moved(name) for name in pictures}
 
 
 def sort_by_movement(
-    unsorted: Mapping[str, SessionPicture], rest: SessionPicture, taken: set[Pose], *, mm_per_unit: float
+    unsorted: Mapping[str, Measured],
+    rest: Measured,
+    taken: set[Pose],
+    *,
+    mm_per_unit: float,
+    numbers: FittedNumbers,
 ) -> dict[str, Pose]:
     """Which pose each unsorted picture stands for -> by its name; a picture whose movement is taken already has none.
 
@@ -171,7 +160,7 @@ def sort_by_movement(
     seen = {name: activation(picture, rest, mm_per_unit=mm_per_unit) for name, picture in unsorted.items()}
     wanted: dict[Pose, list[str]] = {}
     for name, measured in seen.items():
-        wanted.setdefault(looks_like(measured), []).append(name)
+        wanted.setdefault(looks_like(measured, numbers), []).append(name)
     degrees: tuple[tuple[Pose, Pose, str], ...] = (
         ("gentle_closure", "tight_closure", "brow_down"),
         ("closed_smile", "full_smile", "lips_apart"),
@@ -181,7 +170,7 @@ def sort_by_movement(
         group.sort(key=lambda name: (getattr(seen[name], channel), name))
         free = [pose for pose in (strong, mild) if pose not in taken]
         if len(group) == 1 and len(free) == 2:
-            free = [looks_like(seen[group[0]])]
+            free = [looks_like(seen[group[0]], numbers)]
         for pose in free:
             if group:
                 wanted[pose] = [group.pop() if pose == strong else group.pop(0)]
@@ -193,5 +182,15 @@ def sort_by_movement(
 
 
 def _strength(seen: Activation) -> float:
-    lengths = max(0.0, seen.brow_up) + seen.corner + max(0.0, seen.upper_lip)
-    return lengths + 10 * seen.closure + 50 * max(0.0, -seen.wider)
+    """One number for how much moves. The weights were chosen on simulated people so that rest is found among their
+    pictures."""
+    return (
+        3.0 * max(0.0, seen.brow_up)
+        + 1.25 * max(0.0, seen.brow_down)
+        + 0.15 * seen.corner
+        + 2.5 * max(0.0, seen.upper_lip)
+        + 1.5 * max(0.0, seen.ala)
+        + 15.0 * max(0.0, seen.closure)
+        + 70.0 * max(0.0, -seen.wider)
+        + 30.0 * max(0.0, seen.wider)
+    )

@@ -17,14 +17,14 @@ from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import POSES, Pose
 
 IRIS_RING_MM = 12.7
+# Distance of the eye centres in adults, where no picture shows the irises: good enough to see whether something moves.
+NOMINAL_MM_PER_UNIT = 63.0
 IRIS_RELATIVE_U = 0.06
 PUPIL_RELATIVE_U = 0.015
 # An iris is measured in an eye that is open by more than this share of the ring, in a head turned no further than this.
 _OPEN_SHARE, _STRAIGHT_DEG = 0.6, 10.0
 # Widths of the two rings differ by less than this share where both are seen.
 _ALIKE = 0.15
-# Adults: 50 to 75 mm; with room for children and for measuring errors.
-PUPIL_DISTANCE_RANGE_MM = (40.0, 85.0)
 
 
 @dataclass(frozen=True)

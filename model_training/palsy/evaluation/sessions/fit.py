@@ -7,9 +7,11 @@ measure, and what two examinations of the same palsy differ by.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from face.palsy.assessment.comparison import followed_figures, sdc_name
 from face.palsy.assessment.evidence import EVIDENCE, Evidence, evidence_of
@@ -17,7 +19,9 @@ from face.palsy.assessment.examination import examine
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.grade import session_grade
 from face.palsy.assessment.measuring.measures import raw_measures
+from face.palsy.assessment.measuring.movement import MOVEMENTS, activation
 from face.palsy.assessment.measuring.same_face import RATIOS, distances, proportions
+from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT
 from face.palsy.decoding import inclusion_scores
 from face.vocabulary import POSES, REGIONS, Pose
 from model_training.metrics.classification import Floats
@@ -72,6 +76,7 @@ def fit_numbers(sessions: Sequence[ReadSession]) -> dict[str, Any]:
         "calibration": {name: {"temperature": 1.0, "conformal_threshold": COVERAGE} for name in EVIDENCE},
         "severity": _severity_prior(),
         "same_face": _same_face(sessions),
+        "movement": _movement(sessions),
         "measures": _measures(sessions),
         "sdc95": {},
     }
@@ -111,6 +116,23 @@ def _same_face(sessions: Sequence[ReadSession]) -> dict[str, Any]:
         "within_person": within.tolist(),
         "doubtful_above": float(np.quantile(farthest, 1 - SAME_FACE_FALSE_ALARMS)),
     }
+
+
+def _movement(sessions: Sequence[ReadSession]) -> dict[str, Any]:
+    """Multinomial logistic regression on the channels, written for channels as they come."""
+    channels, poses = [], []
+    for session in sessions:
+        rest = session.pictures.get("rest")
+        for pose in MOVEMENTS:
+            if rest is not None and pose in session.pictures:
+                seen = activation(session.pictures[pose], rest, mm_per_unit=NOMINAL_MM_PER_UNIT)
+                channels.append(astuple(seen))
+                poses.append(MOVEMENTS.index(pose))
+    given = np.array(channels)
+    mean, spread = given.mean(axis=0), given.std(axis=0)
+    model = LogisticRegression(C=3.0, max_iter=5000).fit((given - mean) / spread, poses)
+    weights = model.coef_ / spread
+    return {"weights": weights.tolist(), "bias": (model.intercept_ - weights @ mean).tolist()}
 
 
 def _measures(sessions: Sequence[ReadSession]) -> dict[str, dict[str, float]]:

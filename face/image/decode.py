@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -183,7 +184,8 @@ def _decode_jpeg(data: bytes, header: ImageHeader, reduction: int) -> npt.NDArra
     # The decoder tells its first complaint only. This one comes when all pixels are there and a trailer follows, as
     # phones write it behind a picture that moves.
     if reason.endswith("extraneous bytes before marker 0xd9"):
-        return decode(mended, strict=False)
+        with suppress(ValueError):
+            return decode(mended, strict=False)
     cut = "remature end" in reason or not data.rstrip(b"\x00").endswith(b"\xff\xd9")
     raise _undecodable(header.media_type, "it is cut off" if cut else "its compressed data are damaged")
 

@@ -92,6 +92,12 @@ class FaceTurnedAway(PreprocessingError):
     code = "face-turned-away"
 
 
+class FaceCovered(PreprocessingError):
+    """Something hides what a grade is read off, or the picture's border cuts it."""
+
+    code = "face-covered"
+
+
 class DifferentFaces(PreprocessingError):
     """Onset and apex do not show the same face in the same place."""
 

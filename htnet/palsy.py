@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from face.palsy.assessment.examination import ExaminationOptions
-from face.palsy.assessment.measuring.scale import PUPIL_DISTANCE_RANGE_MM
+from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
 from htnet.groups import command_group
 from model_training.command_options import Device, progress_bar, refuse_given
@@ -17,13 +16,13 @@ from model_training.commands import train_command
 from model_training.errors import Interrupted, UserError
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
+from model_training.palsy.visibility import commands as visibility
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 
 if TYPE_CHECKING:
     from face.palsy.prediction_table import Predictions
+    from model_training.palsy.evaluation.sessions.readings import ReadSession
     from service.inference.bundle import Bundle
-
-GivenSide = Literal["auto", "left", "right"]
 
 palsy = command_group(
     "Train, judge and use a model of facial palsy.\n\n"
@@ -168,6 +167,71 @@ def assess_command(
     typer.echo(f"the report: {made.report}; the answer: {made.answer}")
 
 
+@palsy.command("judge-sessions")
+def judge_sessions_command(
+    tables: Annotated[list[Path], typer.Argument(help="Tables of sessions, as `htnet simulate sessions` writes them.")],
+    out: Annotated[Path, typer.Option(help="JSON file for the figures, by table.")],
+    models: Annotated[
+        Path | None,
+        typer.Option(envvar="HTNET_MODELS_DIR", help="Folder of bundles, or one bundle; shipped otherwise."),
+    ] = None,
+) -> None:
+    """Judge examinations by the shipped model on sessions whose truth is known, with intervals by person.
+
+    Example: `htnet palsy judge-sessions runs/sessions --out runs/sessions.json`
+    """
+    import json
+
+    from face.palsy.assessment.fitted import fitted_numbers
+    from face.whole_file import write_text
+    from model_training.palsy.evaluation.sessions.figures import judge_sessions
+
+    figures = {str(path): judge_sessions(_read(path, models=models), fitted_numbers()) for path in tables}
+    write_text(json.dumps(figures, indent=1) + "\n", out)
+    for path, found in figures.items():
+        grade = found["all"]["figures"]
+        typer.echo(
+            f"{path}: {found['sessions']} sessions of {found['people']} people: kappa {grade['kappa']:.3f}, "
+            f"exact {grade['exact']:.3f}, within one {grade['within_one']:.3f}"
+        )
+    typer.echo(f"wrote {out}")
+
+
+@palsy.command("fit-sessions")
+def fit_sessions_command(
+    tables: Annotated[list[Path], typer.Argument(help="Tables of sessions that nothing is judged on.")],
+    out: Annotated[Path, typer.Option(help="JSON file; face/palsy/assessment/fitted.json is the one that is used.")],
+    models: Annotated[
+        Path | None,
+        typer.Option(envvar="HTNET_MODELS_DIR", help="Folder of bundles, or one bundle; shipped otherwise."),
+    ] = None,
+) -> None:
+    """Fit the numbers of an examination: temperatures, limits of sets, errors of measures, smallest changes.
+
+    Example: `htnet palsy fit-sessions runs/fit-alike runs/fit-differ --out runs/fitted.json`
+    """
+    import json
+
+    from face.whole_file import write_text
+    from model_training.palsy.evaluation.sessions.fit import fit_numbers
+
+    sessions = [session for path in tables for session in _read(path, models=models)]
+    write_text(json.dumps(fit_numbers(sessions), indent=1) + "\n", out)
+    typer.echo(f"fitted on {len(sessions)} sessions; wrote {out}")
+
+
+def _read(table: Path, *, models: Path | None) -> list[ReadSession]:
+    from model_training.palsy.evaluation.sessions.readings import read_sessions
+    from service.inference.errors import BundleError
+    from service.report.folder import picture_reader
+
+    try:
+        with picture_reader(_palsy_bundle(models)) as read, progress_bar(f"reading {table.name}") as bar:
+            return read_sessions([table], read, progress=bar.at)
+    except BundleError as error:
+        raise UserError(str(error)) from error
+
+
 def _palsy_bundle(models: Path | None) -> Bundle:
     """Raises BundleError."""
     from service.analysis.models import find_bundles
@@ -186,4 +250,6 @@ palsy.command("calibrate")(evaluation.calibrate_command)
 palsy.command("evidence")(evaluation.evidence_command)
 palsy.command("ablation")(evaluation.ablation_command)
 palsy.command("throughput")(evaluation.throughput_command)
+palsy.command("train-visibility")(visibility.train_visibility_command)
+palsy.command("judge-visibility")(visibility.judge_visibility_command)
 palsy.command("demo")(inference.demo_command)

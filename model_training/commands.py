@@ -94,16 +94,17 @@ def train_command(task: Task | None = None) -> Callable[..., None]:
             raise TrainingError(
                 f"{config}: its task is {settings.task!r}, not {task!r}; train it with `htnet {settings.task} train`"
             )
-        refuse_before_torch(settings, resume=resume)
-        from model_training.tasks import make_task
         from model_training.training.run_files import STATE
-        from model_training.training.train import train as train_model
 
         if resume and init and (Path(settings.run.out) / STATE).is_file():
             raise TrainingError(
                 f"--init would have no effect: {settings.run.out} holds a run, which goes on with its own weights. "
                 "Leave --init out, or choose another run.out"
             )
+        refuse_before_torch(settings, resume=resume)
+        from model_training.tasks import make_task
+        from model_training.training.train import train as train_model
+
         result = train_model(make_task(settings), resume=resume, init=init or (), say=typer.echo, show_progress=True)
         typer.echo(f"best epoch {result.best_epoch} of {result.epochs}: {result.best}")
 

@@ -39,7 +39,6 @@ MULTIPART_OVERHEAD_BYTES = 64 * 1024
 ANALYSING_ROUTES = {
     palsy.PATH: palsy.IMAGES,
     microexpression.PATH: microexpression.IMAGES,
-    **dict.fromkeys(oip.INFER_PATHS, oip.IMAGES),
 }
 
 KEY_SCHEMES = {
@@ -56,17 +55,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings: those of the environment if left out. Raises KeyFileError and AuditUnavailable.
     """
     settings = settings or Settings()
-    operations = build_operations(
-        settings,
-        body_bytes={
-            assess.PATH: settings.assess_max_bytes + MULTIPART_OVERHEAD_BYTES,
-            compare.PATH: compare.MAX_BYTES,
-            **{
-                template: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
-                for template, images in ANALYSING_ROUTES.items()
-            },
+    body_bytes = {
+        assess.PATH: settings.assess_max_bytes + MULTIPART_OVERHEAD_BYTES,
+        compare.PATH: compare.MAX_BYTES,
+        **{
+            template: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
+            for template, images in ANALYSING_ROUTES.items()
         },
-    )
+    }
+    # An inference may be any of them.
+    body_bytes |= dict.fromkeys(oip.INFER_PATHS, max(body_bytes.values()))
+    operations = build_operations(settings, body_bytes=body_bytes)
     app = FastAPI(
         title=TITLE,
         version=VERSION,

@@ -50,6 +50,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "multiple-faces": ProblemType(422, "Several faces were found"),
     "face-too-small": ProblemType(422, "The face is too small"),
     "face-turned-away": ProblemType(422, "The face is turned away"),
+    "face-covered": ProblemType(422, "Part of the face cannot be seen"),
     "out-of-distribution": ProblemType(422, "The face is unlike those that the model knows"),
     "different-faces": ProblemType(422, "Onset and apex do not match"),
     "no-motion": ProblemType(422, "Nothing moves between onset and apex"),

@@ -58,6 +58,7 @@ def write_texts(staging: Path, content: BundleContent, metrics: Mapping[str, Any
         "landmark_model_sha256": LANDMARK_MODEL_SHA256,
         "sha256": files["float32"]["sha256"],
         "files": files,
+        "weights": {name: _file_entry(staging / name) for name in content.weights},
         "default_variant": default_variant,
     }
     text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False) + "\n"

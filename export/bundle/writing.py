@@ -22,7 +22,6 @@ from export.graphs.onnx_graph import write_graph
 from export.graphs.parity import Parity, check, compare, network_answers
 from export.variants.float16 import write_float16
 from export.variants.int8 import write_int8
-from model_training.training.checkpoint import BUNDLED
 from service.inference.bundle import MANIFEST_FILE, load_bundle
 from service.inference.errors import BundleError
 from service.inference.session import open_session
@@ -91,9 +90,9 @@ def write_bundle(
             if found is not None
         }
         metrics = {**content.metrics, "export": export_figures}
-        if content.checkpoint is not None:
-            # What the graph was made of, to train on from and to calibrate anew; the service never reads it.
-            shutil.copyfile(content.checkpoint, staging / BUNDLED)
+        # What the graphs were made of, to train on from and to calibrate anew; the service never reads it.
+        for name, file in content.weights.items():
+            shutil.copyfile(file, staging / name)
         write_texts(staging, content, metrics, default_variant or ("int8" if int8 else "float32"))
         sizes = {path.name: path.stat().st_size for path in sorted(staging.iterdir())}
         try:

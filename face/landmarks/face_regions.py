@@ -37,6 +37,16 @@ class FaceRegion:
     angle_rad: float
     score: float
 
+    @classmethod
+    def around(cls, points: npt.NDArray[np.float32], *, eyes: npt.NDArray[np.float64], score: float) -> FaceRegion:
+        """The square in which a face is looked for in the next picture of a clip, as MediaPipe tracks.
+
+        points: (N, 3) of the face. eyes: (2, 2), centres of the one at the left in the picture, then the other.
+        """
+        low, high = points[:, :2].min(axis=0).astype(np.float64), points[:, :2].max(axis=0).astype(np.float64)
+        across = eyes[1] - eyes[0]
+        return cls((low + high) / 2, float((high - low).max()) * _REACH, math.atan2(across[1], across[0]), score)
+
     def mirrored(self, width: int) -> FaceRegion:
         """The same square in the mirrored picture."""
         return replace(self, centre=np.array([width - self.centre[0], self.centre[1]]), angle_rad=-self.angle_rad)

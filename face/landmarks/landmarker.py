@@ -95,6 +95,17 @@ class FaceLandmarker:
         by_face = {look.face: look for look in looks}
         return by_face[choose_face(list(by_face), policy=policy)]
 
+    def follow(self, rgb: Rgb, before: Face) -> Look | None:
+        """One look at `rgb` (H, W, 3) uint8 where the picture before it in a clip had the upright face `before`; None
+        where it is gone. The detector, and what else is in the picture, is left out.
+
+        Raises RuntimeError where the landmarker is closed.
+        """
+        region = FaceRegion.around(before.points, eyes=before.eye_centres, score=1.0)
+        with self._lock:
+            looks = self._look_at(rgb, [region], turns=0, both_ways=False)
+        return looks[0] if looks else None
+
     def close(self) -> None:
         """Free the networks; safe to call twice."""
         with self._lock:

@@ -16,19 +16,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from face.probability import FloatArray, sigmoid, softmax
-from face.vocabulary import SIDES, Side
+from face.vocabulary import HOUSE_BRACKMANN, SIDES, Side
 
 # Index of the first grade whose definition has an obvious difference between the sides (House-Brackmann III).
 SIDE_NAMED_FROM = 2
 # What its probability must exceed at a slight weakness: a side named for a healthy face misleads more than none.
 SIDE_NAMED_ABOVE = 0.6
+# Index of House-Brackmann IV: from it on, grades differ in what still moves.
+_MOVEMENT_TELLS_FROM = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +133,30 @@ def inclusion_scores(probabilities: FloatArray) -> npt.NDArray[np.float64]:
             mass += float(p[joined])
             low, high = min(low, joined), max(high, joined)
     return scores
+
+
+def widened(reading: PalsyReading) -> PalsyReading:
+    """The reading with a set that holds one more grade on either side, where there is one: less was seen than in the
+    photographs that its limit was fitted on."""
+    low, high = reading.prediction_set[0], reading.prediction_set[-1]
+    return replace(reading, prediction_set=tuple(range(max(0, low - 1), min(len(reading.probabilities), high + 2))))
+
+
+def at_rest(reading: PalsyReading) -> PalsyReading:
+    """The reading with a set of which at least two are of IV to VI, if any is.
+
+    What tells these grades apart is movement (House & Brackmann 1985), which a face at rest does not show. The likelier
+    neighbour of the one grade joins it; a tie takes the milder.
+    """
+    if len(reading.probabilities) != len(HOUSE_BRACKMANN):  # a data set's own grades have a rest of their own
+        return reading
+    severe = [grade for grade in reading.prediction_set if grade >= _MOVEMENT_TELLS_FROM]
+    if len(severe) != 1:
+        return reading
+    (grade,) = severe
+    neighbours = [near for near in (grade - 1, grade + 1) if _MOVEMENT_TELLS_FROM <= near < len(reading.probabilities)]
+    joined = max(neighbours, key=lambda near: (float(reading.probabilities[near]), -near))
+    return replace(reading, prediction_set=tuple(sorted({*reading.prediction_set, joined})))
 
 
 def _left_or_right(side_probabilities: FloatArray) -> int:

@@ -105,7 +105,7 @@ def values_of(read: ReadPhotograph, labels: Sequence[str]) -> dict[str, Value]:
             f"side_probability_{side}": float(value)
             for side, value in zip(SIDES, reading.side_probabilities, strict=True)
         },
-        **{f"asymmetry_{region}": value for region, value in (read.regional or {}).items()},
+        **{f"asymmetry_{region}": value for region, value in (read.regional or {}).items() if value is not None},
     }
 
 

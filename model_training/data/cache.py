@@ -7,7 +7,7 @@
     DIR/NAME.npy          one array a tensor, first axis = row of samples.parquet
 
 A palsy cache holds images uint8 (N,1,224,224), landmarks float32 (N,478,3), roi_masks uint8 (N,5,32,32;
-255 = inside) and asymmetry_map float16 (N,32,32; NaN where the table knows no true map). A micro-expression
+255 = inside), asymmetry_map and seen_map float16 (N,32,32; NaN where the table knows no true map). A micro-expression
 cache holds flow uint8 (N,3,28,28).
 """
 

@@ -175,6 +175,39 @@ def portraits_command(
     typer.echo(f"{int(table['kept'].sum())} of {len(table)} pictures: {out} ({reasons_file(out)} says why)")
 
 
+def occlude_command(
+    context: typer.Context,
+    photo: Annotated[Path, typer.Option(help="Folder of portraits, or sample table of faces of any grade.")],
+    out: OutFolder,
+    hider: Annotated[
+        str,
+        typer.Option(
+            help="What lies before the face: anything (shapes without a name, for training) or objects (patch, hand, "
+            "hair, mask, sunglasses, tube, microphone: each once, for judging only)."
+        ),
+    ] = "anything",
+    per_photo: Annotated[int, typer.Option(help="With --hider anything: pictures of each photograph.", min=1)] = 5,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same things.")] = 0,
+    split: Annotated[str, typer.Option(help="train, validation or test for every row; empty leaves it open.")] = "",
+) -> None:
+    """Hide parts of faces, and write down what can still be seen.
+
+    Example: `htnet simulate hidden-faces --photo runs/portraits --out runs/hidden --per-photo 5 --seed 1`
+    """
+    from model_training.simulator.occlusion.occluded_set import HIDERS, occlude_photographs
+
+    known = next((name for name in HIDERS if name == hider), None)
+    if known is None:
+        raise TrainingError(f"--hider must be one of {', '.join(HIDERS)}, got {hider!r}")
+    if known == "objects":
+        refuse_given(context, "per_photo", why="--hider objects puts each object on every photograph once")
+    with progress_bar("faces") as bar:
+        table = occlude_photographs(
+            photo, out, hider=known, per_photo=per_photo, seed=seed, split=split, on_progress=bar.at
+        )
+    typer.echo(f"wrote {table}")
+
+
 class FormerSimulate(TyperCommand):
     """`simulate` of `python -m model_training`, which was three commands in one: it says where the others are."""
 

@@ -42,8 +42,14 @@ DATASET_NAME = "simulated"
 ROOM = Path(__file__).parent
 # What lies in this room and decides nothing about a render: command line, preview, photographs, bake scripts.
 NOT_OF_RENDERS = (
-    "commands.py", "contact_sheet.py", "photographs/*", "sessions/*", "bake/*", "head/head_data/landmarks.npz",
-)  # fmt: skip
+    "commands.py",
+    "contact_sheet.py",
+    "photographs/*",
+    "occlusion/*",
+    "sessions/*",
+    "bake/*",
+    "head/head_data/landmarks.npz",
+)
 
 
 class PeopleConfig(Configuration, ABC):

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from face.errors import DifferentPeople, NoUsablePicture, PreprocessingError
-from face.palsy.assessment.examination import Examination, ExaminationOptions, PoseStatus, examine
+from face.palsy.assessment.examination import Examination, PoseStatus, examine
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.measuring.movement import movement_shown, sort_by_movement
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, session_scale
+from face.palsy.assessment.options import ExaminationOptions
 from face.palsy.reading import ReadPhotograph
 from face.stopwatch import Stopwatch
 from face.vocabulary import POSES, FacePolicy, Pose

@@ -14,11 +14,13 @@ from face.palsy.decoding import PalsyCalibration, PalsyReading
 from face.palsy.input import PalsyInputSpec
 from face.palsy.limits import AnswerLimits
 from face.palsy.reading import ReadPhotograph, read_palsy
+from face.palsy.visibility import Visibility
 from face.photograph import Photograph, PhotographReader
 from face.stopwatch import Stopwatch
-from face.vocabulary import HOUSE_BRACKMANN, FacePolicy, OutlinedRegion, Region, RegionOfInterest
+from face.vocabulary import HOUSE_BRACKMANN, FacePolicy, OutlinedRegion, Pose, Region, RegionOfInterest
 from service.analysis.input_spec import spec_of
 from service.heatmaps.overlay import Overlay, mosaic_overlay
+from service.heatmaps.weak_half import towards_weak_half
 from service.inference.bundle import MANIFEST_FILE, Bundle
 from service.inference.errors import BundleError
 from service.inference.manifest import PalsyManifest
@@ -46,15 +48,17 @@ class PalsyAnalysis:
     """The answer in the domain's terms.
 
     labels: names of the grades, mildest first; probabilities in `reading` have their order. regional: asymmetry 0..1
-    by region; score: their mean. polygons: (4, 2) points (x, y) in pixels of the upright photograph.
+    by region, None for one that is not seen; score: the mean of the others, None where there are none. polygons: (4, 2)
+    points (x, y) in pixels of the upright photograph.
     evidence: the scale is defined on movement, one photograph shows none, so this is never left out.
     """
 
     labels: tuple[str, ...]
     reading: PalsyReading
     coverage: float
-    score: float
-    regional: dict[Region, float]
+    score: float | None
+    regional: dict[Region, float | None]
+    visibility: Visibility
     heatmap: Overlay | None
     roi_maps: dict[RegionOfInterest, Overlay] | None
     polygons: dict[OutlinedRegion, npt.NDArray[np.float64]]
@@ -108,12 +112,13 @@ class PalsyAnalyzer:
         *,
         face: FacePolicy = "single",
         mirrored: bool = False,
+        pose: Pose | None = None,
         heatmap: bool = True,
         roi_maps: bool = False,
     ) -> PalsyAnalysis:
-        """Raises the PreprocessingErrors of every stage, OutOfDistribution, and NonFiniteOutput."""
+        """Raises the PreprocessingErrors of every stage, FaceCovered, OutOfDistribution, and NonFiniteOutput."""
         watch = Stopwatch()
-        read = self.read(data, face=face, mirrored=mirrored, watch=watch)
+        read = self.read(data, face=face, mirrored=mirrored, pose=pose, watch=watch)
         return self.explain(read, mirrored=mirrored, heatmap=heatmap, roi_maps=roi_maps, watch=watch)
 
     def explain(
@@ -122,8 +127,10 @@ class PalsyAnalyzer:
         """The answer of a photograph that was read, with the pictures that are wanted."""
         regional = read.regional
         assert regional is not None  # noqa: S101 - every manifest names an asymmetry map among the outputs
+        scores = [score for score in regional.values() if score is not None]
         with watch.stage("rendering"):
-            asymmetry = self._overlay(read, read.outputs["asymmetry_map"], self._limits.full_scale) if heatmap else None
+            shown = towards_weak_half(read.outputs["asymmetry_map"], read.reading.side)
+            asymmetry = self._overlay(read, shown, self._limits.full_scale) if heatmap else None
             regions_of_interest = (
                 {
                     name: self._overlay(read, values, 1.0)
@@ -136,8 +143,9 @@ class PalsyAnalyzer:
             labels=self._manifest.labels.grades,
             reading=read.reading,
             coverage=self._calibration.coverage,
-            score=sum(regional.values()) / len(regional),
+            score=sum(scores) / len(scores) if scores else None,
             regional=regional,
+            visibility=read.visibility,
             heatmap=asymmetry,
             roi_maps=regions_of_interest,
             polygons=region_polygons(read.photograph.on_sent(read.made.aligned)),
@@ -148,7 +156,13 @@ class PalsyAnalyzer:
         )
 
     def read(
-        self, data: bytes, *, face: FacePolicy = "single", mirrored: bool = False, watch: Stopwatch | None = None
+        self,
+        data: bytes,
+        *,
+        face: FacePolicy = "single",
+        mirrored: bool = False,
+        pose: Pose | None = None,
+        watch: Stopwatch | None = None,
     ) -> ReadPhotograph:
         """The reading without pictures: what a table of many photographs needs. Raises as `analyze`."""
         return read_palsy(
@@ -160,6 +174,7 @@ class PalsyAnalyzer:
             limits=self._limits,
             policy=face,
             mirrored=mirrored,
+            pose=pose,
             watch=watch,
         )
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -77,7 +77,7 @@ class ClipDecoder:
         self._limits = limits or DecodingLimits()
         self._places = threading.BoundedSemaphore(self._limits.at_once)
 
-    def frames(self, clip: Clip, *, longer_side_px: int, step_s: float = 0.0) -> Iterator[Frame]:
+    def frames(self, clip: Clip, *, longer_side_px: int, step_s: float = 0.0) -> Generator[Frame]:
         """Pictures in the order of time, upright, reduced by the whole number that leaves the longer side no shorter
         than longer_side_px. step_s: pictures nearer to the one before are left out; 0 = none.
 
@@ -100,7 +100,7 @@ class ClipDecoder:
                 "or cut off. Record or send it again."
             )
 
-    def stills(self, clip: Clip, times_s: Sequence[float], *, longer_side_px: int) -> Iterator[Frame]:
+    def stills(self, clip: Clip, times_s: Sequence[float], *, longer_side_px: int) -> Generator[Frame]:
         """The pictures of these times, ascending, which `frames` has given; `index` is the place in times_s.
 
         Raises what `frames` raises, and ValueError for times that do not ascend.

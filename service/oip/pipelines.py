@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from face.vocabulary import SIDES, FacePolicy
 from service.analysis.microexpression import MicroexpressionAnalyzer
-from service.analysis.models import AnyModel, LoadedModel
+from service.analysis.models import LoadedModel
 from service.analysis.palsy import PalsyAnalyzer
 from service.api.analysing import analyse
 from service.api.routes import microexpression, palsy
@@ -19,12 +19,10 @@ from service.api.schemas.microexpression import MicroexpressionAnswer
 from service.api.schemas.palsy import PalsyAnswer
 from service.api.state import Worker
 from service.oip.inference_request import Inference
-from service.oip.metadata import ModelMetadata, TensorMetadata
+from service.oip.metadata import ModelMetadata
+from service.oip.pictures import ANSWER, one_of_each, pipeline_metadata
 from service.oip.selection import options_of, wanted_outputs
-from service.oip.tensors import BadTensor, Datatype, Tensor, numbers, text
-
-# The whole answer of the REST endpoint, as JSON.
-ANSWER = "answer"
+from service.oip.tensors import Datatype, Tensor, numbers, text
 
 
 class PhotographOptions(BaseModel):
@@ -54,12 +52,12 @@ class PalsyPipeline:
             "side_probabilities": ("FP32", [1, len(SIDES)]),
             ANSWER: ("BYTES", [1]),
         }
-        return _metadata("palsy", self._model, ["image"], outputs)
+        return pipeline_metadata("palsy", self._model, ["image"], outputs)
 
     async def infer(self, asked: Inference, request: Request, worker: Worker) -> Sequence[Tensor]:
         options = options_of(asked, PalsyOptions)
         wanted = wanted_outputs(asked, [tensor.name for tensor in self.metadata.outputs])
-        (image,) = _pictures(asked, ["image"])
+        (image,) = one_of_each(asked, ["image"])
         answered = ANSWER in wanted
         analysis = await analyse(
             request,
@@ -99,12 +97,12 @@ class MicroexpressionPipeline:
             "probabilities": ("FP32", [1, len(self._model.analyzer.emotions)]),
             ANSWER: ("BYTES", [1]),
         }
-        return _metadata("microexpression", self._model, ["onset", "apex"], outputs)
+        return pipeline_metadata("microexpression", self._model, ["onset", "apex"], outputs)
 
     async def infer(self, asked: Inference, request: Request, worker: Worker) -> Sequence[Tensor]:
         options = options_of(asked, PhotographOptions)
         wanted = wanted_outputs(asked, [tensor.name for tensor in self.metadata.outputs])
-        onset, apex = _pictures(asked, ["onset", "apex"])
+        onset, apex = one_of_each(asked, ["onset", "apex"])
         answered = ANSWER in wanted
         analysis = await analyse(
             request,
@@ -121,35 +119,3 @@ class MicroexpressionPipeline:
             answer = MicroexpressionAnswer.of(analysis, model=self._model, request_id=request.state.request_id)
             tensors.append(text(ANSWER, answer.model_dump_json()))
         return [tensor for tensor in tensors if tensor.name in wanted]
-
-
-def _metadata(
-    name: str, model: AnyModel, pictures: Sequence[str], outputs: Mapping[str, tuple[Datatype, list[int]]]
-) -> ModelMetadata:
-    return ModelMetadata(
-        name=name,
-        versions=[model.bundle.manifest.version],
-        platform="htnet-clinical",
-        inputs=[TensorMetadata(name=picture, datatype="BYTES", shape=[1]) for picture in pictures],
-        outputs=[
-            TensorMetadata(name=output, datatype=datatype, shape=shape) for output, (datatype, shape) in outputs.items()
-        ],
-    )
-
-
-def _pictures(asked: Inference, names: Sequence[str]) -> list[bytes]:
-    """One picture of each name. Raises BadTensor."""
-    unknown = asked.tensors.keys() - set(names)
-    if unknown:
-        raise BadTensor(f"There is no input {min(unknown)!r}; wanted is {' and '.join(map(repr, names))}.")
-    pictures = []
-    for name in names:
-        tensor = asked.tensors.get(name)
-        if tensor is None:
-            raise BadTensor(f"The input {name!r} is missing.")
-        if tensor.datatype != "BYTES" or tensor.shape != (1,):
-            raise BadTensor(
-                f"The input {name!r} is {tensor.datatype} {list(tensor.shape)}; wanted is BYTES [1], the picture file."
-            )
-        pictures.append(tensor.elements()[0])
-    return pictures

@@ -29,9 +29,8 @@ from service.problems import INFERENCE_PATH, PROBLEMS, status_of
 
 MODEL_PATH = "/models/{model_name}"
 VERSION_PATH = f"{MODEL_PATH}/versions/{{model_version}}"
-# Templates of what is analysed, and the photographs in the largest request.
+# Templates of what is analysed.
 INFER_PATHS = tuple(f"{INFERENCE_PATH}{path}/infer" for path in (MODEL_PATH, VERSION_PATH))
-IMAGES = 2
 
 TITLE = "htnet-clinical"
 
@@ -57,7 +56,7 @@ _ASKED = ("unauthorized", "not-found", "rate-limited", "internal-error")
 _INFERRED = (
     *_ASKED, "invalid-parameters", "empty-image", "undecodable-image", "request-timeout", "image-too-large",
     "unsupported-media-type", "no-face", "multiple-faces", "face-too-small", "face-turned-away", "out-of-distribution",
-    "different-faces", "no-motion", "overloaded", "audit-unavailable",
+    "different-faces", "no-motion", "no-usable-picture", "different-people", "overloaded", "audit-unavailable",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from service.analysis.models import LoadedModels
 from service.api.state import Worker
 from service.inference.bundle import MANIFEST_FILE
 from service.inference.errors import BundleError
+from service.oip.assess_pipeline import AssessPipeline
 from service.oip.graphs import GraphModel
 from service.oip.inference_request import Inference
 from service.oip.metadata import ModelMetadata
@@ -39,13 +40,15 @@ class ServedModels:
 
     @classmethod
     def of(cls, models: LoadedModels) -> ServedModels:
-        """A pipeline for each task, named as the task, and each bundle's graph, named by its manifest.
+        """A pipeline for each endpoint that analyses, and each bundle's graph, named by its manifest.
 
         Raises BundleError for a graph with another model's name.
         """
         found: dict[str, ServedModel] = {}
         if models.palsy is not None:
             found["palsy"] = PalsyPipeline(models.palsy)
+            if models.palsy.analyzer.grades_house_brackmann:
+                found["palsy-assess"] = AssessPipeline(models.palsy)
         if models.microexpression is not None:
             found["microexpression"] = MicroexpressionPipeline(models.microexpression)
         for model in models:

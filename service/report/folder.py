@@ -10,9 +10,9 @@ from pathlib import Path
 from face.errors import NoImages
 from face.image.files import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from face.image.limits import ImageLimits
-from face.palsy.assessment.examination import ExaminationOptions
 from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.options import ExaminationOptions
 from face.photograph import PhotographReader
 from face.vocabulary import POSES, FacePolicy, Pose
 from face.whole_file import write_text

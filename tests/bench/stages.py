@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from face.frame.quality import QualityLimits, check_quality, measure_quality
-from face.frame.regions import regional_asymmetry
+from face.frame.regions import regional_asymmetry, roi_masks
 from face.image.decode import decode_image
 from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.decoding import PalsyCalibration, decode
@@ -96,7 +96,9 @@ def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str,
                 "crops": lambda: palsy_input(rgb, face, spec),
                 "quality": quality,
                 "model": model,
-                "regional scores": lambda: regional_asymmetry(outputs["asymmetry_map"][0], made.aligned),
+                "regional scores": lambda: regional_asymmetry(
+                    outputs["asymmetry_map"][0], roi_masks(made.aligned, size=outputs["asymmetry_map"].shape[-1])
+                ),
                 "heatmap": heatmap,
                 "answer as JSON": lambda: PalsyAnswer.of(analysis, model=loaded, request_id="0" * 32).model_dump_json(),
                 "audit record": record,

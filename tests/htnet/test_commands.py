@@ -38,6 +38,7 @@ def test_no_command_is_missing() -> None:
             for name in ("renders", "sessions", "preview", "palsies-on-photos", "pick-portraits", "microexpressions")
         ),
         *(f"palsy {name}" for name in ("train", "crossval", "evaluate", "predict", "visualize", "calibrate")),
+        *(f"palsy {name}" for name in ("assess", "judge-sessions", "fit-sessions")),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),
         *(f"microexpression {name}" for name in ("train", "reference", "finetune", "calibrate", "evaluate")),
         *(f"microexpression {name}" for name in ("loso", "compare-flow", "metrics")),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from face.palsy.assessment.findings import Findings
 from face.palsy.assessment.grade import SessionGrade
 from face.palsy.assessment.measuring.movement import movement_shown
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.same_face import SameFace
+from face.palsy.assessment.options import GivenSide
 from face.probability import FloatArray
 from face.vocabulary import HOUSE_BRACKMANN, SIDES, HouseBrackmann, Pose
 
@@ -27,7 +27,7 @@ def doubts(
     grade: SessionGrade | None,
     rule_grade: HouseBrackmann | None,
     side_probabilities: FloatArray,
-    given_side: Literal["auto", "left", "right"],
+    given_side: GivenSide,
     same_face: SameFace | None,
     mm_per_unit: float,
 ) -> list[str]:

@@ -29,6 +29,7 @@ from face.palsy.assessment.measuring.movement import (
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.same_face import SameFace, check_same_face
 from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, Scale, session_scale
+from face.palsy.assessment.options import ExaminationOptions
 from face.palsy.assessment.patterns import (
     NO_HEALTHY_SIDE_SENTENCE,
     SENTENCES,
@@ -50,17 +51,6 @@ METHOD_NAME, METHOD_VERSION = "regions-then-table", "1"
 
 PoseStatus = Literal["used", "not_seen", "other_pose"]
 Reference = Literal["healthy_side", "mirror", "population"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExaminationOptions:
-    """affected_side: known to who asks; `auto` leaves it to the photographs. effort_confirmed: a movement that is not
-    seen was tried with full effort, and counts as none. eyelid_surgery: for Sunnybrook's item of the eye."""
-
-    affected_side: Literal["auto", "left", "right"] = "auto"
-    effort_confirmed: bool = False
-    eyelid_surgery: bool = False
-    pupil_distance_mm: float | None = None
 
 
 @dataclass(frozen=True)

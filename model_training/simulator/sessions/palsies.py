@@ -8,7 +8,7 @@ is rare in a small set.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from face.vocabulary import REGIONS
 from model_training.simulator.head.head import UNIT_SIDES
 from model_training.simulator.patient import Palsy, regional_severity, with_signs
 from model_training.simulator.sessions.regions import Regions
-
-REGION_KINDS: tuple[Regions, ...] = get_args(Regions)
 
 Pattern = Literal["alike", "spread", "forehead_spared", "marginal_mandibular", "zygomatic", "healthy"]
 # Of the palsies whose regions differ. A central palsy spares the forehead; a cut branch weakens what it moves.

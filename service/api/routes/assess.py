@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from face.palsy.assessment.examination import ExaminationOptions
 from face.palsy.assessment.fitted import fitted_numbers
-from face.palsy.assessment.measuring.scale import PUPIL_DISTANCE_RANGE_MM
+from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
+from service.analysis.models import LoadedModel
+from service.analysis.palsy import PalsyAnalyzer
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, RequestError, problem_responses
 from service.api.negotiation import FHIR_RESPONSE, WantedFhir
 from service.api.query import refuse_unknown_query
 from service.api.schemas.assessment import AssessmentAnswer
-from service.api.state import CurrentWorker, PalsyModel
+from service.api.state import CurrentWorker, PalsyModel, Worker
 from service.api.uploads import multipart_schema, read_some_images
 from service.fhir.assessment import session_report
 
@@ -69,9 +71,7 @@ async def assess(
     maps: Annotated[
         Maps, Query(description="Draw for each picture: nothing, the asymmetry map, or where the model looked too.")
     ] = "none",
-    affected_side: Annotated[
-        Literal["auto", "left", "right"], Query(description="The patient's side, where it is known.")
-    ] = "auto",
+    affected_side: Annotated[GivenSide, Query(description="The patient's side, where it is known.")] = "auto",
     effort_confirmed: Annotated[
         bool, Query(description="A movement that is not seen was tried with full effort: it counts as none.")
     ] = False,
@@ -88,28 +88,62 @@ async def assess(
         bool, Query(description="The camera swapped left and right in every picture. Maps stay on the pictures.")
     ] = False,
 ) -> Response:
-    if not model.analyzer.grades_house_brackmann:
-        raise RequestError(
-            "model-not-loaded",
-            "The palsy model of this service has grades of its own; an examination needs those of House and Brackmann, "
-            "I to VI.",
-        )
     if fhir is not None and maps != "none":
         raise RequestError("invalid-parameters", "A FHIR answer carries no image: leave 'maps' out.")
     named, unsorted = await read_some_images(request, POSES, repeated=UNSORTED, most=MOST_PICTURES)
     pictures: dict[Pose, bytes] = {pose: named[pose] for pose in POSES if pose in named}
-    sent = [*pictures.values(), *unsorted]
     options = ExaminationOptions(
         affected_side=affected_side,
         effort_confirmed=effort_confirmed,
         eyelid_surgery=eyelid_surgery,
         pupil_distance_mm=pupil_distance_mm,
     )
+    analysis = await examine_pictures(
+        request,
+        worker,
+        model,
+        pictures,
+        unsorted,
+        options=options,
+        face=face,
+        mirrored=mirrored,
+        maps=maps,
+        strict=strict,
+    )
+    if fhir is not None:
+        return fhir.respond(session_report(analysis, fhir.codes), [*pictures.values(), *unsorted], model=model)
+    answer = AssessmentAnswer.of(analysis, model=model, request_id=request.state.request_id)
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def examine_pictures(
+    request: Request,
+    worker: Worker,
+    model: LoadedModel[PalsyAnalyzer],
+    pictures: Mapping[Pose, bytes],
+    unsorted: Sequence[bytes],
+    *,
+    options: ExaminationOptions,
+    face: FacePolicy,
+    mirrored: bool,
+    maps: Maps,
+    strict: bool,
+) -> SessionAnalysis:
+    """The examination, counted and recorded; each of its pictures by what became of it.
+
+    Raises RequestError `model-not-loaded` where the model's grades are not those of House and Brackmann.
+    """
+    if not model.analyzer.grades_house_brackmann:
+        raise RequestError(
+            "model-not-loaded",
+            "The palsy model of this service has grades of its own; an examination needs those of House and Brackmann, "
+            "I to VI.",
+        )
     analysis = await analyse(
         request,
         worker,
         model,
-        sent,
+        [*pictures.values(), *unsorted],
         lambda: assess_session(
             model.analyzer,
             pictures,
@@ -127,10 +161,7 @@ async def assess(
     )
     for picture in analysis.pictures:
         worker.metrics.session_pictures.labels(picture.status).inc()
-    if fhir is not None:
-        return fhir.respond(session_report(analysis, fhir.codes), sent, model=model)
-    answer = AssessmentAnswer.of(analysis, model=model, request_id=request.state.request_id)
-    return Response(answer.model_dump_json(), media_type="application/json")
+    return analysis
 
 
 def _summary(analysis: SessionAnalysis) -> Summary:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from face.vocabulary import FacePolicy
+from face.vocabulary import FacePolicy, Pose
 from service.analysis.palsy import PalsyAnalysis
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, RequestError, problem_responses
@@ -28,7 +28,7 @@ router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
     PATH,
     summary="House-Brackmann grade of one photograph",
     response_model=PalsyAnswer,
-    responses={**FHIR_RESPONSE, **problem_responses(*UPLOAD_PROBLEMS, "not-acceptable")},
+    responses={**FHIR_RESPONSE, **problem_responses(*UPLOAD_PROBLEMS, "face-covered", "not-acceptable")},
     openapi_extra=multipart_schema(
         {"image": "One face from the front: JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF, JPEG 2000 or DICOM."}
     ),
@@ -43,6 +43,12 @@ async def grade(
     face: Annotated[
         FacePolicy, Query(description="`single`: several faces are an error; `largest`: judge the largest one.")
     ] = "single",
+    pose: Annotated[
+        Pose | None,
+        Query(
+            description="What the face was asked to do; by default whether it is at rest is judged from the picture."
+        ),
+    ] = None,
     mirrored: Annotated[
         bool, Query(description="The camera swapped left and right, as front cameras may. Maps stay on the picture.")
     ] = False,
@@ -56,7 +62,7 @@ async def grade(
         model,
         [image],
         lambda: model.analyzer.analyze(
-            image, face=face, mirrored=mirrored, heatmap=heatmap and fhir is None, roi_maps=roi_maps
+            image, face=face, mirrored=mirrored, pose=pose, heatmap=heatmap and fhir is None, roi_maps=roi_maps
         ),
         summarise=summary_of,
     )

@@ -6,7 +6,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from face.vocabulary import HOUSE_BRACKMANN, SIDES, HouseBrackmann, OutlinedRegion, RegionOfInterest, Side
+from face.vocabulary import (
+    HOUSE_BRACKMANN,
+    SIDES,
+    HouseBrackmann,
+    OutlinedRegion,
+    RegionOfInterest,
+    Side,
+    VisibleRegion,
+)
 from service.analysis.models import AnyModel
 from service.analysis.palsy import PalsyAnalysis
 from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
@@ -52,23 +60,31 @@ class AffectedSide(Schema):
     probabilities: dict[Side, Probability]
 
 
-class RegionalAsymmetry(Schema):
-    """0 = even, 1 = as uneven as a complete palsy makes it."""
+class SeenRegion(Schema):
+    """value: the share of the region that is seen, and not covered, cut off, blurred or in shadow. seen: it is enough
+    to judge the region by; the model's manifest says from which value on."""
 
-    forehead: Probability
-    eye: Probability
-    nose: Probability
-    mouth: Probability
+    value: Probability
+    seen: bool
+
+
+class RegionalAsymmetry(Schema):
+    """0 = even, 1 = as uneven as a complete palsy makes it; null for a region that is not seen."""
+
+    forehead: Probability | None
+    eye: Probability | None
+    nose: Probability | None
+    mouth: Probability | None
 
 
 class Asymmetry(Schema):
-    """score: mean of the regions. regions: root mean square of the heatmap's values inside each region, as a share
-    of its full strength. heatmap: how far each point is from the mirror image of its partner, at full
-    strength from the manifest's heatmap_full_scale on (by default 0.15 inter-ocular distances, about 9 mm); null with
-    heatmap=false.
+    """score: mean of the regions that are seen, null where none is. regions: root mean square of the heatmap's values
+    inside each region, as a share of its full strength; both halves count alike. heatmap: how far each point is from
+    the mirror image of its partner, faint on the half that the answer does not call weak, at full strength from the
+    manifest's heatmap_full_scale on (by default 0.15 inter-ocular distances, about 9 mm); null with heatmap=false.
     """
 
-    score: Probability
+    score: Probability | None
     regions: RegionalAsymmetry
     heatmap: Picture | None
 
@@ -114,7 +130,8 @@ class SentPicture(Schema):
 
 class PalsyAnswer(Schema):
     """An estimate from one photograph. The scale is defined on movement, which a photograph does not show: `evidence`
-    says so in every answer. Sides are the patient's; the mirrored photograph gets the same grade and the other side.
+    says so in every answer. `visibility` says which parts of the face were seen. Sides are the patient's; the mirrored
+    photograph gets the same grade and the other side.
     """
 
     model_config = ConfigDict(
@@ -147,6 +164,14 @@ class PalsyAnswer(Schema):
                         "side": "left",
                         "probability": 0.95,
                         "probabilities": {"left": 0.9, "right": 0.05, "none": 0.05},
+                    },
+                    "visibility": {
+                        "forehead": {"value": 0.93, "seen": True},
+                        "left_eye": {"value": 0.98, "seen": True},
+                        "right_eye": {"value": 0.99, "seen": True},
+                        "nose": {"value": 0.99, "seen": True},
+                        "left_mouth": {"value": 0.97, "seen": True},
+                        "right_mouth": {"value": 0.98, "seen": True},
                     },
                     "asymmetry": {
                         "score": 0.4,
@@ -188,6 +213,7 @@ class PalsyAnswer(Schema):
     grade: Grade
     probabilities: dict[str, Probability]
     affected_side: AffectedSide
+    visibility: dict[VisibleRegion, SeenRegion]
     asymmetry: Asymmetry
     roi_maps: list[RoiMap] | None
     regions: list[RegionOutline]
@@ -209,6 +235,10 @@ class PalsyAnswer(Schema):
                     "side": reading.side,
                     "probability": reading.side_probability,
                     "probabilities": dict(zip(SIDES, (float(p) for p in reading.side_probabilities), strict=True)),
+                },
+                "visibility": {
+                    region: {"value": round(min(1.0, max(0.0, value)), 4), "seen": analysis.visibility.seen(region)}
+                    for region, value in analysis.visibility.values.items()
                 },
                 "asymmetry": {
                     "score": analysis.score,

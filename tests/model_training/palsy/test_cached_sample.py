@@ -39,6 +39,8 @@ def test_photographs_go_through_the_services_preprocessing(tmp_path: Path) -> No
     rows = table(tmp_path / "in", contents)
     (tmp_path / "in/map.png").write_bytes(png(np.full((64, 64), 20000, np.uint16)))
     rows.frame["asymmetry_map"] = ["map.png" if name == "mapped.png" else "" for name in contents]
+    (tmp_path / "in/seen.png").write_bytes(png(np.full((64, 64), 51, np.uint8)))
+    rows.frame["seen_map"] = ["seen.png" if name == "mapped.png" else "" for name in contents]
     report = build_cache(rows, tmp_path / "out", producer=PalsyProducer(), jobs=1)
     assert report.found == 2
     assert report.not_found["no-face"] == 1
@@ -52,4 +54,6 @@ def test_photographs_go_through_the_services_preprocessing(tmp_path: Path) -> No
         np.testing.assert_array_equal(made.arrays[name][0], expected.tensors[name])
     assert np.isnan(made.arrays["asymmetry_map"][0]).all()
     np.testing.assert_allclose(made.arrays["asymmetry_map"][1], 0.2, atol=1e-3)
+    assert np.isnan(made.arrays["seen_map"][0]).all()
+    np.testing.assert_allclose(made.arrays["seen_map"][1], 0.2, atol=1e-3)
     assert made.arrays["roi_masks"].shape == (2, 5, 32, 32)

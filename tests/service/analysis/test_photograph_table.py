@@ -67,7 +67,11 @@ def test_ctrl_c_keeps_what_was_read(
         return read(analyzer, data, **options)
 
     monkeypatch.setattr(PalsyAnalyzer, "read", interrupted_at_the_second)
-    made = grade_photographs([photographs / "face.png"] * 3, bundle, tmp_path)
+    picture = (photographs / "face.png").read_bytes()
+    given = [tmp_path / f"{number}.png" for number in range(3)]
+    for path in given:
+        path.write_bytes(picture)
+    made = grade_photographs(given, bundle, tmp_path / "out")
     assert (made.stopped, made.images, made.graded) == (True, 3, 1)
     assert len(made.table.read_text(encoding="utf-8").splitlines()) == 2
 

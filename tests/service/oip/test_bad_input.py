@@ -143,7 +143,7 @@ def test_a_graph_takes_no_options(client: TestClient) -> None:
 
 
 def test_models_and_versions_that_are_not_here(client: TestClient) -> None:
-    check_error(client.get("/v2/models/emotion"), 404, "not-found", "palsy, tiny")
+    check_error(client.get("/v2/models/emotion"), 404, "not-found", "palsy, palsy-assess, tiny")
     check_error(client.get("/v2/models/palsy/versions/9/ready"), 404, "not-found", "0.0.1")
     check_error(client.get("/v2/models/palsy/config"), 404, "not-found")
     check_error(client.get(PALSY), 405, "method-not-allowed")
@@ -161,17 +161,20 @@ def test_limits_and_keys_hold(serve: Serve, tmp_path: Path, jpeg: bytes) -> None
     secret, line = new_key("ward", "user")
     (tmp_path / "keys").write_text(line + "\n")
     body, headers = picture_body(jpeg)
-    with serve(
-        tmp_path / "models", api_keys_file=tmp_path / "keys", image_max_bytes=20_000, rate_limit_per_minute=60.0,
-        rate_limit_burst=3,
-    ) as client:  # fmt: skip
+    limits = {
+        "image_max_bytes": 20_000,
+        "assess_max_bytes": 20_000,
+        "rate_limit_per_minute": 60.0,
+        "rate_limit_burst": 3,
+    }
+    with serve(tmp_path / "models", api_keys_file=tmp_path / "keys", **limits) as client:
         assert client.get("/v2/health/ready").status_code == 200
         for url in ("/v2", "/v2/models/palsy"):
             check_error(client.get(url), 401, "unauthorized")
         check_error(client.post(PALSY, content=body, headers=headers), 401, "unauthorized")
         headers["x-api-key"] = secret
         check_error(client.post(PALSY, content=body, headers=headers), 413, "image-too-large", "20,000")
-        check_error(client.post(PALSY, content=bytes(200_000), headers=headers), 413, "image-too-large")
+        check_error(client.post(PALSY, content=bytes(2_100_000), headers=headers), 413, "image-too-large")
         statuses = [client.get("/v2", headers=headers).status_code for _ in range(2)]
         assert statuses == [200, 429]
         response = client.get("/v2", headers=headers)

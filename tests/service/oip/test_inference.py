@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.face.microexpression.test_input import SMILE, warped
 from tests.onnx_factory import write_palsy_bundle
 from tests.ops.live_service import metric_sum
 from tests.service.api.conftest import Serve, jpeg_of
+from tests.service.api.write_assessment_example import PATIENT
 from tests.service.oip.conftest import JSON_SIZE, binary_body, element, picture_body
 
 SHIPPED = Path(__file__).parents[3] / "models"
@@ -55,7 +57,7 @@ def without_its_moment(answer: dict[str, Any]) -> dict[str, Any]:
 def test_server_and_model_describe_themselves(client: TestClient) -> None:
     server = client.get("/v2").json()
     assert server["extensions"] == ["binary_tensor_data"]
-    assert server["models"] == ["palsy", "tiny"]
+    assert server["models"] == ["palsy", "palsy-assess", "tiny"]
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
     graph = client.get("/v2/models/tiny").json()
@@ -132,6 +134,60 @@ def test_a_graph_behind_a_batcher_answers_every_row(serve: Serve, tmp_path: Path
     with serve(tmp_path, batch_max=8) as client:
         found = asked(client, "/v2/models/tiny/infer", binary_body(tensors, parameters={"binary_data_output": True}))
     assert found["grade_logits"].shape == (3, 5)
+
+
+@pytest.fixture(scope="module")
+def examining(serve: Serve) -> Iterator[TestClient]:
+    with serve(SHIPPED, running_max=2) as running:
+        yield running
+
+
+def movements(*poses: str) -> dict[str, bytes]:
+    return {pose: (PATIENT / f"{pose}.jpg").read_bytes() for pose in poses}
+
+
+def test_an_examination_is_that_of_the_endpoint(examining: TestClient) -> None:
+    sent = movements("rest", "brow_lift", "full_smile")
+    rest = examining.post("/v1/palsy/assess", files=sent, params={"affected_side": "left", "maps": "asymmetry"}).json()
+    body = binary_body(
+        {name: ("BYTES", [1], element(data)) for name, data in sent.items()},
+        parameters={"affected_side": "left", "maps": "asymmetry", "binary_data_output": True},
+    )
+    found = asked(examining, "/v2/models/palsy-assess/infer", body)
+    assert without_its_moment(json.loads(found["answer"][0])) == without_its_moment(rest)
+    np.testing.assert_array_equal(
+        found["grade_probabilities"], np.array([list(rest["probabilities"].values())], np.float32)
+    )
+    np.testing.assert_array_equal(found["expected"], np.array([rest["grade"]["expected"]], np.float32))
+
+
+def test_pictures_without_a_name_are_one_input_of_several(examining: TestClient) -> None:
+    sent = list(movements("full_smile", "rest").values())
+    files = [("unsorted", data) for data in sent]
+    rest = examining.post("/v1/palsy/assess", files=files).json()
+    body = binary_body({"unsorted": ("BYTES", [2], b"".join(map(element, sent)))})
+    found = asked(examining, "/v2/models/palsy-assess/infer", body)
+    assert without_its_moment(json.loads(found["answer"][0])) == without_its_moment(rest)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "parameters", "said"),
+    [
+        ({"rest": ("BYTES", [2], element(b"a") * 2)}, {}, "BYTES [1]"),
+        ({"grin": ("BYTES", [1], element(b"a"))}, {}, "'grin'"),
+        ({"unsorted": ("BYTES", [10], element(b"a") * 10)}, {}, "send 1 to 9"),
+        ({"unsorted": ("BYTES", [0], b"")}, {}, "send 1 to 9"),
+        ({"rest": ("BYTES", [1], element(b"a"))}, {"pupil_distance_mm": 10.0}, "'pupil_distance_mm'"),
+        ({"rest": ("BYTES", [1], element(b"a letter"))}, {}, "None of the pictures can be used"),
+    ],
+)
+def test_what_cannot_be_examined(
+    examining: TestClient, tensors: dict[str, Any], parameters: dict[str, Any], said: str
+) -> None:
+    body, headers = binary_body(tensors, parameters=parameters)
+    response = examining.post("/v2/models/palsy-assess/infer", content=body, headers=headers)
+    assert response.status_code == 400
+    assert said in response.json()["error"]
 
 
 def test_two_models_of_one_name_stop_the_start(serve: Serve, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.measuring.halves import Half
-from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import Measured
 from face.vocabulary import POSES, Pose
 
 # What counts as seen, in raw landmark millimetres: below the 5th percentile of true movements of simulated people, so
@@ -48,7 +48,7 @@ class Activation:
     lips_apart: float
 
 
-def activation(picture: SessionPicture, rest: SessionPicture, *, mm_per_unit: float) -> Activation:
+def activation(picture: Measured, rest: Measured, *, mm_per_unit: float) -> Activation:
     pairs = [(getattr(picture.halves, side), getattr(rest.halves, side)) for side in ("left", "right")]
     brow_up = [mm_per_unit * (now.brow_height - before.brow_height) for now, before in pairs]
     return Activation(
@@ -133,7 +133,7 @@ def other_pose_sentence(pose: Pose, looks: Pose) -> str:
     )
 
 
-def movement_shown(pictures: Mapping[str, SessionPicture], *, mm_per_unit: float) -> dict[str, float]:
+def movement_shown(pictures: Mapping[str, Measured], *, mm_per_unit: float) -> dict[str, float]:
     """By name, how much movement a picture shows if each of the others in turn is taken for rest: rest has the
     least."""
 
@@ -145,8 +145,8 @@ def movement_shown(pictures: Mapping[str, SessionPicture], *, mm_per_unit: float
 
 
 def sort_by_movement(
-    unsorted: Mapping[str, SessionPicture],
-    rest: SessionPicture,
+    unsorted: Mapping[str, Measured],
+    rest: Measured,
     taken: set[Pose],
     *,
     mm_per_unit: float,

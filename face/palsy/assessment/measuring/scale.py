@@ -25,8 +25,6 @@ PUPIL_RELATIVE_U = 0.015
 _OPEN_SHARE, _STRAIGHT_DEG = 0.6, 10.0
 # Widths of the two rings differ by less than this share where both are seen.
 _ALIKE = 0.15
-# Adults: 50 to 75 mm; with room for children and for measuring errors.
-PUPIL_DISTANCE_RANGE_MM = (40.0, 85.0)
 
 
 @dataclass(frozen=True)

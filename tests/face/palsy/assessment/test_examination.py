@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from face.palsy.assessment.examination import ExaminationOptions, examine
+from face.palsy.assessment.examination import examine
 from face.palsy.assessment.fitted import fitted_numbers
+from face.palsy.assessment.options import ExaminationOptions
 from face.vocabulary import POSES, Pose
 from model_training.simulator.patient import Palsy
 from tests.face.palsy.assessment.patients import left_palsy, patient, picture

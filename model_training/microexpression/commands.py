@@ -111,7 +111,7 @@ def simulate_command(
     """
     import numpy as np
 
-    from face.microexpression.input import MicroExpressionSpec
+    from face.microexpression.spec import MicroExpressionSpec
     from model_training.microexpression.config import simulation_config
     from model_training.microexpression.simulation.simulated_flow import SimulationConfig, simulate_people
 
@@ -170,7 +170,7 @@ def train_command(
     Example: `htnet microexpression reference --simulated runs/flow.npz --config
     configs/microexpression_reference.toml --out runs/reference.pt`
     """
-    from face.microexpression.input import MicroExpressionSpec
+    from face.microexpression.spec import MicroExpressionSpec
     from model_training.microexpression.config import training_config
     from model_training.microexpression.folded.reference import load_simulated, train_reference
     from model_training.training.checkpoint import save_atomically

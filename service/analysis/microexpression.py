@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
-from face.microexpression.input import MicroExpressionSpec, microexpression_input
+from face.microexpression.input import microexpression_input
+from face.microexpression.spec import MicroExpressionSpec
 from face.photograph import PhotographReader
 from face.probability import softmax
 from face.stopwatch import Stopwatch
@@ -25,7 +26,8 @@ from service.inference.session import Session
 
 @dataclass(frozen=True, eq=False)
 class MicroexpressionAnalysis:
-    """probabilities: by emotion, in the manifest's order. score, regions: 95th percentile of the motion, per cent of
+    """probabilities: by emotion, in the manifest's order. reliability: 0..1, how sure
+    it is that anything but head, light and camera differs. score, regions: 95th percentile of the motion, per cent of
     the inter-ocular distance. quality: of the onset, whose landmarks set the crop. heatmap: None where it was not
     asked for.
     """
@@ -33,6 +35,7 @@ class MicroexpressionAnalysis:
     label: str
     probability: float
     probabilities: dict[str, float]
+    reliability: float
     score: float
     regions: dict[str, float]
     heatmap: Overlay | None
@@ -89,6 +92,7 @@ class MicroexpressionAnalyzer:
             label=label,
             probability=probabilities[label],
             probabilities=probabilities,
+            reliability=made.reliability,
             score=made.score,
             regions=made.regions,
             heatmap=overlay,

@@ -25,7 +25,7 @@ router = APIRouter(tags=["microexpression"])
     PATH,
     summary="Emotion of the motion from an onset to an apex frame",
     response_model=MicroexpressionAnswer,
-    responses=problem_responses(*UPLOAD_PROBLEMS, "different-faces", "no-motion"),
+    responses=problem_responses(*UPLOAD_PROBLEMS, "different-faces", "head-turned", "movement-too-large", "no-motion"),
     openapi_extra=multipart_schema(
         {
             "onset": "The face at rest: JPEG, PNG, WebP, BMP or TIFF.",

@@ -21,10 +21,12 @@ class Emotion(Schema):
 
 class FacialMotion(Schema):
     """How far the face moves between the frames once the head's own motion is taken out: the 95th percentile, in per
-    cent of the inter-ocular distance, in the whole face and by region. Sides are the patient's. heatmap: on the apex
-    photograph; null with heatmap=false.
+    cent of the inter-ocular distance, in the whole face and by region. Sides are the patient's. reliability: how sure
+    it is that anything but head, light, camera and compression differs between the frames; below a half there is no
+    answer (`no-motion`). heatmap: on the apex photograph; null with heatmap=false.
     """
 
+    reliability: Probability
     score: Motion
     regions: dict[OutlinedRegion, Motion]
     heatmap: Picture | None
@@ -52,6 +54,7 @@ class MicroexpressionAnswer(Schema):
             probabilities=analysis.probabilities,
             motion=FacialMotion.model_validate(
                 {
+                    "reliability": analysis.reliability,
                     "score": analysis.score,
                     "regions": analysis.regions,
                     "heatmap": None if analysis.heatmap is None else Picture.of(analysis.heatmap),

@@ -20,8 +20,10 @@ from face.landmarks.detector import Face
 from face.microexpression.flow import ByteArray, FloatArray, dis_flow, flow_image
 from face.microexpression.head_motion import aligned_head, carried_back, head_motion
 from face.microexpression.movement_evidence import movement_evidence, reliability_of
+from face.microexpression.movement_kind import MOST_TURN_DEG, FaceChange, face_change, movement_kind
 from face.microexpression.registration import RegisteredPair, register_pair
 from face.microexpression.spec import MicroExpressionSpec
+from face.vocabulary import MovementKind
 
 # Region boxes as fractions of the crop (left, top, right, bottom); the image's left half is the patient's right.
 REGION_BOXES = {
@@ -38,14 +40,16 @@ class MicroExpressionInput:
 
     `tensors["flow"]`: uint8 (3, 28, 28), channels u, v, strain. `motion` (H, W, 2): crop pixels, head motion taken
     out, nothing outside either photograph. `pair`: the registered frames. `reliability`: 0..1, how sure it is that
-    anything but head, light and camera differs. `score` and `regions`: 95th percentile of the motion, in per cent of
-    the inter-ocular distance.
+    anything but head, light and camera differs. `change`, `kind`: what lids, gaze and lips did, and what the movement
+    is by that. `score` and `regions`: 95th percentile of the motion, in per cent of the inter-ocular distance.
     """
 
     tensors: dict[str, npt.NDArray[Any]]
     motion: FloatArray
     pair: RegisteredPair
     reliability: float
+    change: FaceChange
+    kind: MovementKind
     score: float
     regions: dict[str, float]
 
@@ -83,18 +87,21 @@ def microexpression_input(
     by_flow = head_motion(flow, pair.texture, depth=pair.depth).field
     by_pictures = aligned_head(pair.onset, pair.apex, by_flow, pair.texture, pair.depth)
     motion = (flow - by_flow) * cv2.GaussianBlur(pair.inside, (0, 0), 3)[..., None]
-    evidence = movement_evidence(
-        pair.onset,
-        pair.apex,
-        head=by_pictures,
-        motion=flow - by_pictures,
-        mask=pair.mask,
-        window_px=spec.evidence_window_px,
-        noise_floor=spec.evidence_floor + spec.blur_floor * pair.blurred,
-        least_px=spec.min_motion / 100 * pair.interocular_px,
-    )
-    strongest = float(evidence.max())
-    reliability = reliability_of(strongest, middle=spec.reliability_middle, slope=spec.reliability_slope)
+
+    def reliability_in(mask: FloatArray) -> float:
+        evidence = movement_evidence(
+            pair.onset,
+            pair.apex,
+            head=by_pictures,
+            motion=flow - by_pictures,
+            mask=mask,
+            window_px=spec.evidence_window_px,
+            noise_floor=spec.evidence_floor + spec.blur_floor * pair.blurred,
+            least_px=spec.min_motion / 100 * pair.interocular_px,
+        )
+        return reliability_of(float(evidence.max()), middle=spec.reliability_middle, slope=spec.reliability_slope)
+
+    reliability = reliability_in(pair.mask)
     if reliability < spec.min_reliability:
         raise NoMotion(
             "no facial motion between onset and apex that is more than noise and the head's own motion: its "
@@ -102,19 +109,30 @@ def microexpression_input(
             "rest and at the peak of the movement, sharp, from one camera, saved with little compression"
         )
     score, regions = motion_scores(motion, pair.mask, pair.interocular_px, spec)
-    _refuse_strangers(pair, flow, max(score, *regions.values()), spec)
+    change = face_change(onset_face, apex_face)
+    # Lids may move as far as they like: a blink is no large expression.
+    beyond_eyes, by_region = motion_scores(motion * (1 - pair.eyes)[..., None], pair.mask, pair.interocular_px, spec)
+    _refuse_strangers(pair, flow, max(beyond_eyes, *by_region.values()), turn, spec)
     return MicroExpressionInput(
         tensors={"flow": np.ascontiguousarray(flow_image(motion).transpose(2, 0, 1))},
         motion=motion,
         pair=pair,
         reliability=reliability,
+        change=change,
+        kind=movement_kind(
+            change,
+            outside_eyes=reliability_in(pair.mask * (1 - pair.eyes)) >= spec.min_reliability,
+            turned_deg=turn,
+        ),
         score=score,
         regions=regions,
     )
 
 
-def _refuse_strangers(pair: RegisteredPair, flow: FloatArray, strongest: float, spec: MicroExpressionSpec) -> None:
-    """Raises DifferentFaces and MovementTooLarge. Half the resolution is enough to come back."""
+def _refuse_strangers(
+    pair: RegisteredPair, flow: FloatArray, strongest: float, turn: float, spec: MicroExpressionSpec
+) -> None:
+    """Raises DifferentFaces, HeadTurned and MovementTooLarge. Half the resolution is enough to come back."""
     back = dis_flow(pair.apex, pair.onset, replace(spec.dis, finest_scale=1))
     disagreement = flow_disagreement(flow, back, pair.mask, interocular_px=pair.interocular_px)
     if disagreement > spec.max_disagreement:
@@ -122,6 +140,11 @@ def _refuse_strangers(pair: RegisteredPair, flow: FloatArray, strongest: float, 
             "onset and apex do not show the same face: points followed from one to the other and back miss themselves "
             f"by {disagreement:.1f} % of the inter-ocular distance, one face by up to {spec.max_disagreement:.1f} %. "
             "They show different people, or the light, the focus or the view has changed too much to compare them"
+        )
+    if strongest > spec.max_motion and turn > MOST_TURN_DEG:
+        raise HeadTurned(
+            f"the head turned by {turn:.0f} degrees between onset and apex, and the picture moves by {strongest:.0f} % "
+            "of the inter-ocular distance. Take both frames from one sequence, a fraction of a second apart"
         )
     if strongest > spec.max_motion:
         raise MovementTooLarge(

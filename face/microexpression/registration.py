@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from face.frame.geometry import Similarity, fit_similarity
 from face.landmarks.detector import Face
@@ -22,6 +23,12 @@ from face.microexpression.spec import MicroExpressionSpec
 MOUTH = (61, 291)
 # Points that hardly move with the face: eye corners, nose bridge, temples.
 STABLE_POINTS = (33, 133, 362, 263, 168, 6, 197, 195, 127, 356, 234, 454)
+# The outlines of the eyes' openings, the patient's right and left; what is in them moves by itself.
+EYE_OUTLINES = (
+    (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
+    (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382),
+)
+LID_PX = 8  # how far a lid's own movement reaches beyond the opening
 # Pixels nearer than this to the edge of a photograph see what is not there: flow and windows reach across.
 EDGE_PX = 3
 
@@ -31,7 +38,8 @@ class RegisteredPair:
     """Arrays are (H, W) float32 of the crop.
 
     onset, apex: luminance, matched in light and sharpness. inside: 1 where both photographs reach, else 0. mask: 0..1,
-    the same for the face alone. texture: 0..1, how much there is to hold on to. depth: the face's relief. apex_to_crop:
+    the same for the face alone. eyes: 1 in the openings of the eyes at onset or apex and on their lids. texture: 0..1,
+    how much there is that shows the head's motion. depth: the face's relief. apex_to_crop:
     apex photograph -> crop. interocular_px: of the crop. blurred: mean square of what matching the sharpness took away,
     squared grey levels.
     """
@@ -40,6 +48,7 @@ class RegisteredPair:
     apex: FloatArray
     inside: FloatArray
     mask: FloatArray
+    eyes: FloatArray
     texture: FloatArray
     depth: FloatArray
     onset_to_crop: Similarity
@@ -92,7 +101,8 @@ def register_pair(
         mask = face_ellipse(spec) * inside
         second = match_exposure(luminance(apex_to_crop.warp(apex_rgb, size=size)), first, mask)
         onset, apex = match_sharpness(first, second, mask)
-        texture = mask * _texture(onset)
+        eyes = _eyes(to_crop.apply(onset_face.points[:, :2]), apex_to_crop.apply(apex_face.points[:, :2]), size)
+        texture = mask * (1 - eyes) * _texture(onset)
         if step == spec.registration_steps - 1:
             break
         # The head as a whole is seen well enough at half the resolution; only the last flow is the one that is kept.
@@ -106,6 +116,7 @@ def register_pair(
         apex=apex,
         inside=inside,
         mask=mask,
+        eyes=eyes,
         texture=texture,
         depth=depth,
         onset_to_crop=to_crop,
@@ -126,6 +137,16 @@ def _inside(to_crop: Similarity, photograph: ByteArray, size: tuple[int, int]) -
         seen = across * columns + down * rows + shift
         inside &= (seen >= edge) & (seen <= length - edge)
     return inside.astype(np.float32)
+
+
+def _eyes(onset: npt.NDArray[np.float64], apex: npt.NDArray[np.float64], size: tuple[int, int]) -> FloatArray:
+    """Landmarks (478, 2) of both frames in the crop -> (H, W), 1 in the eyes' openings and on the lids, else 0."""
+    openings = np.zeros((size[1], size[0]), np.uint8)
+    for points in (onset, apex):
+        for outline in EYE_OUTLINES:
+            cv2.fillPoly(openings, [np.rint(points[list(outline)]).astype(np.int32)], 1)
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * LID_PX + 1, 2 * LID_PX + 1))
+    return np.asarray(cv2.dilate(openings, reach), np.float32)
 
 
 def match_sharpness(onset: FloatArray, apex: FloatArray, mask: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -56,9 +56,10 @@ async def classify(
 
 
 def _summary(analysis: MicroexpressionAnalysis) -> Summary:
+    """Where no emotion was named, what moved is counted in its place, with how sure it is that it did."""
     return Summary(
-        label=analysis.label,
-        probability=analysis.probability,
+        label=analysis.label or analysis.kind,
+        probability=analysis.reliability if analysis.probability is None else analysis.probability,
         probabilities=analysis.probabilities,
         quality=analysis.quality,
         timings_ms=analysis.timings_ms,

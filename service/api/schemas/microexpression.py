@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from face.vocabulary import OutlinedRegion
+from face.vocabulary import MovementKind, OutlinedRegion
 from service.analysis.microexpression import MicroexpressionAnalysis
 from service.analysis.models import AnyModel
 from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
@@ -15,8 +15,10 @@ Motion = Annotated[float, Field(ge=0)]
 
 
 class Emotion(Schema):
-    label: str
-    probability: Probability
+    """Null where the movement is no expression (`movement_kind`)."""
+
+    label: str | None
+    probability: Probability | None
 
 
 class FacialMotion(Schema):
@@ -34,13 +36,15 @@ class FacialMotion(Schema):
 
 class MicroexpressionAnswer(Schema):
     """What the motion from onset to apex looks like. An answer is about these two frames, not about what a person
-    feels.
+    feels. movement_kind: what moved; an emotion is named for an expression alone. probabilities: of an expression with
+    this motion, also where it is none.
     """
 
     request_id: str
     model: ModelIdentity
     emotion: Emotion
     probabilities: dict[str, Probability]
+    movement_kind: MovementKind
     motion: FacialMotion
     quality: QualityFigures
     timings_ms: dict[str, float]
@@ -52,6 +56,7 @@ class MicroexpressionAnswer(Schema):
             model=ModelIdentity.of(model),
             emotion=Emotion(label=analysis.label, probability=analysis.probability),
             probabilities=analysis.probabilities,
+            movement_kind=analysis.kind,
             motion=FacialMotion.model_validate(
                 {
                     "reliability": analysis.reliability,

@@ -10,6 +10,8 @@ another compression differs everywhere, but no motion explains it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,15 @@ from face.microexpression.head_motion import carried_back
 
 # Evidence is taken every so many crop pixels.
 CELL_PX = 4
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """strongest: the largest evidence of a window that moves far enough, 0 where none does. moved_px: the largest
+    movement of a window, each times the share of the difference that it explains, crop pixels."""
+
+    strongest: float
+    moved_px: float
 
 
 def movement_evidence(
@@ -31,9 +42,8 @@ def movement_evidence(
     window_px: float,
     noise_floor: float,
     least_px: float,
-) -> FloatArray:
-    """(H // 4, W // 4) float32, at least 0: the evidence in the window about every cell, 0 where too little of a window
-    is in `mask` or where the window moves by less than `least_px`.
+) -> Evidence:
+    """Windows that lie in `mask` for the most part and move by `least_px` or more.
 
     onset, apex: (H, W) luminance, 0..255, matched in light and sharpness. head, motion: fields (H, W, 2), the flow is
     their sum. window_px: sigma of a window. noise_floor: squared grey levels that a difference has for sure, so that
@@ -45,11 +55,12 @@ def movement_evidence(
     # Only windows that the mask fills at least to half, about cells inside it.
     cells = np.nonzero((window.share > 0.5) & (window.reduced(mask) > 0.5))
     left = [window.left_over(first, carried_back(second, field), cells) for field in (head, head + smooth)]
-    evidence = np.zeros(window.share.shape, np.float32)
-    ratio = np.log((left[0] + noise_floor) / (left[1] + noise_floor))
+    ratio = np.maximum(np.log((left[0] + noise_floor) / (left[1] + noise_floor)), 0)
     size = np.linalg.norm(window.reduced(smooth)[cells], axis=-1)
-    evidence[cells] = np.where(size < least_px, 0, np.maximum(ratio, 0))
-    return evidence
+    return Evidence(
+        strongest=float(np.max(ratio, where=size >= least_px, initial=0.0)),
+        moved_px=float(np.max(size * (1 - np.exp(-ratio)), initial=0.0)),
+    )
 
 
 class _Window:

@@ -77,14 +77,14 @@ def read_pair(
         logits = graph({name: tensor[None] for name, tensor in made.tensors.items()})["emotion_logits"][0]
         shares = softmax(logits[None] / temperature)[0]
     probabilities = {name: float(share) for name, share in zip(emotions, shares, strict=True)}
-    label = max(probabilities, key=lambda name: probabilities[name]) if made.kind == "expression" else None
+    label = max(probabilities, key=lambda name: probabilities[name]) if made.moved.kind == "expression" else None
     return ReadPair(
         made=made,
         label=label,
         probability=None if label is None else probabilities[label],
         probabilities=probabilities,
         quality=quality,
-        warnings=(*warnings, *movement_warnings(made.kind, made.reliability, made.change)),
+        warnings=(*warnings, *movement_warnings(made.moved.kind, made.moved.reliability, made.moved.change)),
     )
 
 

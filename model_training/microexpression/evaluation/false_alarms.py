@@ -103,7 +103,7 @@ class _Judge:
         if any(len(found) != 1 for found in faces):
             return "no-face"
         try:
-            return microexpression_input(onset, faces[0][0], apex, faces[1][0], self.spec).kind
+            return microexpression_input(onset, faces[0][0], apex, faces[1][0], self.spec).moved.kind
         except PreprocessingError as refusal:
             return refusal.code
 

@@ -66,7 +66,11 @@ def as_json(read: ReadPair) -> dict[str, Any]:
     return {
         "emotion": {"label": read.label, "probability": read.probability},
         "probabilities": read.probabilities,
-        "movement_kind": read.made.kind,
-        "motion": {"reliability": read.made.reliability, "score": read.made.score, "regions": read.made.regions},
+        "movement_kind": read.made.moved.kind,
+        "motion": {
+            "reliability": read.made.moved.reliability,
+            "score": read.made.moved.score,
+            "regions": read.made.moved.regions,
+        },
         "warnings": list(read.warnings),
     }

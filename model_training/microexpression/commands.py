@@ -91,6 +91,8 @@ def loso_command(
             f"({name}) {protocol['meaning']}: single {single['uf1']:.3f}/{single['uar']:.3f}, "
             f"ensemble {both['uf1']:.3f}/{both['uar']:.3f}"
         )
+    baseline = report["baseline"]["scores"]["full"]
+    typer.echo(f"baseline, {report['baseline']['meaning']}: {baseline['uf1']:.3f}/{baseline['uar']:.3f}")
     for name, score in report.get("shuffled_labels", {}).items():
         typer.echo(f"({name}) shuffled labels: {score['uf1']:.3f}/{score['uar']:.3f}")
     typer.echo(f"report: {out / 'loso.json'}")

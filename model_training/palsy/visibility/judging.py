@@ -76,7 +76,8 @@ def judge_visibility(
                 for row in rows
             ]
             named[name] = float(np.mean(found))
-    covered, free = true < _HIDDEN_BELOW, (true > _FREE_ABOVE) & ~clean[:, None]
+    covered = np.asarray(true < _HIDDEN_BELOW)
+    free = np.asarray((true > _FREE_ABOVE) & ~clean[:, None])
     return VisibilityFigures(
         pictures=len(frame),
         people=frame["person_id"].nunique(),
@@ -84,8 +85,8 @@ def judge_visibility(
         clean_called_hidden=_share(hidden[clean].any(axis=1)),
         clean_refused=_share(hidden[clean][:, needed].any(axis=1)),
         named=named,
-        hidden_regions_named=_share(np.asarray(hidden[covered])),
-        free_called_hidden=_share(np.asarray(hidden[free])),
+        hidden_regions_named=_share(np.asarray(hidden[covered], dtype=np.bool_)),
+        free_called_hidden=_share(np.asarray(hidden[free], dtype=np.bool_)),
     )
 
 

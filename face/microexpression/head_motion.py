@@ -123,7 +123,7 @@ def aligned_head(
         moved = carried_back(apex, field)
         right, down = cv2.Sobel(moved, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(moved, cv2.CV_32F, 0, 1, scale=1 / 8)
         right, down = right[chosen], down[chosen]
-        light = [np.ones_like(right), (moved[chosen] - 128) / 32, cv2.Laplacian(moved, cv2.CV_32F)[chosen]]
+        light = [*picked[:3], (moved[chosen] - 128) / 32, cv2.Laplacian(moved, cv2.CV_32F)[chosen]]
         system = np.stack([*(right * shape for shape in picked), *(down * shape for shape in picked), *light], 1)
         target = (onset - moved)[chosen].astype(np.float64)
         robust = trust

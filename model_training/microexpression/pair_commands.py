@@ -42,12 +42,12 @@ def false_alarms_command(
 
     Example: `htnet microexpression false-alarms runs/portraits --out runs/false_alarms.json`
     """
-    from model_training.microexpression.evaluation.false_alarms import false_alarms, write_false_alarms
+    from model_training.microexpression.evaluation.false_alarms import TABLES, false_alarms, write_false_alarms
 
     with progress_bar("people") as bar:
         report = false_alarms(photographs, rendered_people=people, seed=seed, on_progress=bar.at)
     write_false_alarms(report, out)
-    for part in ("nothing_moves", "moved_by_percent", "other_people", "rendered"):
+    for part in TABLES:
         for name, row in report[part].items():
             typer.echo(f"{part} {name}: an emotion named in {row['emotion_named']:.3f} of {row['pairs']}")
     typer.echo(f"figures: {out}")

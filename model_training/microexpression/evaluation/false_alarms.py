@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ PERCENTS = (0.5, 0.75, 1.0, 2.0, 3.0)
 # Faces of about the size that they have in a clip.
 INTEROCULAR_PX = 110.0
 NAMED = "expression"
+TABLES = ("nothing_moves", "moved_by_percent", "other_people", "rendered")
 
 Outcomes = dict[str, Counter[str]]
 
@@ -44,51 +46,44 @@ def false_alarms(
     """
     files = list_images([photographs])
     every = len(files) + rendered_people
-    reader = PhotographReader(limits=TRAINING_LIMITS)
-    judge = _Judge(MicroExpressionSpec())
-    nothing: Outcomes = defaultdict(Counter)
-    moves: Outcomes = defaultdict(Counter)
-    strangers: Outcomes = defaultdict(Counter)
-    before: Photograph | None = None
+    tables: dict[str, Outcomes] = {name: defaultdict(Counter) for name in TABLES}
     used = 0
-    for number, file in enumerate(files):
-        on_progress(number, every)
-        rng = np.random.default_rng([seed, number])
-        person = _usable(file, reader)
-        if person is None:
-            continue
-        used += 1
-        for kind, make in NOTHING.items():
-            nothing[kind][judge.outcome(*make(person.rgb, person.face, rng))] += 1
-        for percent in PERCENTS:
-            for move in rng.choice(list(MOVES), 2, replace=False):
-                frames = moved_pair(person.rgb, person.face, str(move), percent, rng)
-                moves[f"{percent:g}"][judge.outcome(*frames)] += 1
-        if before is not None:
-            strangers["another_person"][judge.outcome(before.rgb, person.rgb)] += 1
-        before = person
-    if not used:
-        raise TrainingError(f"{photographs}: no photograph with exactly one face of a usable size")
-    kinds: Outcomes = defaultdict(Counter)
-    if rendered_people:
-        studio = MotionStudio(judge.spec)
-        try:
-            for kind, onset, apex in rendered_kinds(studio, people=range(rendered_people), seed=seed):
-                kinds[kind][judge.outcome(onset, apex)] += 1
-                on_progress(len(files) + sum(kinds[kind].values()), every)
-        finally:
-            studio.close()
-    judge.close()
-    return {
-        "photographs": used,
-        "rendered_people": rendered_people,
-        "seed": seed,
-        "spec": judge.spec.fingerprint(),
-        "nothing_moves": _shares(nothing),
-        "moved_by_percent": _shares(moves),
-        "other_people": _shares(strangers),
-        "rendered": _shares(kinds),
-    }
+    with closing(PhotographReader(limits=TRAINING_LIMITS)) as reader, closing(_Judge(MicroExpressionSpec())) as judge:
+        before: Photograph | None = None
+        for number, file in enumerate(files):
+            on_progress(number, every)
+            person = _usable(file, reader)
+            if person is None:
+                continue
+            used += 1
+            _count_photograph(person, before, judge, np.random.default_rng([seed, number]), tables)
+            before = person
+        if not used:
+            raise TrainingError(f"{photographs}: no photograph with exactly one face of a usable size")
+        if rendered_people:
+            with closing(MotionStudio(judge.spec)) as studio:
+                for kind, onset, apex in rendered_kinds(studio, people=range(rendered_people), seed=seed):
+                    tables["rendered"][kind][judge.outcome(onset, apex)] += 1
+                    on_progress(len(files) + sum(tables["rendered"][kind].values()), every)
+    about = {"photographs": used, "rendered_people": rendered_people, "seed": seed, "spec": judge.spec.fingerprint()}
+    return {**about, **{name: _shares(outcomes) for name, outcomes in tables.items()}}
+
+
+def _count_photograph(
+    person: Photograph,
+    before: Photograph | None,
+    judge: _Judge,
+    rng: np.random.Generator,
+    tables: Mapping[str, Outcomes],
+) -> None:
+    for kind, make in NOTHING.items():
+        tables["nothing_moves"][kind][judge.outcome(*make(person.rgb, person.face, rng))] += 1
+    for percent in PERCENTS:
+        for move in rng.choice(list(MOVES), 2, replace=False):
+            frames = moved_pair(person.rgb, person.face, str(move), percent, rng)
+            tables["moved_by_percent"][f"{percent:g}"][judge.outcome(*frames)] += 1
+    if before is not None:
+        tables["other_people"]["another_person"][judge.outcome(before.rgb, person.rgb)] += 1
 
 
 class _Judge:

@@ -39,7 +39,9 @@ class SessionFolder:
     def of_picture(self, sent_as: str) -> Path:
         """The file behind a picture of the answer."""
         number = sent_as.removeprefix("unsorted-")
-        return self.unsorted[int(number) - 1] if number != sent_as else self.named[_pose_named(sent_as) or "rest"]
+        if number != sent_as:
+            return self.unsorted[int(number) - 1]
+        return next(path for pose, path in self.named.items() if pose == sent_as)
 
 
 @dataclass(frozen=True)

@@ -35,13 +35,24 @@ def test_no_command_is_missing() -> None:
         *(f"data {name}" for name in ("split", "merge", "cache")),
         *(
             f"simulate {name}"
-            for name in ("renders", "sessions", "preview", "palsies-on-photos", "pick-portraits", "microexpressions")
+            for name in (
+                "renders",
+                "sessions",
+                "hidden-faces",
+                "preview",
+                "palsies-on-photos",
+                "pick-portraits",
+                "microexpressions",
+            )
         ),
         *(f"palsy {name}" for name in ("train", "crossval", "evaluate", "predict", "visualize", "calibrate")),
-        *(f"palsy {name}" for name in ("assess", "judge-sessions", "fit-sessions")),
+        *(
+            f"palsy {name}"
+            for name in ("assess", "judge-sessions", "fit-sessions", "train-visibility", "judge-visibility")
+        ),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),
         *(f"microexpression {name}" for name in ("train", "reference", "finetune", "calibrate", "evaluate")),
-        *(f"microexpression {name}" for name in ("loso", "compare-flow", "metrics")),
+        *(f"microexpression {name}" for name in ("loso", "compare-flow", "metrics", "predict", "false-alarms")),
     }
 
 

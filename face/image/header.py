@@ -145,7 +145,7 @@ def _tiff_header(data: bytes) -> ImageHeader:
         width,
         height,
         orientation_of([data], [bytes_of(data, XMP_TAG)]),
-        width * height * 5.0 + unpacked,
+        width * height * 9.0 + unpacked,  # with transparency or turned there is a second copy
         bits=bits,
         white_is_zero=tags.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO,
     )

@@ -36,9 +36,15 @@ KINDS: dict[str, tuple[str, str, dict[str, object]]] = {
     "heic": ("RGB", "HEIF", {"quality": 50}),
     "avif": ("RGB", "AVIF", {"speed": 10}),
     "tiff": ("RGB", "TIFF", {"compression": "tiff_adobe_deflate"}),
+    "tiff-rgba": ("RGBA", "TIFF", {"compression": "tiff_adobe_deflate"}),
+    "tiff-turned": ("RGB", "TIFF", {"compression": "tiff_adobe_deflate", "tiffinfo": {0x0112: 6}}),
+    "heic-rgba": ("RGBA", "HEIF", {"quality": 50}),
+    "avif-rgba": ("RGBA", "AVIF", {"speed": 10}),
     "bmp": ("RGB", "BMP", {}),
     "gif": ("L", "GIF", {}),
+    "gif-transparent": ("L", "GIF", {"transparency": 3}),
     "jpeg2000": ("RGB", "JPEG2000", {"quality_mode": "rates", "quality_layers": [20]}),
+    "jpeg2000-rgba": ("RGBA", "JPEG2000", {"quality_mode": "rates", "quality_layers": [20]}),
 }
 UNLIMITED = ImageLimits(max_bytes=10**9, max_pixels=10**9, max_side_px=32_000, max_decoding_bytes=10**12)
 
@@ -110,7 +116,7 @@ def main() -> None:
                 str(path),
             ]
             found = subprocess.run(command, check=True, capture_output=True, text=True)
-            print(f"{kind:12}{width}x{height} {found.stdout.strip()}", flush=True)
+            print(f"{kind:16}{width}x{height} {found.stdout.strip()}", flush=True)
             path.unlink()
 
 

@@ -111,7 +111,7 @@ def test_a_file_of_endless_scans_is_refused_before_them() -> None:
     np.testing.assert_array_equal(decode_image(jpeg + b"\xff\xda\0\x08" * 999).rgb, decode_image(jpeg).rgb)
 
 
-@pytest.mark.parametrize(("allowed", "reduction"), [(9, 1), (8, 2), (5, 4)])
+@pytest.mark.parametrize(("allowed", "reduction"), [(11, 1), (10, 2), (7, 4)])
 def test_what_does_not_fit_at_the_wished_scale_is_reduced_further(allowed: int, reduction: int) -> None:
     limits = ImageLimits(max_decoding_bytes=allowed * MEGABYTE)
     decoded = decode_image(saved(LARGE, "JPEG"), limits=limits, longer_side_px=WIDTH)
@@ -119,7 +119,7 @@ def test_what_does_not_fit_at_the_wished_scale_is_reduced_further(allowed: int, 
 
 
 def test_full_size_is_full_size_or_a_refusal() -> None:
-    with pytest.raises(ImageTooLarge, match=r"JPEG of 1600 x 960 pixels would take 8 MB; at most 5 are allowed"):
+    with pytest.raises(ImageTooLarge, match=r"JPEG of 1600 x 960 pixels would take 10 MB; at most 5 are allowed"):
         decode_image(saved(LARGE, "JPEG"), limits=ImageLimits(max_decoding_bytes=5 * MEGABYTE))
 
 
@@ -133,7 +133,7 @@ def test_a_hundred_and_twenty_megapixels() -> None:
 
 def test_a_large_cmyk_jpeg_is_reduced_by_its_decoder() -> None:
     jpeg = saved(Image.fromarray(LARGE).convert("CMYK"), "JPEG")
-    assert reserved_for(jpeg) < 5 * MEGABYTE
+    assert reserved_for(jpeg) < 7 * MEGABYTE
     decoded = decode_image(jpeg, longer_side_px=400)
     expected = cv2.resize(LARGE, (400, 240), interpolation=cv2.INTER_AREA)
     assert np.abs(decoded.rgb.astype(int) - expected).mean() < 4

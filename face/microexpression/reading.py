@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
 from face.microexpression.input import MicroExpressionInput, microexpression_input
-from face.microexpression.movement_kind import LEAST_LIDS, FaceChange
+from face.microexpression.movement_kind import LEAST_LIDS, WARNED_LIPS, FaceChange
 from face.microexpression.spec import MicroExpressionSpec
 from face.photograph import Photograph
 from face.probability import softmax
@@ -104,5 +104,11 @@ def movement_warnings(kind: MovementKind, reliability: float, change: FaceChange
         warnings.append(
             f"The lids {way} between onset and apex, which may be a blink; "
             "choose frames with the eyes equally open, if there are any."
+        )
+    if abs(change.lips) >= WARNED_LIPS:
+        way = "close" if change.lips < 0 else "part"
+        warnings.append(
+            f"The lips {way} between onset and apex, which may be speech; "
+            "choose frames in which nobody speaks, if there are any."
         )
     return warnings

@@ -33,3 +33,4 @@ def test_what_is_no_expression_and_what_is_barely_one_comes_with_a_sentence():
     assert movement_warnings("expression", 0.99, STILL, sure=0.9) == []
     assert "barely more than noise (reliability 0.60)" in movement_warnings("expression", 0.6, STILL, sure=0.9)[0]
     assert "close" in movement_warnings("expression", 0.99, replace(STILL, lids=-4.0), sure=0.9)[0]
+    assert "part" in movement_warnings("expression", 0.99, replace(STILL, lips=2.0), sure=0.9)[0]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from face.landmarks.found_face import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, Face
 from face.vocabulary import MovementKind
 
-# Landmark pairs: upper and lower lid of each eye, inner lips, chin below the nose's root line, mouth corners.
+# Landmark pairs: upper and lower lid of each eye, inner lips, tip of the nose and chin, corners of the mouth.
 LIDS = ((159, 145), (386, 374))
 LIPS = (13, 14)
 JAW = (1, 152)
@@ -26,6 +26,7 @@ IRISES = ((468, RIGHT_EYE_CORNERS), (473, LEFT_EYE_CORNERS))
 LEAST_LIDS = 2.0
 LEAST_GAZE = 1.0
 LEAST_LIPS = 3.0
+WARNED_LIPS = 1.5
 LEAST_JAW = 2.0
 LEAST_SMILE = 2.0
 MOST_TURN_DEG = 2.5

@@ -90,7 +90,8 @@ def pair_motion(
     change = face_change(onset_face, apex_face)
     kind: MovementKind = "none"
     if sure >= spec.min_reliability:
-        outside = reliability(evidence_in(pair.mask * (1 - pair.eyes))) >= spec.min_reliability
+        # What a lid draws with it must not pass for an expression.
+        outside = reliability(evidence_in(pair.mask * (1 - pair.eyes))) >= spec.sure_reliability
         kind = movement_kind(change, outside_eyes=outside, turned_deg=turn)
     score, regions = motion_scores(motion, pair.mask, pair.interocular_px, spec)
     # Lids may move as far as they like: a blink is no large expression.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
 from face.microexpression.input import MicroExpressionInput, microexpression_input
-from face.microexpression.movement_kind import LEAST_LIDS, FaceChange
+from face.microexpression.movement_kind import LEAST_LIDS, WARNED_LIPS, FaceChange
 from face.microexpression.spec import MicroExpressionSpec
 from face.photograph import Photograph
 from face.probability import softmax
@@ -26,8 +26,6 @@ Array = npt.NDArray[Any]
 # Named arrays in, named arrays out, both with a leading batch axis.
 Graph = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
-# Below this a movement is answered, but with a word.
-SURE = 0.9
 # What is said where no emotion is named.
 NO_EXPRESSION: Mapping[MovementKind, str] = {
     "blink": "Only the lids move, as in a blink: no emotion is named. Choose frames with the eyes equally open.",
@@ -85,16 +83,19 @@ def read_pair(
         probability=None if label is None else probabilities[label],
         probabilities=probabilities,
         quality=quality,
-        warnings=(*warnings, *movement_warnings(made.moved.kind, made.moved.reliability, made.moved.change)),
+        warnings=(
+            *warnings,
+            *movement_warnings(made.moved.kind, made.moved.reliability, made.moved.change, sure=spec.sure_reliability),
+        ),
     )
 
 
-def movement_warnings(kind: MovementKind, reliability: float, change: FaceChange) -> list[str]:
+def movement_warnings(kind: MovementKind, reliability: float, change: FaceChange, *, sure: float) -> list[str]:
     """Sentences on what makes the movement hard to believe or is no part of it."""
     if kind != "expression":
         return [NO_EXPRESSION[kind]]
     warnings = []
-    if reliability < SURE:
+    if reliability < sure:
         warnings.append(
             f"The movement is barely more than noise (reliability {reliability:.2f}); choose an apex at the "
             "peak of it, and frames with less noise and compression."
@@ -104,5 +105,11 @@ def movement_warnings(kind: MovementKind, reliability: float, change: FaceChange
         warnings.append(
             f"The lids {way} between onset and apex, which may be a blink; "
             "choose frames with the eyes equally open, if there are any."
+        )
+    if abs(change.lips) >= WARNED_LIPS:
+        way = "close" if change.lips < 0 else "part"
+        warnings.append(
+            f"The lips {way} between onset and apex, which may be speech; "
+            "choose frames in which nobody speaks, if there are any."
         )
     return warnings

@@ -22,7 +22,8 @@ class MicroExpressionSpec(InputSpec):
     min_motion: of a window; max_motion: of the strongest region; max_disagreement: of flow and flow back, for one face.
     evidence_floor: squared grey levels; blur_floor: share of what matching the sharpness took away that is added to it.
     reliability_middle, reliability_slope: the logistic curve from evidence to `motion.reliability`
-    (docs/research/microexpression/0.3.0.md); below min_reliability there is no motion.
+    (docs/research/microexpression/0.3.0.md); below min_reliability there is no motion, from
+    sure_reliability on nothing is said.
     """
 
     crop_width: int = 144
@@ -38,9 +39,10 @@ class MicroExpressionSpec(InputSpec):
     evidence_window_px: float = 8.0
     evidence_floor: float = 1.0
     blur_floor: float = 0.2
-    reliability_middle: float = 0.8
-    reliability_slope: float = 6.0
+    reliability_middle: float = 0.65
+    reliability_slope: float = 8.0
     min_reliability: float = 0.5
+    sure_reliability: float = 0.9
     max_motion: float = 12.0
     max_disagreement: float = 2.4
     max_turn_deg: float = 10.0

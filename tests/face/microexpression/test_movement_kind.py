@@ -29,7 +29,8 @@ def test_the_kind_follows_from_what_moved(change, outside_eyes, turned_deg, kind
 
 
 def test_what_is_no_expression_and_what_is_barely_one_comes_with_a_sentence():
-    assert "lids" in movement_warnings("blink", 0.99, STILL)[0]
-    assert movement_warnings("expression", 0.99, STILL) == []
-    assert "barely more than noise (reliability 0.60)" in movement_warnings("expression", 0.6, STILL)[0]
-    assert "close" in movement_warnings("expression", 0.99, replace(STILL, lids=-4.0))[0]
+    assert "lids" in movement_warnings("blink", 0.99, STILL, sure=0.9)[0]
+    assert movement_warnings("expression", 0.99, STILL, sure=0.9) == []
+    assert "barely more than noise (reliability 0.60)" in movement_warnings("expression", 0.6, STILL, sure=0.9)[0]
+    assert "close" in movement_warnings("expression", 0.99, replace(STILL, lids=-4.0), sure=0.9)[0]
+    assert "part" in movement_warnings("expression", 0.99, replace(STILL, lips=2.0), sure=0.9)[0]

@@ -44,7 +44,7 @@ def test_one_short_movement_is_one_event_with_its_apex(face_at_rest):
     assert event.kind == "expression"
     assert event.reliability > 0.9
     assert found.rest[1] < 10 or found.rest[0] > 12
-    assert found.motion[11] == pytest.approx(3, rel=0.5)
+    assert 1 < found.motion[11] < 3.5
     assert np.median(found.motion) < 0.2
 
 

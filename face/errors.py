@@ -99,13 +99,25 @@ class FaceCovered(PreprocessingError):
 
 
 class DifferentFaces(PreprocessingError):
-    """Onset and apex do not show the same face in the same place."""
+    """Onset and apex do not show the same face."""
 
     code = "different-faces"
 
 
+class HeadTurned(PreprocessingError):
+    """The head turned too far between onset and apex."""
+
+    code = "head-turned"
+
+
+class MovementTooLarge(PreprocessingError):
+    """The face moves more between onset and apex than in a micro-expression."""
+
+    code = "movement-too-large"
+
+
 class NoMotion(PreprocessingError):
-    """Onset and apex are the same picture."""
+    """Nothing moves between onset and apex, or less than noise could feign."""
 
     code = "no-motion"
 

@@ -39,6 +39,10 @@ VISIBLE_REGIONS: tuple[VisibleRegion, ...] = get_args(VisibleRegion)
 Emotion = Literal["negative", "positive", "surprise"]
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
 
+# What else can move between two frames of a face: an emotion is named for an expression alone.
+MovementKind = Literal["expression", "blink", "speech", "gaze", "head", "none"]
+MOVEMENT_KINDS: tuple[MovementKind, ...] = get_args(MovementKind)
+
 # What a face is asked to do for an examination.
 Pose = Literal[
     "rest", "brow_lift", "gentle_closure", "tight_closure", "closed_smile", "full_smile", "snarl", "pucker"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from htnet.groups import command_group
 from model_training.commands import train_command
-from model_training.microexpression import commands
+from model_training.microexpression import commands, pair_commands
 from model_training.microexpression.evaluate_command import evaluate_command
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 
@@ -23,3 +23,5 @@ microexpression.command("evaluate")(evaluate_command)
 microexpression.command("loso")(commands.loso_command)
 microexpression.command("compare-flow")(commands.compare_images_command)
 microexpression.command("metrics")(commands.metrics_command)
+microexpression.command("predict")(pair_commands.predict_command)
+microexpression.command("false-alarms")(pair_commands.false_alarms_command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -183,7 +184,8 @@ def _decode_jpeg(data: bytes, header: ImageHeader, reduction: int) -> npt.NDArra
     # The decoder tells its first complaint only. This one comes when all pixels are there and a trailer follows, as
     # phones write it behind a picture that moves.
     if reason.endswith("extraneous bytes before marker 0xd9"):
-        return decode(mended, strict=False)
+        with suppress(ValueError):
+            return decode(mended, strict=False)
     cut = "remature end" in reason or not data.rstrip(b"\x00").endswith(b"\xff\xd9")
     raise _undecodable(header.media_type, "it is cut off" if cut else "its compressed data are damaged")
 
@@ -246,6 +248,8 @@ def _to_rgb(image: Image.Image, header: ImageHeader, reduction: int) -> RgbImage
         small = Image.fromarray(_eight_bits(image, header))
     elif image.mode in ("I", "F"):
         raise _undecodable(header.media_type, "it has 32 bits per pixel value; save it with 8 or 16")
+    elif header.media_type == "image/bmp" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        small = image.convert("RGB")  # programs write the fourth byte of a pixel as zero and mean nothing by it
     elif image.mode == "PA" or (image.mode not in ("RGBA", "LA") and "transparency" in image.info):
         small = image.convert("RGBA")
     elif image.mode not in ("RGB", "L", "CMYK", "RGBA", "LA", "RGBa", "La", "LAB"):
@@ -259,9 +263,6 @@ def _to_rgb(image: Image.Image, header: ImageHeader, reduction: int) -> RgbImage
         return image_to_srgb(small, profile, gamma=header.gamma)
     alpha = small.getchannel("A")
     opaque = image_to_srgb(small.convert("RGB" if small.mode == "RGBA" else "L"), profile, gamma=header.gamma)
-    # Programs write the fourth byte of a bitmap's pixel as zero and mean nothing by it.
-    if header.media_type == "image/bmp" and alpha.getextrema() == (0, 0):
-        return opaque
     white = Image.new("RGB", small.size, (255, 255, 255))
     white.paste(Image.fromarray(opaque), mask=alpha)
     return np.array(white)

@@ -160,7 +160,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
 
 def _samples_per_pixel(frame: bytes) -> float:
     factors = [(frame[at] >> 4, frame[at] & 15) for at in range(7, len(frame), 3)]
-    widest, highest = max(f[0] for f in factors), max(f[1] for f in factors)
+    widest, highest = (max((factor[axis] for factor in factors), default=0) for axis in (0, 1))
     if not widest or not highest:
-        raise BadHeader("a component has no samples")
+        raise BadHeader("it has no components, or one without samples")
     return sum(across * down for across, down in factors) / (widest * highest)

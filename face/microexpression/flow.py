@@ -108,50 +108,6 @@ def optical_strain(flow: FloatArray) -> FloatArray:
     return strain
 
 
-def head_motion(flow: FloatArray, weight: FloatArray, *, iterations: int = 6) -> npt.NDArray[np.float64]:
-    """The (2, 3) similarity p -> p' that most of the flow agrees on: what a head does that moves as a whole.
-
-    Robust least squares (Geman-McClure weights, scale from the median residual) of (u, v) =
-    (t_x + a x - b y, t_y + b x + a y), over pixels weighted by `weight` (H, W). A facial movement is local and is left
-    over as an outlier.
-    """
-    height, width = flow.shape[:2]
-    step = max(1, width // 36)
-    rows, columns = np.mgrid[0:height:step, 0:width:step]
-    weights = weight[::step, ::step].ravel().astype(np.float64)
-    x = columns.ravel() - (width - 1) / 2
-    y = rows.ravel() - (height - 1) / 2
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    system = np.concatenate([np.stack([one, zero, x, -y], 1), np.stack([zero, one, y, x], 1)])
-    target = np.concatenate([flow[::step, ::step, 0].ravel(), flow[::step, ::step, 1].ravel()]).astype(np.float64)
-    robust = np.ones(len(x))
-    solution = np.zeros(4)
-    for _ in range(iterations):
-        both = np.tile(weights * robust, 2)
-        solution = np.linalg.solve(
-            (system * both[:, None]).T @ system + 1e-9 * np.eye(4), (system * both[:, None]).T @ target
-        )
-        residual = (target - system @ solution).reshape(2, -1)
-        length = np.hypot(residual[0], residual[1])
-        scale = max(1.5 * float(np.median(length[weights > weights.max() * 0.2])), 0.02)
-        robust = 1.0 / (1.0 + (length / scale) ** 2) ** 2
-    shift_x, shift_y, stretch, turn = solution
-    matrix = np.array([[1 + stretch, -turn, 0.0], [turn, 1 + stretch, 0.0]])
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    matrix[:, 2] = np.array([shift_x, shift_y]) + centre - matrix[:, :2] @ centre
-    return matrix
-
-
-def similarity_field(matrix: npt.NDArray[np.float64], *, width: int, height: int) -> FloatArray:
-    """(2, 3) matrix -> the flow (height, width, 2) that it is."""
-    columns, rows = np.arange(width), np.arange(height)[:, None]
-    field = np.empty((height, width, 2), np.float32)
-    for axis, moved in enumerate((columns, rows)):
-        across, down, shift = matrix[axis]
-        field[..., axis] = across * columns + down * rows + shift - moved
-    return field
-
-
 def flow_image(flow: FloatArray) -> ByteArray:
     """(H, W, 2) -> (28, 28, 3) uint8: u, v, strain, resized, then each channel min-max scaled to 0..255 (as the
     published images).

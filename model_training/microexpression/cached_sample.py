@@ -11,7 +11,8 @@ import numpy as np
 
 from face.errors import PreprocessingError
 from face.image.decode import decode_image
-from face.microexpression.input import MicroExpressionSpec, microexpression_input
+from face.microexpression.input import microexpression_input
+from face.microexpression.spec import MicroExpressionSpec
 from face.photograph import PhotographReader
 from face.vocabulary import FacePolicy
 from model_training.data.files import TRAINING_LIMITS, read_file

@@ -103,6 +103,8 @@ def loso_command(
             f"({name}) {protocol['meaning']}: single {single['uf1']:.3f}/{single['uar']:.3f}, "
             f"ensemble {both['uf1']:.3f}/{both['uar']:.3f}"
         )
+    baseline = report["baseline"]["scores"]["full"]
+    typer.echo(f"baseline, {report['baseline']['meaning']}: {baseline['uf1']:.3f}/{baseline['uar']:.3f}")
     for name, score in report.get("shuffled_labels", {}).items():
         typer.echo(f"({name}) shuffled labels: {score['uf1']:.3f}/{score['uar']:.3f}")
     typer.echo(f"report: {out / 'loso.json'}")
@@ -123,7 +125,7 @@ def simulate_command(
     """
     import numpy as np
 
-    from face.microexpression.input import MicroExpressionSpec
+    from face.microexpression.spec import MicroExpressionSpec
     from model_training.microexpression.config import simulation_config
     from model_training.microexpression.simulation.simulated_flow import SimulationConfig, simulate_people
 
@@ -182,7 +184,7 @@ def train_command(
     Example: `htnet microexpression reference --simulated runs/flow.npz --config
     configs/microexpression_reference.toml --out runs/reference.pt`
     """
-    from face.microexpression.input import MicroExpressionSpec
+    from face.microexpression.spec import MicroExpressionSpec
     from model_training.microexpression.config import training_config
     from model_training.microexpression.folded.reference import load_simulated, train_reference
     from model_training.training.checkpoint import save_atomically

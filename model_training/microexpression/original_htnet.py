@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from face.microexpression.input import MicroExpressionSpec
+from face.microexpression.spec import MicroExpressionSpec
 from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 from model_training.networks.htnet import HTNet

@@ -28,6 +28,12 @@ InT = TypeVar("InT")
 OutT = TypeVar("OutT")
 
 _UNSORTED = "unsorted"
+# Of a picture that could be read and is not used.
+_CODES: Mapping[PoseStatus, str] = {
+    "covered": "face-covered",
+    "not_seen": "movement-not-seen",
+    "other_pose": "other-movement",
+}
 
 
 class RunAll(Protocol):
@@ -108,9 +114,8 @@ def assess_session(
         examination = examine({pose: pictures[name] for name, pose in poses.items()}, numbers, options=options)
     if strict and examination.same_face is not None and examination.same_face.doubtful:
         raise DifferentPeople(
-            f"The picture `{examination.same_face.farthest}` may show another person than the others. Send pictures "
-            f"of one "
-            "patient, or leave strict out to be warned only."
+            f"The picture `{examination.same_face.farthest}` may show another person than the others. Send pictures of "
+            "one patient, or leave strict out to be warned only."
         )
     with watch.stage("rendering"):
         analyses = {
@@ -150,12 +155,16 @@ def _read_all(
 
     def read(name: str) -> ReadPhotograph | PreprocessingError:
         try:
-            return analyzer.read(sent[name], face=face, mirrored=mirrored)
+            return analyzer.read(sent[name], face=face, mirrored=mirrored, pose=_named_pose(name))
         except PreprocessingError as error:
             return error
 
     names = [name for name in sent if name not in same]
     return dict(zip(names, run_all(read, names), strict=True))
+
+
+def _named_pose(name: str) -> Pose | None:
+    return next((pose for pose in POSES if pose == name), None)
 
 
 def _with_name(name: str, error: PreprocessingError) -> PreprocessingError:
@@ -189,7 +198,7 @@ def _assessed(
     problems: Mapping[str, PreprocessingError],
     same: Mapping[str, str],
 ) -> AssessedPicture:
-    named: Pose | None = next((pose for pose in POSES if pose == name), None)
+    named = _named_pose(name)
     if name in problems:
         problem = PictureProblem(problems[name].code, problems[name].message)
         return AssessedPicture(name, named, "refused", None, problem, None)
@@ -206,7 +215,7 @@ def _assessed(
     seen = examination.poses[poses[name]]
     found = None
     if seen.problem is not None:
-        code = "other-movement" if seen.status == "other_pose" else "movement-not-seen"
+        code = _CODES[seen.status]
         found = PictureProblem(code, seen.problem)
     return AssessedPicture(name, poses[name], seen.status, seen.looks_like, found, analyses[name])
 

@@ -1,20 +1,20 @@
 """Onset and apex photographs -> an emotion with its probability and the motion that speaks for it. Knows nothing of
 HTTP.
 
-Data flow: bytes -> pixels -> face -> quality, twice -> microexpression_input (registration, flow) -> graph ->
-calibrated probabilities; the motion goes back through the inverse registration onto the apex photograph.
+Data flow: bytes -> pixels -> face, twice -> read_pair (quality, registration, flow, graph, probabilities); the motion
+goes back through the inverse registration onto the apex photograph.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
-from face.microexpression.input import MicroExpressionSpec, microexpression_input
+from face.frame.quality import Quality, QualityLimits
+from face.microexpression.reading import read_pair
+from face.microexpression.spec import MicroExpressionSpec
 from face.photograph import PhotographReader
-from face.probability import softmax
 from face.stopwatch import Stopwatch
-from face.vocabulary import FacePolicy
+from face.vocabulary import FacePolicy, MovementKind
 from service.analysis.input_spec import spec_of
 from service.heatmaps.overlay import Overlay, overlay_size, photo_overlay
 from service.inference.bundle import MANIFEST_FILE, Bundle
@@ -25,14 +25,17 @@ from service.inference.session import Session
 
 @dataclass(frozen=True, eq=False)
 class MicroexpressionAnalysis:
-    """probabilities: by emotion, in the manifest's order. score, regions: 95th percentile of the motion, per cent of
-    the inter-ocular distance. quality: of the onset, whose landmarks set the crop. heatmap: None where it was not
-    asked for.
+    """label, probability: None where the movement is no expression. probabilities: by emotion, in the manifest's
+    order. reliability: 0..1, how sure it is that anything but head, light and camera differs. score, regions: 95th
+    percentile of the motion, per cent of the inter-ocular distance. quality: of the onset, whose landmarks set the
+    crop. heatmap: None where it was not asked for.
     """
 
-    label: str
-    probability: float
+    label: str | None
+    probability: float | None
     probabilities: dict[str, float]
+    kind: MovementKind
+    reliability: float
     score: float
     regions: dict[str, float]
     heatmap: Overlay | None
@@ -75,37 +78,36 @@ class MicroexpressionAnalyzer:
         watch = Stopwatch()
         first = self._reader.read(onset, policy=face, mirrored=mirrored, watch=watch)
         second = self._reader.read(apex, policy=face, mirrored=mirrored, watch=watch)
-        with watch.stage("quality"):
-            quality = measure_quality(first.rgb, first.face, sent_px=first.to_sent.scale)
-            apex_quality = measure_quality(second.rgb, second.face, sent_px=second.to_sent.scale)
-            warnings = [f"Onset: {text}" for text in first.warnings() + check_quality(quality, self._limits)]
-            warnings += [f"Apex: {text}" for text in second.warnings() + check_quality(apex_quality, self._limits)]
-        with watch.stage("flow"):
-            made = microexpression_input(first.rgb, first.face, second.rgb, second.face, self._spec)
-        with watch.stage("inference"):
-            logits = self._session.run({name: tensor[None] for name, tensor in made.tensors.items()})["emotion_logits"][
-                0
-            ]
-            shares = softmax(logits[None] / self._manifest.calibration.temperature)[0]
+        read = read_pair(
+            first,
+            second,
+            self._spec,
+            self._session.run,
+            emotions=self._manifest.labels.emotions,
+            temperature=self._manifest.calibration.temperature,
+            limits=self._limits,
+            watch=watch,
+        )
         overlay = None
         if heatmap:
             with watch.stage("rendering"):
                 width, height = overlay_size(
                     second.sent_width, second.sent_height, max_side_px=self._overlay_max_side_px
                 )
-                on_sent = replace(made, apex_to_crop=second.to_sent.inverse().then(made.apex_to_crop))
-                motion = on_sent.motion_on_apex(width=width, height=height, scale=second.sent_width / width)
+                motion = read.made.motion_on_apex(
+                    onto=second.to_sent, width=width, height=height, scale=second.sent_width / width
+                )
                 overlay = photo_overlay(motion, full_scale=self._manifest.thresholds.heatmap_full_scale)
-        probabilities = {name: float(share) for name, share in zip(self._manifest.labels.emotions, shares, strict=True)}
-        label = max(probabilities, key=lambda name: probabilities[name])
         return MicroexpressionAnalysis(
-            label=label,
-            probability=probabilities[label],
-            probabilities=probabilities,
-            score=made.score,
-            regions=made.regions,
+            label=read.label,
+            probability=read.probability,
+            probabilities=read.probabilities,
+            kind=read.made.moved.kind,
+            reliability=read.made.moved.reliability,
+            score=read.made.moved.score,
+            regions=read.made.moved.regions,
             heatmap=overlay,
-            quality=quality,
-            warnings=tuple(warnings),
+            quality=read.quality,
+            warnings=read.warnings,
             timings_ms=watch.finish(),
         )

@@ -20,7 +20,7 @@ from face.vocabulary import POSES, FacePolicy, Pose
 from service.clips.decoding import Clip, ClipDecoder
 
 # Where a face that fills a third of the picture still has more pixels than the landmark network takes.
-_FOLLOWED_AT_PX = 640
+FOLLOWED_AT_PX = 640
 # As photographs are decoded.
 _STILLS_AT_PX = 2000
 
@@ -48,7 +48,7 @@ def examine_palsy_clip(
     Raises the PreprocessingErrors of the decoder, `follow_face` and `examine_clip`; ClipsBusy and ClipOverran.
     """
     faces: list[TimedFace] = []
-    with closing(decoder.frames(clip, longer_side_px=_FOLLOWED_AT_PX)) as frames:
+    with closing(decoder.frames(clip, longer_side_px=FOLLOWED_AT_PX)) as frames:
         for seen in follow_face(frames, landmarker, policy=face):
             faces.append(seen)
             progress(min(1.0, seen.time_s / clip.header.duration_s))

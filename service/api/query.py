@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 
-from fastapi import Request, params
-from fastapi.dependencies.utils import get_flat_params
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from service.api.errors import RequestError
 
@@ -15,8 +17,7 @@ async def refuse_unknown_query(request: Request) -> None:
     """A dependency of every route under /v1. Raises RequestError: invalid-parameters, with the nearest name."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - only such routes have dependencies
-    fields = get_flat_params(route.dependant)
-    known = sorted(field.alias for field in fields if isinstance(field.field_info, params.Query))
+    known = sorted(set(_query_names(route.dependant)))
     for name in request.query_params:
         if name in known:
             continue
@@ -26,3 +27,15 @@ async def refuse_unknown_query(request: Request) -> None:
         else:
             meant = f"there are {', '.join(map(repr, known))}." if known else "there are none here."
         raise RequestError("invalid-parameters", f"There is no query parameter {name[:40]!r}; {meant}")
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """Also those of the dependencies, and the fields of a model that stands for several."""
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from (inner.alias or name for name, inner in kind.model_fields.items())
+        else:
+            yield field.alias
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)

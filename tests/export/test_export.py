@@ -19,7 +19,7 @@ from export.checkpoint_bundle import export_checkpoint
 from export.errors import ExportError
 from export.graphs.networks import EmotionGraph, PalsyGraph
 from export.graphs.parity import check, compare, network_answers
-from face.microexpression.input import MicroExpressionSpec
+from face.microexpression.spec import MicroExpressionSpec
 from face.palsy.input import PalsyInputSpec
 from face.vocabulary import VISIBLE_REGIONS
 from model_training.microexpression.folded.network import FoldedConfig, init_weights

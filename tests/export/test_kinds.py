@@ -12,7 +12,7 @@ import torch
 from export.checkpoint_bundle import KINDS, export_checkpoint
 from export.checkpoints.microexpression import folded_ensemble
 from export.errors import ExportError
-from face.microexpression.input import MicroExpressionSpec
+from face.microexpression.spec import MicroExpressionSpec
 from model_training.microexpression.folded.network import FoldedConfig, init_weights
 from model_training.microexpression.folded.training import TrainingConfig
 from model_training.training.checkpoint import FOLDED_ENSEMBLE, Checkpoint, load_checkpoint, save_checkpoint

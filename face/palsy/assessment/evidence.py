@@ -25,6 +25,11 @@ SUPPORT_OF_REGION: dict[Region, tuple[Pose, ...]] = {
 }
 
 
+def region_shown(pose: Pose) -> Region | None:
+    """The region that a movement is made for; None for rest and for a pucker, which only lends support."""
+    return next((region for region, poses in POSES_OF_REGION.items() if pose in poses), None)
+
+
 def poses_of_regions(poses: frozenset[Pose]) -> dict[Region, tuple[Pose, ...]]:
     """Which of these pictures the network's reading of each region is taken from; a region without any is left out."""
     found: dict[Region, tuple[Pose, ...]] = {}

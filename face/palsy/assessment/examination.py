@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from face.errors import NoUsablePicture
 from face.palsy.assessment.doubts import doubts
-from face.palsy.assessment.evidence import Evidence, evidence_of, evidence_sentence
+from face.palsy.assessment.evidence import Evidence, evidence_of, evidence_sentence, region_shown
 from face.palsy.assessment.findings import Findings, gather_findings
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.grade import SessionGrade, session_grade, session_sides
@@ -20,6 +21,7 @@ from face.palsy.assessment.measuring.measures import Measure, session_measures
 from face.palsy.assessment.measuring.movement import (
     Activation,
     activation,
+    covered_sentence,
     is_seen,
     looks_like,
     not_seen_sentence,
@@ -49,14 +51,14 @@ from face.vocabulary import HOUSE_BRACKMANN, POSES, SIDES, HouseBrackmann, Pose,
 
 METHOD_NAME, METHOD_VERSION = "regions-then-table", "1"
 
-PoseStatus = Literal["used", "not_seen", "other_pose"]
+PoseStatus = Literal["used", "covered", "not_seen", "other_pose"]
 Reference = Literal["healthy_side", "mirror", "population"]
 
 
 @dataclass(frozen=True)
 class SeenPose:
-    """looks_like: the movement that the picture is most like; None without a rest picture. problem: a sentence where it
-    is not used."""
+    """status: `covered` where the region that the movement is made for is not seen. looks_like: the movement that the
+    picture is most like; None without a rest picture. problem: a sentence where it is not used."""
 
     status: PoseStatus
     looks_like: Pose | None
@@ -66,8 +68,8 @@ class SeenPose:
 @dataclass(frozen=True, eq=False)
 class Examination:
     """grade: None where House-Brackmann has no healthy side to compare with, see `grade_missing`. side,
-    side_probability: as `face.palsy.decoding.name_side`, or as given. findings: None where no half can be compared
-    with the other in movement, without a rest picture. by_population: shares of each side where both are weak."""
+    side_probability: as `face.palsy.decoding.name_side`, or as given. findings: without a rest picture they hold no
+    share. by_population: shares of each side where both are weak."""
 
     evidence: Evidence
     sentence: str
@@ -96,7 +98,8 @@ class Examination:
 def examine(
     pictures: Mapping[Pose, SessionPicture], numbers: FittedNumbers, *, options: ExaminationOptions | None = None
 ) -> Examination:
-    """pictures: the usable ones, at least one. Raises ValueError for none."""
+    """pictures: those that could be read, at least one. Raises ValueError for none, and NoUsablePicture where what each
+    of them is for is hidden."""
     if not pictures:
         raise ValueError("an examination needs at least one picture")
     options = options or ExaminationOptions()
@@ -104,23 +107,23 @@ def examine(
     scale = session_scale(pictures, pupil_distance_mm=options.pupil_distance_mm)
     mm = scale.mm_per_unit if scale else NOMINAL_MM_PER_UNIT
     seen = _see(pictures, mm)
-    poses = {pose: _status(pose, seen.get(pose), numbers) for pose in pictures}
+    poses = {pose: _status(pose, picture, seen.get(pose), numbers) for pose, picture in pictures.items()}
     used = {pose: picture for pose, picture in pictures.items() if poses[pose].status == "used"}
+    if not used:
+        raise NoUsablePicture(" ".join(found.problem for found in poses.values() if found.problem))
     still = frozenset(pose for pose, found in poses.items() if found.status == "not_seen" and options.effort_confirmed)
-    # Where nothing but pictures of the wrong movement came, they are still photographs of the patient.
-    readable = used or pictures
     bilateral = weak_on_both_sides({pose: seen[pose] for pose in seen if pose in used or pose in still})
-    grade = None if bilateral else session_grade(readable, numbers, still=still)
+    grade = None if bilateral else session_grade(used, numbers, still=still)
     grade_missing = NO_HEALTHY_SIDE_SENTENCE if bilateral else None
-    side_probabilities = session_sides(readable)
+    side_probabilities = session_sides(used)
     side, side_probability, affected = _side(side_probabilities, grade, options)
-    findings = gather_findings(used, affected, mm_per_unit=mm, numbers=numbers)
+    findings = gather_findings(_comparable(used), affected, mm_per_unit=mm, numbers=numbers)
     path, rule_grade = decision_path(findings)
     patterns = _patterns(findings, bilateral=bilateral)
     same_face = check_same_face(pictures, numbers)
     measures = session_measures(used, scale, numbers) if scale else []
     return Examination(
-        evidence=evidence_of(frozenset(used) | still) if used else "single_photo",
+        evidence=evidence_of(frozenset(used) | still),
         sentence=evidence_sentence(frozenset(used), frozenset(pictures), still),
         reference="population" if bilateral else "healthy_side" if "rest" in used else "mirror",
         poses=poses,
@@ -166,15 +169,24 @@ def _see(pictures: Mapping[Pose, SessionPicture], mm: float) -> dict[Pose, Activ
     return {pose: activation(p, rest, mm_per_unit=mm) for pose, p in pictures.items() if pose != "rest"}
 
 
-def _status(pose: Pose, seen: Activation | None, numbers: FittedNumbers) -> SeenPose:
-    if seen is None:
+def _status(pose: Pose, picture: SessionPicture, seen: Activation | None, numbers: FittedNumbers) -> SeenPose:
+    looks: Pose | None = None if seen is None else looks_like(seen, numbers)
+    region = region_shown(pose)
+    if region is not None and region in picture.hidden:
+        return SeenPose("covered", looks, covered_sentence(pose, region))
+    if seen is None or looks is None:
         return SeenPose("used", "rest" if pose == "rest" else None, None)
-    looks = looks_like(seen, numbers)
     if shows_another(pose, seen, numbers) or (not is_seen(pose, seen) and looks != "rest"):
         return SeenPose("other_pose", looks, other_pose_sentence(pose, looks))
     if not is_seen(pose, seen):
         return SeenPose("not_seen", looks, not_seen_sentence(pose))
     return SeenPose("used", looks, None)
+
+
+def _comparable(used: Mapping[Pose, SessionPicture]) -> dict[Pose, SessionPicture]:
+    """Without the movements of regions that the rest picture hides."""
+    rest = used.get("rest")
+    return {pose: p for pose, p in used.items() if rest is None or region_shown(pose) not in rest.hidden}
 
 
 def _side(

@@ -12,6 +12,7 @@ import numpy as np
 
 from model_training.metrics.classification import confusion_matrix
 from model_training.metrics.reliability import expected_calibration_error
+from model_training.microexpression.evaluation.baseline import baseline_report
 from model_training.microexpression.evaluation.confusion_plot import draw_confusion
 from model_training.microexpression.evaluation.scores import (
     Clips,
@@ -104,7 +105,8 @@ def loso_report(
     about: dict[str, Any],
 ) -> dict[str, Any]:
     """All protocols side by side. `results`: the first configuration, one a seed. `held_out`: for each seed one result
-    a configuration. `held_out` and `shuffled` may be empty lists; what was not run is not in the report."""
+    a configuration. `held_out` and `shuffled` may be empty lists; what was not run is not in the report. The baseline
+    always is."""
     subject = data.subject_index()
     chosen = {protocol: [choose(result, subject, protocol) for result in results] for protocol in ("a", "b")}
     report: dict[str, Any] = {
@@ -130,6 +132,7 @@ def loso_report(
         }
     if shuffled:
         report["shuffled_labels"] = shuffled_report(shuffled, data)
+    report["baseline"] = baseline_report(data)
     ensemble = np.mean(chosen["b"], axis=0).argmax(-1)
     if len(results) > 1:
         report["ensemble_minus_single_uf1"] = uf1_difference(
@@ -168,6 +171,9 @@ def write_report(report: dict[str, Any], out: Path) -> None:
                             *spread,
                         ]
                     )
+        for part, score in report["baseline"]["scores"].items():
+            figures = [f"{score['uf1']:.4f}", f"{score['uar']:.4f}", "", ""]
+            writer.writerow(["", report["baseline"]["meaning"], "baseline", part, score["clips"], *figures])
         for name, score in report.get("shuffled_labels", {}).items():
             writer.writerow(
                 [
@@ -201,6 +207,8 @@ def plot(report: dict[str, Any], path: Path) -> None:
     for name, protocol in report["protocols"].items():
         score, interval = protocol["single"]["full"]["uf1"], protocol["single_interval_95_by_subject"]["uf1"]
         rows.append((f"({name}) {protocol['meaning']}", score, interval))
+    baseline = report["baseline"]
+    rows.append((baseline["meaning"], baseline["scores"]["full"]["uf1"], baseline["interval_95_by_subject"]["uf1"]))
     for name, shuffled in report.get("shuffled_labels", {}).items():
         rows.append((f"shuffled labels, ({name})", shuffled["uf1"], None))
     for place, (_, score, interval) in enumerate(rows):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from face.microexpression.input import MicroExpressionSpec
+from face.microexpression.spec import MicroExpressionSpec
 from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 from model_training.metrics.reliability import expected_calibration_error

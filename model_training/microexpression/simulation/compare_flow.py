@@ -25,7 +25,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from face.microexpression.flow import DisParameters, dis_flow, flow_image, head_motion, similarity_field
+from face.microexpression.flow import DisParameters, dis_flow, flow_image
+from face.microexpression.head_motion import head_motion
 
 # IPOL 2013/26, as published for the flow images.
 TVL1 = {
@@ -36,14 +37,13 @@ TVL1 = {
 def without_head(flow: np.ndarray) -> np.ndarray:
     """Flow with the motion of the head as a whole taken out, as the service does."""
     height, width = flow.shape[:2]
-    whole = head_motion(flow, np.ones((height, width), np.float32))
-    return np.asarray(flow - similarity_field(whole, width=width, height=height))
+    return np.asarray(flow - head_motion(flow, np.ones((height, width), np.float32)).field)
 
 
 def make_pairs(out: Path, people: int, seed: int) -> None:
     """Crops of onset and apex (warped by the exact motion, with noise), class and size of the movement."""
     from face.microexpression.flow import luminance
-    from face.microexpression.input import MicroExpressionSpec
+    from face.microexpression.spec import MicroExpressionSpec
     from model_training.microexpression.simulation.face_motion import MotionStudio
     from model_training.microexpression.simulation.rendered_pairs import MOVEMENTS
     from model_training.microexpression.simulation.simulated_flow import warp_forward
@@ -149,7 +149,9 @@ def cost(repeats: int = 30) -> dict[str, float]:
     it."""
     from face.landmarks.landmarker import FaceLandmarker
     from face.microexpression.flow import luminance
-    from face.microexpression.input import MicroExpressionSpec, microexpression_input, onset_crop
+    from face.microexpression.input import microexpression_input
+    from face.microexpression.registration import onset_crop
+    from face.microexpression.spec import MicroExpressionSpec
     from model_training.microexpression.simulation.face_motion import MotionStudio
     from model_training.microexpression.simulation.rendered_pairs import rendered_pairs
 

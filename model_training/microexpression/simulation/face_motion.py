@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from face.frame.geometry import Similarity, fit_similarity
-from face.microexpression.input import MicroExpressionSpec
+from face.microexpression.spec import MicroExpressionSpec
 from model_training.simulator.head.head import EYE, SKIN, TEETH, TONGUE, UNIT_SIDES, Head
 from model_training.simulator.head.identity import sample_identity
 from model_training.simulator.render.camera import Camera
@@ -51,6 +51,12 @@ class FaceMotion:
         small = (matrix @ self.unit_maps.reshape(count, -1)).reshape(-1, height, width, 2)
         size = self.onset.shape[1], self.onset.shape[0]
         return np.stack([cv2.resize(field, size, interpolation=cv2.INTER_LINEAR) for field in small])
+
+    def relief(self) -> np.ndarray:
+        """(H, W) float32: how far what a pixel shows lies before or behind the face's middle, in crop pixels: a turning
+        head moves its nose and its cheeks across by it."""
+        across = self.displacement([{"headTurn": 1.0}])[0, ..., 0]
+        return np.asarray(across - np.median(across), np.float32)
 
 
 def face_units(head: Head) -> dict[str, np.ndarray]:

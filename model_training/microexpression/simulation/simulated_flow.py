@@ -18,13 +18,13 @@ from pydantic import Field, field_validator
 from face.microexpression.flow import (
     DisParameters,
     dis_flow,
-    head_motion,
     luminance,
     match_exposure,
     optical_strain,
-    similarity_field,
 )
-from face.microexpression.input import MicroExpressionSpec, face_ellipse
+from face.microexpression.head_motion import head_motion, similarity_field
+from face.microexpression.registration import face_ellipse
+from face.microexpression.spec import MicroExpressionSpec
 from model_training.configuration import Configuration
 from model_training.microexpression.simulation.face_motion import FaceMotion, MotionStudio
 from model_training.microexpression.simulation.movements import draw_movement, draw_nuisance
@@ -110,18 +110,17 @@ def film_pair(
 
 
 def estimate(
-    onset: np.ndarray, apex: np.ndarray, rng: np.random.Generator, mask: np.ndarray, *, registered: bool
+    onset: np.ndarray, apex: np.ndarray, rng: np.random.Generator, mask: np.ndarray, *, depth: np.ndarray | None
 ) -> np.ndarray:
     """Flow (H, W, 2) by the service's method with parameters drawn about its own, so that no single smoothness is
-    learnt."""
+    learnt. depth: the face's relief (H, W), to take the head's motion out as the service does; None leaves it in."""
     parameters = DisParameters() if rng.random() < 0.25 else DisParameters(
         patch_size=8, patch_stride=int(rng.choice([3, 4, 5])), gradient_descent_iterations=12,
         refinement_iterations=int(rng.choice([3, 5])), smoothness=float(np.exp(rng.uniform(np.log(10), np.log(80)))),
     )  # fmt: skip
     flow = dis_flow(onset, match_exposure(apex, onset, mask), parameters)
-    if registered:
-        whole = head_motion(flow, mask)
-        flow = flow - similarity_field(whole, width=flow.shape[1], height=flow.shape[0])
+    if depth is not None:
+        flow = flow - head_motion(flow, mask, depth=depth).field
     if rng.random() < 0.4:
         channels = [cv2.medianBlur(np.ascontiguousarray(flow[..., k]), 5) for k in (0, 1)]
         flow = np.dstack(channels)
@@ -175,6 +174,7 @@ def simulate_person(
     displacement = face.displacement(movements)
     grey = luminance(face.onset)
     mask = face_ellipse(studio.spec)
+    relief = face.relief()
     images = np.zeros((config.per_person, 28, 28, 3), np.uint8)
     height, width = grey.shape
     published = rng.random(config.per_person) < config.tvl1_share
@@ -187,7 +187,8 @@ def simulate_person(
         if published[index]:
             waiting.append((onset, apex))
             continue
-        flow = estimate(onset, apex, rng, mask, registered=bool(rng.random() < config.registered_share))
+        registered = rng.random() < config.registered_share
+        flow = estimate(onset, apex, rng, mask, depth=relief if registered else None)
         images[index] = to_image(flow, rng)
     if waiting:
         for row, flow in zip(np.flatnonzero(published), estimate_tvl1(waiting, rng), strict=True):

@@ -64,7 +64,7 @@ def judge_visibility(
     """Raises TrainingError for a cache that is not of hidden faces, and as `load_visibility`."""
     shares, frame = region_shares(checkpoint, cache_folder, progress=progress)
     true = frame[[f"seen_{region}" for region in VISIBLE_REGIONS]].to_numpy(float)
-    hidden = shares < seen_from
+    hidden = np.asarray(shares < seen_from, dtype=np.bool_)
     clean = (frame["hidden"] == CLEAN).to_numpy()
     needed = [VISIBLE_REGIONS.index(region) for region in NEEDED]
     named = {}
@@ -76,7 +76,8 @@ def judge_visibility(
                 for row in rows
             ]
             named[name] = float(np.mean(found))
-    covered, free = true < _HIDDEN_BELOW, (true > _FREE_ABOVE) & ~clean[:, None]
+    covered = np.asarray(true < _HIDDEN_BELOW)
+    free = np.asarray((true > _FREE_ABOVE) & ~clean[:, None])
     return VisibilityFigures(
         pictures=len(frame),
         people=frame["person_id"].nunique(),
@@ -84,8 +85,8 @@ def judge_visibility(
         clean_called_hidden=_share(hidden[clean].any(axis=1)),
         clean_refused=_share(hidden[clean][:, needed].any(axis=1)),
         named=named,
-        hidden_regions_named=_share(np.asarray(hidden[covered])),
-        free_called_hidden=_share(np.asarray(hidden[free])),
+        hidden_regions_named=_share(hidden[covered]),
+        free_called_hidden=_share(hidden[free]),
     )
 
 
@@ -111,5 +112,5 @@ def region_shares(
     return shares, cache.frame
 
 
-def _share(of: npt.NDArray[np.bool_]) -> float:
+def _share(of: npt.NDArray[np.bool_] | np.bool_) -> float:
     return float(of.mean()) if of.size else float("nan")

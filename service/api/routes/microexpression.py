@@ -26,7 +26,7 @@ router = APIRouter(tags=["microexpression"], dependencies=[Depends(refuse_unknow
     PATH,
     summary="Emotion of the motion from an onset to an apex frame",
     response_model=MicroexpressionAnswer,
-    responses=problem_responses(*UPLOAD_PROBLEMS, "different-faces", "no-motion"),
+    responses=problem_responses(*UPLOAD_PROBLEMS, "different-faces", "head-turned", "movement-too-large", "no-motion"),
     openapi_extra=multipart_schema(
         {
             "onset": "The face at rest: JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF, JPEG 2000 or DICOM.",
@@ -60,9 +60,10 @@ async def classify(
 
 
 def summary_of(analysis: MicroexpressionAnalysis) -> Summary:
+    """Where no emotion was named, what moved is counted in its place, with how sure it is that it did."""
     return Summary(
-        label=analysis.label,
-        probability=analysis.probability,
+        label=analysis.label or analysis.kind,
+        probability=analysis.reliability if analysis.probability is None else analysis.probability,
         probabilities=analysis.probabilities,
         quality=analysis.quality,
         timings_ms=analysis.timings_ms,

@@ -26,6 +26,7 @@ from service.api.schemas.assessment_parts import (
     ScaleAnswer,
     SessionEvidence,
     SessionMethod,
+    Share,
     SunnybrookAnswer,
     SynkinesisAnswer,
 )
@@ -61,7 +62,7 @@ class AssessmentAnswer(Schema):
     patterns: list[Pattern]
     regional_movement: dict[Region, RegionalMovement]
     population_shares: dict[Literal["left", "right"], dict[Region, float]] | None
-    pose_shares: dict[Pose, float]
+    pose_shares: dict[Pose, Share]
     fngs2: Fngs2 | None
     points: Points
     sunnybrook: SunnybrookAnswer
@@ -101,7 +102,7 @@ def _grading(analysis: SessionAnalysis) -> dict[str, Any]:
             "class": found.evidence,
             "used": [pose for pose in POSES if status.get(pose) == "used"],
             "missing": [pose for pose in POSES if pose not in status],
-            "not_seen": [pose for pose in POSES if status.get(pose) in ("not_seen", "other_pose")],
+            "not_seen": [pose for pose in POSES if status.get(pose) in ("covered", "not_seen", "other_pose")],
             "reference": found.reference,
             "sentence": found.sentence,
         },

@@ -15,6 +15,9 @@ from service.api.schemas.palsy import Grade, RegionOutline, RoiMap
 from service.api.schemas.shared import Picture, QualityFigures, Schema
 
 Percent = Annotated[float, Field(ge=0, le=100)]
+# Millimetres, degrees and shares of faces: what a client sends back to be compared is bounded too.
+Length = Annotated[float, Field(ge=-1e6, le=1e6)]
+Share = Annotated[float, Field(ge=0, le=1.2)]
 
 
 class SessionMethod(Schema):
@@ -59,7 +62,7 @@ class RegionalMovement(Schema):
     % of the draws. fngs: its score in FNGS 2.0.
     """
 
-    share: Annotated[float, Field(ge=0, le=1.2)] | None
+    share: Share | None
     interval: tuple[float, float] | None
     over_active: bool
     poses: list[Pose]
@@ -126,7 +129,7 @@ class ScaleAnswer(Schema):
     """mm_per_iod: millimetres between the eye centres. relative_u: standard uncertainty. pictures: that it comes
     from."""
 
-    mm_per_iod: float
+    mm_per_iod: Annotated[float, Field(gt=1, lt=1000)]
     relative_u: float
     source: Literal["iris", "pupil_distance"]
     pictures: list[Pose]
@@ -139,9 +142,9 @@ class MeasureAnswer(Schema):
     id: MeasureId
     pose: Pose
     side: Literal["left", "right"] | None
-    value: float
-    raw: float
-    u: float
+    value: Length
+    raw: Length
+    u: Length
     interval: tuple[float, float]
     unit: Unit
     scale_free: bool
@@ -164,7 +167,8 @@ class PoseProblem(Schema):
 
 
 class AssessedPose(Schema):
-    """One picture. status: `used`; `not_seen`: its movement is not visible; `other_pose`: another one is; `refused`: it
+    """One picture. status: `used`; `covered`: too little is seen of the
+    region that moves; `not_seen`: its movement is not visible; `other_pose`: another one is; `refused`: it
     cannot be used. grade, quality, regions: of this picture alone, as `grade` answers. Maps only where they were asked
     for."""
 

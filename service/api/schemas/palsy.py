@@ -31,7 +31,7 @@ class Grade(Schema):
     label: str
     index: Annotated[int, Field(ge=1)]
     probability: Probability
-    expected: float
+    expected: Annotated[float, Field(ge=1, le=100)]
     prediction_set: Annotated[list[str], Field(min_length=1)]
     coverage: Probability
 

@@ -9,7 +9,7 @@ export function microexpressionAnswer(answer, apex) {
     picture({ photo: apex, alt: text("motion_alt"), layers: [{ key: "motion", label: text("overlay_motion"), map: motion.heatmap }] }),
     make("div", { class: "answer-text" },
       make("section", { class: "grade" }, make("h3", {}, text("emotion_title")),
-        make("p", { class: "headline" }, text(emotion.label)),
+        make("p", { class: "headline" }, text(emotion.label ?? `movement_${answer.movement_kind}`)),
         bars(answer.probabilities, (name) => text(name), emotion.label),
         make("p", { class: "hint" }, text("emotion_hint"))),
       make("section", { class: "asymmetry" }, make("h3", {}, text("motion_title")),

@@ -192,6 +192,11 @@ SEEDS = [
     factories.png16(small_photo().astype(np.uint16) * 200),
     factories.encode(small_photo(), "TIFF", compression="tiff_lzw"),
     factories.encode(small_photo(), "TIFF", compression="jpeg"),
+    factories.encode(small_photo(), "TIFF", big_tiff=True),
+    factories.encode(small_photo(), "JPEG", progressive=True, restart_marker_blocks=3),
+    factories.encode(small_photo(), "AVIF", quality=50),
+    factories.encode(small_photo(), "GIF"),
+    factories.encode(small_photo(), "JPEG2000"),
 ]
 
 

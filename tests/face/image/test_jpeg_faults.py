@@ -106,3 +106,10 @@ def test_twelve_bits_are_named() -> None:
     sound[sound.index(b"\xff\xc0") + 4] = 12
     with pytest.raises(UndecodableImage, match="12 bits per colour"):
         decode_image(bytes(sound))
+
+
+def test_a_frame_without_components_is_refused() -> None:
+    """SOF of six bytes: precision, size and the number of components that do not follow."""
+    empty = b"\xff\xd8\xff\xc0\x00\x08\x08\x00\x10\x00\x10\x03\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + bytes(40)
+    with pytest.raises(UndecodableImage, match="no components"):
+        decode_image(empty)

@@ -223,6 +223,8 @@ def test_a_bitmap_whose_fourth_byte_means_nothing(alpha: int) -> None:
     head = struct.pack("<IiiHHIIiiII", 108, 160, 96, 1, 32, 3, bgra.nbytes, 2835, 2835, 0, 0) + masks + bytes(52)
     data = b"BM" + struct.pack("<IHHI", 14 + 108 + bgra.nbytes, 0, 0, 14 + 108) + head + bgra.tobytes()
     np.testing.assert_array_equal(decode_image(data).rgb, rgb)
+    reduced = decode_image(data, longer_side_px=80).rgb
+    np.testing.assert_array_equal(reduced, np.asarray(Image.fromarray(rgb).reduce(2)))
 
 
 def test_a_profile_changes_the_colours_and_srgb_does_not() -> None:

@@ -24,7 +24,7 @@ def test_onset_and_apex_become_a_flow_image_and_published_ones_are_read_as_they_
     smile = np.zeros((size, size, 2), np.float32)
     rows_, columns = np.mgrid[0:size, 0:size].astype(np.float32)
     for x, direction in ((205, -1), (245, 1)):  # mouth corners move outwards and up
-        weight = 5 * np.exp(-((columns - x) ** 2 + (rows_ - 158) ** 2) / (2 * 12**2))
+        weight = 2.5 * np.exp(-((columns - x) ** 2 + (rows_ - 158) ** 2) / (2 * 12**2))
         smile += np.stack([direction * weight, -weight], axis=-1)
     apex = cv2.remap(onset, columns - smile[..., 0], rows_ - smile[..., 1], cv2.INTER_LINEAR)
     published = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from face.microexpression.input import MicroExpressionSpec
+from face.microexpression.spec import MicroExpressionSpec
 from model_training.errors import TrainingError
 from model_training.microexpression.folded.network import FoldedConfig
 from model_training.microexpression.folded.reference import SimulatedSet, load_reference, train_reference

@@ -288,3 +288,14 @@ def test_answers_of_two_models_are_not_compared(shipped: TestClient, answer: dic
     response = shipped.post(COMPARE_URL, json={"before": answer})
     assert (response.status_code, response.json()["code"]) == (422, "invalid-parameters")
     assert "after" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("value", [1e308, 0.0, -5.0])
+def test_an_answer_that_was_changed_into_nonsense_is_refused(
+    shipped: TestClient, answer: dict[str, Any], value: float
+) -> None:
+    nonsense = json.loads(json.dumps({**answer, "poses": {}}))
+    nonsense["scale"]["mm_per_iod"] = value
+    response = shipped.post(COMPARE_URL, json={"before": nonsense, "after": answer})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid-parameters")
+    assert "mm_per_iod" in response.json()["detail"]

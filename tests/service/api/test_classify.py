@@ -38,6 +38,7 @@ def test_a_small_movement_of_a_photograph_is_named(running, photo, astronaut_fac
     assert body["emotion"]["label"] == emotion
     assert sum(body["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     assert set(body["motion"]["regions"]) == {"left_eye", "right_eye", "left_lip", "right_lip"}
+    assert body["motion"]["reliability"] > 0.9
     assert body["model"]["task"] == "microexpression"
     assert {"decode", "landmarks", "inference", "total"} <= set(body["timings_ms"])
 
@@ -58,11 +59,11 @@ def test_the_same_picture_twice_is_no_motion(running, photo):
     assert answer.json()["code"] == "no-motion"
 
 
-def test_frames_that_do_not_match_are_different_faces(running, photo):
+def test_frames_that_cannot_be_onset_and_apex_are_refused_by_what_is_wrong(running, photo, astronaut_face):
     # As like as another face can be: the mirrored photograph, same age, light and hair.
-    answer = post(running, photo, np.ascontiguousarray(photo[:, ::-1]))
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "different-faces"
+    assert post(running, photo, np.ascontiguousarray(photo[:, ::-1])).json()["code"] == "movement-too-large"
+    grin = warped(photo, astronaut_face, SMILE, 20)
+    assert post(running, photo, grin).json()["code"] == "movement-too-large"
 
 
 def test_a_missing_apex_is_named(running, photo):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face.microexpression.input import MicroExpressionSpec
+from face.microexpression.spec import MicroExpressionSpec
 from model_training.microexpression.simulation.face_motion import MotionStudio
 from model_training.microexpression.simulation.rendered_pairs import rendered_pairs
 from tests.face.microexpression.test_input import BROW_RAISE, SMILE, warped

@@ -156,7 +156,7 @@ def test_the_deadline_ends_the_work() -> None:
     slowly = (time.sleep(0.2) for _ in decoder.frames(long_clip(), longer_side_px=480))
     with pytest.raises(ClipOverran, match="longer than 1 s"):
         list(slowly)
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 10  # all pictures would take 12 s
 
 
 def test_a_decoder_without_memory_is_a_sentence() -> None:

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from service.config import Settings
 from service.fhir.code_system import CONCEPTS
+from service.security.api_keys import new_key
 from tests.onnx_factory import GRADE_I, SIDE_NONE, write_palsy_bundle
 from tests.service.api.conftest import Serve
 from tests.service.fhir.r4_rules import broken
@@ -221,3 +222,22 @@ def test_the_rules_notice_what_is_wrong(client: TestClient, jpeg: bytes, spoil: 
         case "target":
             provenance["target"].pop()
     assert broken(bundle)
+
+
+def test_a_misspelt_query_name_is_refused_with_the_nearest(client: TestClient, jpeg: bytes) -> None:
+    response = client.post(URL, files={"image": jpeg}, params={"subjekt": "Patient/1"}, headers=FHIR)
+    assert response.status_code == 422
+    assert "'subject'" in response.json()["detail"]
+
+
+def test_the_filters_of_a_model_are_known_names(serve: Serve, tmp_path: Path) -> None:
+    write_palsy_bundle(tmp_path / "models" / "palsy")
+    secret, line = new_key("it", "admin")
+    (tmp_path / "keys").write_text(line + "\n")
+    url = f"sqlite:///{tmp_path}/audit.sqlite"
+    with serve(tmp_path / "models", api_keys_file=tmp_path / "keys", audit_url=url) as client:
+        answers = [
+            client.get("/v1/audit", params={name: 3}, headers={"x-api-key": secret}) for name in ("limit", "limits")
+        ]
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert "'limit'" in answers[1].json()["detail"]

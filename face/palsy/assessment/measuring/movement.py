@@ -15,7 +15,7 @@ import numpy as np
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.measuring.halves import Half
 from face.palsy.assessment.measuring.picture import Measured
-from face.vocabulary import POSES, Pose
+from face.vocabulary import POSES, Pose, Region
 
 # What counts as seen, in raw landmark millimetres: below the 5th percentile of true movements of simulated people, so
 # rounder and larger numbers would refuse true poses. Lengths are of the better half.
@@ -123,6 +123,15 @@ def not_seen_sentence(pose: Pose) -> str:
     return (
         f"No {movement} is visible in the picture `{pose}`: {measured}{where}. Either the movement was not made, or "
         "both sides cannot make it (then send effort_confirmed=true)."
+    )
+
+
+def covered_sentence(pose: Pose, region: Region) -> str:
+    word = "midface" if region == "nose" else region
+    return (
+        f"Too little of the {word} is seen in the picture `{pose}`: hair, a hand or the picture's border hides it. "
+        f"Take "
+        "the picture again without."
     )
 
 

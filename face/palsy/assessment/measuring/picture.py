@@ -9,12 +9,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from face.landmarks.canonical import pose_corrected
 from face.landmarks.found_face import LANDMARK_COUNT
 from face.palsy.assessment.measuring.halves import Halves, measure_halves
 from face.palsy.reading import ReadPhotograph
 from face.probability import FloatArray
-from face.vocabulary import HOUSE_BRACKMANN, SIDES
+from face.vocabulary import HOUSE_BRACKMANN, REGIONS, SIDES, Region
 
 
 class Measured(Protocol):
@@ -31,7 +30,8 @@ class SessionPicture:
     points: (478, 3) float32 landmarks of both looks in the canonical frame (`face.landmarks.canonical`): x to the
     patient's left, y down, in its unit, the inter-ocular distance of the mean face. probabilities: (6,) of
     the House-Brackmann grades, by the network for this photograph alone. side_probabilities: (3,) in the order of
-    SIDES. yaw_deg, pitch_deg: of the head.
+    SIDES. yaw_deg, pitch_deg: of the head. hidden: regions of which too little is seen to compare
+    its sides.
     """
 
     points: npt.NDArray[np.float32]
@@ -39,6 +39,7 @@ class SessionPicture:
     side_probabilities: FloatArray
     yaw_deg: float
     pitch_deg: float
+    hidden: frozenset[Region] = frozenset()
 
     def __post_init__(self) -> None:
         shapes = {
@@ -54,11 +55,12 @@ class SessionPicture:
     def of(cls, read: ReadPhotograph) -> SessionPicture:
         """From a reading by a network whose grades are those of House and Brackmann."""
         return cls(
-            points=pose_corrected(read.photograph.face.points),
+            points=read.made.tensors["landmarks"],
             probabilities=read.reading.probabilities,
             side_probabilities=read.reading.side_probabilities,
             yaw_deg=read.quality.yaw_deg,
             pitch_deg=read.quality.pitch_deg,
+            hidden=frozenset(region for region in REGIONS if not read.visibility.compares(region)),
         )
 
     @property

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from face.errors import NoUsablePicture
 from face.palsy.assessment.examination import examine
 from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.options import ExaminationOptions
@@ -193,6 +196,28 @@ def test_a_rest_picture_that_is_none_is_doubted() -> None:
     pictures = patient(HEALTHY)
     pictures["rest"], pictures["full_smile"] = pictures["full_smile"], pictures["rest"]
     assert any("does not look like rest" in warning for warning in examine(pictures, NUMBERS).warnings)
+
+
+def test_a_movement_of_a_hidden_region_is_taken_out() -> None:
+    pictures = patient(left_palsy(3, 3, 3, 3), poses=CORE)
+    pictures["brow_lift"] = replace(pictures["brow_lift"], hidden=frozenset({"forehead"}))
+    found = examine(pictures, NUMBERS)
+    assert found.poses["brow_lift"].status == "covered"
+    assert any("Too little of the forehead is seen in the picture `brow_lift`" in warning for warning in found.warnings)
+    assert found.grade is not None
+    assert "forehead" not in found.grade.regions
+    with pytest.raises(NoUsablePicture, match="Too little of the forehead"):
+        examine({"brow_lift": pictures["brow_lift"]}, NUMBERS)
+
+
+def test_what_rest_hides_has_no_share_but_is_graded() -> None:
+    pictures = patient(left_palsy(3, 3, 3, 3), poses=CORE)
+    pictures["rest"] = replace(pictures["rest"], hidden=frozenset({"forehead"}))
+    found = examine(pictures, NUMBERS)
+    assert found.findings.regions["forehead"] is None
+    assert found.findings.regions["mouth"] is not None
+    assert found.grade is not None
+    assert "forehead" in found.grade.regions
 
 
 def test_nothing_at_all_is_an_error() -> None:

@@ -174,6 +174,9 @@ def test_the_report_has_all_protocols_side_by_side(cache, tmp_path):
     assert list(report["protocols"]) == ["a", "b", "c"]
     assert report["protocols"]["a"]["single"]["full"]["uf1"] >= report["protocols"]["b"]["single"]["full"]["uf1"]
     assert "leaks" in report["protocols"]["a"]["meaning"]
+    baseline = report["baseline"]
+    assert baseline["scores"]["full"]["clips"] == len(data)
+    assert baseline["scores"]["full"]["uar"] > baseline["shuffled_labels"]["uar"]
     write_report(report, tmp_path / "report")
     for name in ("loso.json", "loso.csv", "subjects.csv", "loso.png"):
         assert (tmp_path / "report" / name).stat().st_size > 0

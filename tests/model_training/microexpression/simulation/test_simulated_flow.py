@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from face.microexpression.flow import DisParameters, dis_flow, luminance
-from face.microexpression.input import MicroExpressionSpec
+from face.microexpression.spec import MicroExpressionSpec
 from model_training.microexpression.simulation.face_motion import MotionStudio
 from model_training.microexpression.simulation.flow_statistics import statistics_of, told_apart
 from model_training.microexpression.simulation.movements import POSITIVE

@@ -1,0 +1,1 @@
+"""A trained model on frames of one's own."""

@@ -1,0 +1,53 @@
+"""Pairs of frames: what a model says of one, and how often it would name an emotion where there is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from face.vocabulary import FacePolicy
+from model_training.command_options import progress_bar
+
+
+def predict_command(
+    onset: Annotated[Path, typer.Argument(help="The face at rest.")],
+    apex: Annotated[Path, typer.Argument(help="The same face at the peak of the movement.")],
+    checkpoint: Annotated[
+        Path, typer.Option(help="Checkpoint of `htnet microexpression reference`; a bundle has one.")
+    ] = Path("models/microexpression/checkpoint.pt"),
+    face: Annotated[
+        FacePolicy, typer.Option(help="`single`: several faces are an error; `largest`: judge the largest one.")
+    ] = "single",
+) -> None:
+    """The emotion of the motion between two frames, as JSON: what the service would answer.
+
+    Example: `htnet microexpression predict onset.png apex.png`
+    """
+    from model_training.microexpression.inference.predict import as_json, predict_pair
+
+    typer.echo(json.dumps(as_json(predict_pair(checkpoint, onset, apex, policy=face)), indent=1))
+
+
+def false_alarms_command(
+    photographs: Annotated[Path, typer.Argument(help="Folder of portraits, each of another person at rest.")],
+    out: Annotated[Path, typer.Option("--out", help="The .json file to write.")],
+    people: Annotated[int, typer.Option(help="Rendered people who blink, look, speak, turn.", min=0)] = 60,
+    seed: Annotated[int, typer.Option(help="Same seed, same pairs.")] = 0,
+) -> None:
+    """How often an emotion is named where nothing moved but a camera, a lid, a jaw or the head, and how often a
+    movement of known size is found.
+
+    Example: `htnet microexpression false-alarms runs/portraits --out runs/false_alarms.json`
+    """
+    from model_training.microexpression.evaluation.false_alarms import false_alarms, write_false_alarms
+
+    with progress_bar("people") as bar:
+        report = false_alarms(photographs, rendered_people=people, seed=seed, on_progress=bar.at)
+    write_false_alarms(report, out)
+    for part in ("nothing_moves", "moved_by_percent", "other_people", "rendered"):
+        for name, row in report[part].items():
+            typer.echo(f"{part} {name}: an emotion named in {row['emotion_named']:.3f} of {row['pairs']}")
+    typer.echo(f"figures: {out}")

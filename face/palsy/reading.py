@@ -109,7 +109,8 @@ def read_palsy(
             warnings += check_looks(photograph.looks)
     with watch.stage("inference"):
         batch = graph({name: tensor[None] for name, tensor in made.tensors.items()})
-        reading = decode(batch["grade_logits"], batch["side_logits"], calibration=calibration)[0]
+        grade_logits = limits.turned_head.allowed_for(batch["grade_logits"], quality.yaw_deg)
+        reading = decode(grade_logits, batch["side_logits"], calibration=calibration)[0]
         outputs = {name: np.asarray(values)[0] for name, values in batch.items()}
     with watch.stage("rendering"):
         masks = roi_masks(

@@ -156,6 +156,13 @@ class PalsyCalibrationSection(Section):
     coverage: Annotated[float, Field(gt=0, lt=1)]
 
 
+class TurnedHeadAllowance(Section):
+    """The fields of `face.palsy.decoding.TurnedHead`, with the same meaning."""
+
+    from_deg: Annotated[float, Field(ge=0)]
+    per_deg: Annotated[float, Field(ge=0)]
+
+
 class PalsyThresholds(Section):
     """quality: the fields of `face.frame.quality.QualityLimits`; a field left out keeps that class's
     default.
@@ -167,6 +174,7 @@ class PalsyThresholds(Section):
     quality: QualityLimitValues = Field(default_factory=dict)
     out_of_distribution: OutOfDistribution | None = None
     visibility: VisibilityLimits | None = None
+    turned_head: TurnedHeadAllowance | None = None
     heatmap_full_scale: Annotated[float, Field(gt=0)] = ASYMMETRY_FULL_SCALE
 
 

@@ -37,9 +37,9 @@ class MicroExpressionSpec(InputSpec):
     channels: tuple[str, ...] = CHANNELS
     min_motion: float = 0.35
     evidence_window_px: float = 8.0
-    evidence_floor: float = 1.0
+    evidence_floor: float = 0.25
     blur_floor: float = 0.2
-    reliability_middle: float = 0.65
+    reliability_middle: float = 0.75
     reliability_slope: float = 8.0
     min_reliability: float = 0.5
     sure_reliability: float = 0.9

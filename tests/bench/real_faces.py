@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from face.errors import FaceCovered, PreprocessingError
-from face.image.decode import ImageLimits, decode_image
+from face.image.decode import decode_image
+from face.image.limits import ImageLimits
 from face.landmarks.found_face import Face
 from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.reading import ReadPhotograph

@@ -49,5 +49,8 @@ def false_alarms_command(
     write_false_alarms(report, out)
     for part in TABLES:
         for name, row in report[part].items():
-            typer.echo(f"{part} {name}: an emotion named in {row['emotion_named']:.3f} of {row['pairs']}")
+            named, sure = row["emotion_named"], row["without_a_warning"]
+            typer.echo(
+                f"{part} {name}: an emotion named in {named:.3f} of {row['pairs']}, without a warning {sure:.3f}"
+            )
     typer.echo(f"figures: {out}")

@@ -19,6 +19,7 @@ from face.errors import PreprocessingError
 from face.image.files import list_images
 from face.landmarks.landmarker import FaceLandmarker
 from face.microexpression.input import microexpression_input
+from face.microexpression.reading import movement_warnings
 from face.microexpression.spec import MicroExpressionSpec
 from face.photograph import Photograph, PhotographReader
 from model_training.data.files import TRAINING_LIMITS, read_file
@@ -30,7 +31,7 @@ from model_training.microexpression.simulation.rendered_kinds import rendered_ki
 PERCENTS = (0.5, 0.75, 1.0, 2.0, 3.0)
 # Faces of about the size that they have in a clip.
 INTEROCULAR_PX = 110.0
-NAMED = "expression"
+NAMED, WARNED = "expression", "expression_with_a_warning"
 TABLES = ("nothing_moves", "moved_by_percent", "other_people", "rendered")
 
 Outcomes = dict[str, Counter[str]]
@@ -98,9 +99,11 @@ class _Judge:
         if any(len(found) != 1 for found in faces):
             return "no-face"
         try:
-            return microexpression_input(onset, faces[0][0], apex, faces[1][0], self.spec).moved.kind
+            moved = microexpression_input(onset, faces[0][0], apex, faces[1][0], self.spec).moved
         except PreprocessingError as refusal:
             return refusal.code
+        warned = movement_warnings(moved.kind, moved.reliability, moved.change, sure=self.spec.sure_reliability)
+        return WARNED if moved.kind == NAMED and warned else moved.kind
 
     def close(self) -> None:
         self._landmarker.close()
@@ -121,11 +124,13 @@ def _usable(file: Path, reader: PhotographReader) -> Photograph | None:
 
 
 def _shares(outcomes: Outcomes) -> dict[str, Any]:
-    """Counts by outcome, and the share that gets an emotion: of nothing a false alarm, of a movement a find."""
+    """Counts by outcome, and the shares that get an emotion, also without a warning: of nothing a false alarm, of a
+    movement a find."""
     return {
         name: {
-            "pairs": sum(counts.values()),
-            "emotion_named": round(counts[NAMED] / sum(counts.values()), 4),
+            "pairs": counts.total(),
+            "emotion_named": round((counts[NAMED] + counts[WARNED]) / counts.total(), 4),
+            "without_a_warning": round(counts[NAMED] / counts.total(), 4),
             "outcomes": dict(sorted(counts.items())),
         }
         for name, counts in outcomes.items()

@@ -109,8 +109,8 @@ def grade_probabilities(grade_logits: FloatArray, *, temperature: float = 1.0) -
 class TurnedHead:
     """What a turned head takes from the logits of the grade: `per_deg` for each degree of yaw beyond `from_deg`.
 
-    The far half of a turned face is narrower, which looks like weakness, and no training set has turned enough real
-    faces for the network to know. Fitted on turned portraits of healthy people and palsies put on them.
+    The far half of a turned face is narrower, which looks like weakness: healthy faces that are turned get too high a
+    grade. What is taken makes palsies of turned faces milder, too, so the prediction set keeps what it held without.
     """
 
     from_deg: float = 0.0
@@ -162,6 +162,12 @@ def widened(reading: PalsyReading) -> PalsyReading:
     photographs that its limit was fitted on."""
     low, high = reading.prediction_set[0], reading.prediction_set[-1]
     return replace(reading, prediction_set=tuple(range(max(0, low - 1), min(len(reading.probabilities), high + 2))))
+
+
+def holding(reading: PalsyReading, other: PalsyReading) -> PalsyReading:
+    """The reading with a set that also holds the set of another decoding of the same photograph."""
+    both = reading.prediction_set + other.prediction_set
+    return replace(reading, prediction_set=tuple(range(min(both), max(both) + 1)))
 
 
 def at_rest(reading: PalsyReading) -> PalsyReading:

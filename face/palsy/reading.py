@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from face.frame.quality import Quality, check_quality, measure_quality
 from face.frame.regions import regional_asymmetry, roi_masks
-from face.palsy.decoding import PalsyCalibration, PalsyReading, at_rest, decode, widened
+from face.palsy.decoding import PalsyCalibration, PalsyReading, at_rest, decode, holding, widened
 from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
 from face.palsy.limits import AnswerLimits
 from face.palsy.visibility import SEEN_MAP_OUTPUT, Visibility, check_visibility, look_what_is_seen, without_hidden
@@ -109,8 +109,9 @@ def read_palsy(
             warnings += check_looks(photograph.looks)
     with watch.stage("inference"):
         batch = graph({name: tensor[None] for name, tensor in made.tensors.items()})
-        grade_logits = limits.turned_head.allowed_for(batch["grade_logits"], quality.yaw_deg)
-        reading = decode(grade_logits, batch["side_logits"], calibration=calibration)[0]
+        said = decode(batch["grade_logits"], batch["side_logits"], calibration=calibration)[0]
+        allowed = limits.turned_head.allowed_for(batch["grade_logits"], quality.yaw_deg)
+        reading = holding(decode(allowed, batch["side_logits"], calibration=calibration)[0], said)
         outputs = {name: np.asarray(values)[0] for name, values in batch.items()}
     with watch.stage("rendering"):
         masks = roi_masks(

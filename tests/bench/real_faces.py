@@ -122,8 +122,8 @@ def covered_figures(analyzer: PalsyAnalyzer, faces: list[Listed], seed: int) -> 
     with FaceLandmarker() as landmarker:
         drawn: dict[str, list[tuple[Answered, str]]] = {name: [] for name in DRAWN}
         for face in faces:
-            rgb = decode_image(face.data).rgb
             try:
+                rgb = decode_image(face.data).rgb
                 found = landmarker.look(rgb, policy="largest", both_ways=True)
             except PreprocessingError:
                 continue

@@ -16,6 +16,7 @@ def train_visibility_command(
     out: Annotated[Path, typer.Option(help="The file to write, e.g. runs/visibility.pt.")],
     epochs: Annotated[int, typer.Option(help="Passes over the pictures.")] = 10,
     seed: Annotated[int, typer.Option(help="The same seed starts from the same weights.")] = 0,
+    init: Annotated[Path | None, typer.Option(help="A head to go on from, at half the learning rate.")] = None,
 ) -> None:
     """Train the head that tells which parts of a face are seen; `htnet export --visibility` puts it beside a grader.
 
@@ -31,9 +32,10 @@ def train_visibility_command(
             "other people"
         )
 
-    best = train_visibility(
-        train, validation, out, build(VisibilityConfig, {"epochs": epochs, "seed": seed}), on_epoch=say
-    )
+    settings: dict[str, float] = {"epochs": epochs, "seed": seed}
+    if init is not None:
+        settings["learning_rate"] = VisibilityConfig(epochs=epochs).learning_rate / 2
+    best = train_visibility(train, validation, out, build(VisibilityConfig, settings), init=init, on_epoch=say)
     typer.echo(f"wrote {out}: the weights of epoch {best.number}")
 
 

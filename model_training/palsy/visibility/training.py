@@ -85,9 +85,11 @@ def train_visibility(
     out: Path,
     config: VisibilityConfig,
     *,
+    init: Path | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Epoch:
     """Train on the caches `train` and write the weights of the epoch that is best on `validation` -> that epoch.
+    init: a head to go on from.
 
     Raises TrainingError for a cache that does not say what is seen.
     """
@@ -95,6 +97,8 @@ def train_visibility(
     rng = np.random.default_rng(config.seed)
     learned, judged = _Pictures.of(train), _Pictures.of(validation)
     network = SeenMap(width=config.width)
+    if init is not None:
+        network.load_state_dict(_same_width(load_visibility(init), config.width, init).state_dict())
     steps = len(learned.images) // config.batch_size
     if steps < 1:
         raise TrainingError(f"{len(learned.images)} pictures are fewer than one batch of {config.batch_size}")
@@ -124,6 +128,12 @@ def train_visibility(
     if best is None:
         raise TrainingError(f"nothing was trained: {config.epochs} epochs")
     return best
+
+
+def _same_width(head: SeenMap, width: int, source: Path) -> SeenMap:
+    if head.config["width"] != width:
+        raise TrainingError(f"{source}: a head of width {head.config['width']} is no start for one of width {width}")
+    return head
 
 
 def cell_loss(logits: Tensor, seen: Tensor, weight: Tensor) -> Tensor:

@@ -129,8 +129,11 @@ _HIDING: dict[str, _Draw] = {
 
 
 def _harmless(scene: Scene, around: Surroundings, rng: np.random.Generator) -> Scene:
-    """A mild blur, shadow or brightening of a part, or a few thin lines: the face is seen all the same."""
-    kind = rng.integers(4)
+    """A mild blur, shadow or brightening of a part, dark eye sockets, an open mouth, or a few thin lines: the face is
+    seen all the same."""
+    kind = rng.integers(6)
+    if kind >= 4:
+        return _open_mouth(scene, around, rng) if kind == 4 else _dark_sockets(scene, around, rng)
     patch = _soft_patch(scene, around, rng)
     if kind == 0:
         look = _blurred(scene, float(rng.uniform(0.008, 0.025)) * around.ruler.unit_px)
@@ -146,6 +149,39 @@ def _harmless(scene: Scene, around: Surroundings, rng: np.random.Generator) -> S
             scene = scene.covered(alpha, shaded(colour, np.zeros(scene.rgb.shape[:2], np.float32)))
         return scene
     return scene.changed(patch, np.clip(look, 0, 255).astype(np.float32), hides=False)
+
+
+def _open_mouth(scene: Scene, around: Surroundings, rng: np.random.Generator) -> Scene:
+    """The dark of a mouth that speaks, with or without the edge of the teeth; as often crooked as not."""
+    ruler, shape = around.ruler, scene.rgb.shape[:2]
+    unit, tilt = ruler.unit_px, rng.normal(0, 0.25)
+    middle = ruler.at(float(rng.normal(0, 0.06)), float(rng.uniform(1.03, 1.28)))
+    across = np.cos(tilt) * ruler.across + np.sin(tilt) * ruler.down
+    down = np.array([-across[1], across[0]])
+    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    half_width, half_height = rng.uniform(0.12, 0.32) * unit, rng.uniform(0.05, 0.2) * unit
+    outline = middle + half_width * np.cos(turn)[:, None] * across + half_height * np.sin(turn)[:, None] * down
+    flat = np.zeros(shape, np.float32)
+    dark = np.array([rng.uniform(25, 80), rng.uniform(8, 35), rng.uniform(8, 35)])
+    scene = scene.changed(filled(shape, outline, edge_px=0.015 * unit), shaded(dark, flat), hides=False)
+    if rng.random() < 0.5:
+        teeth = np.array([225.0, 218.0, 205.0]) * rng.uniform(0.6, 1.0)
+        upper = outline - 1.3 * half_height * down
+        edge = filled(shape, upper, edge_px=0.015 * unit) * filled(shape, outline)
+        scene = scene.changed(edge, shaded(teeth, flat), hides=False)
+    return scene
+
+
+def _dark_sockets(scene: Scene, around: Surroundings, rng: np.random.Generator) -> Scene:
+    """Light from above: one eye or both in the shadow of the brow."""
+    ruler, shape = around.ruler, scene.rgb.shape[:2]
+    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    shade = scene.rgb * np.float32(rng.uniform(0.25, 0.7))
+    for eye in (ruler.right_eye, ruler.left_eye)[: int(rng.integers(1, 3))][:: int(rng.choice((-1, 1)))]:
+        size = rng.uniform(0.2, 0.4, 2) * ruler.unit_px
+        outline = eye + size[0] * np.cos(turn)[:, None] * ruler.across + size[1] * np.sin(turn)[:, None] * ruler.down
+        scene = scene.changed(filled(shape, outline, edge_px=0.08 * ruler.unit_px), shade, hides=False)
+    return scene
 
 
 def _place(ruler: Ruler, rng: np.random.Generator) -> Points:

@@ -42,8 +42,8 @@ HIDERS: tuple[Hider, ...] = ("anything", "objects")
 CLEAN = "clean"
 # Of what is written, in eye distances: width, height, and where the eyes' middle lies.
 _FRAME, _EYES_AT = (4.0, 4.8), (2.0, 2.0)
-# Pixels between the eyes: what photographs of all kinds have once they reach the mosaic, which has 96.
-_INTEROCULAR_PX = (48.0, 112.0)
+# Pixels between the eyes: what photographs of all kinds have, the small ones unsharp on a mosaic that has 96.
+_INTEROCULAR_PX = (26.0, 112.0)
 _JPEG_QUALITY = (70, 96)
 _SEEN_REDUCTION = 4
 _SHARES_SIZE = 56
@@ -184,7 +184,7 @@ def _occlude_one(
 
 def _cut_out(rgb: Picture, face: Face, rng: np.random.Generator) -> tuple[Scene, Face]:
     """The face and what is round it, at a size by chance, and where the face lies in it."""
-    unit = float(rng.uniform(*_INTEROCULAR_PX))
+    unit = float(np.exp(rng.uniform(*np.log(_INTEROCULAR_PX))))
     scale = unit / face.interocular_px
     eyes = face.eye_centres.mean(axis=0) * scale
     width, height = round(_FRAME[0] * unit), round(_FRAME[1] * unit)

@@ -132,10 +132,12 @@ def test_a_turned_head_takes_from_the_grade_whichever_way_it_is_turned(reader: P
 
     def obvious(tensors: Mapping[str, Array]) -> Mapping[str, Array]:
         del tensors
-        return {**SAID, "grade_logits": np.full((1, 5), 3, np.float32)}
+        return {**SAID, "grade_logits": np.full((1, 5), 6, np.float32)}
 
     straight = read(reader, obvious)
     strict = read(reader, obvious, AnswerLimits(turned_head=TurnedHead(per_deg=10.0)))
     assert abs(strict.quality.yaw_deg) > 0.8
     assert (straight.reading.index, strict.reading.index) == (5, 0)
+    assert straight.reading.prediction_set == (5,)
+    assert strict.reading.prediction_set == (0, 1, 2, 3, 4, 5), "what the turn may hide stays possible"
     np.testing.assert_array_equal(strict.outputs["grade_logits"], straight.outputs["grade_logits"])

@@ -85,11 +85,14 @@ def test_shards_into_one_folder_are_one_run(cache, tmp_path):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_ctrl_c_ends_a_long_run_at_once_and_keeps_finished_chunks(cache, tmp_path, processes):
+def test_ctrl_c_ends_a_long_run_at_once_and_keeps_finished_chunks(cache, tmp_path, processes, request):
     run = LosoRun(config=SMALL.changed(epochs=100_000), seed=0, folds_per_chunk=2)
     folder = tmp_path / "out" / f"{run.name()}_{run.fingerprint(load_flow(cache))}"
     folder.mkdir(parents=True)
     (folder / "folds_000.npz").write_bytes(b"finished before")
+    # A shell's background jobs ignore Ctrl-C, and this test would never end there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     timer = threading.Timer(4, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     started = time.monotonic()

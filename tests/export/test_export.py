@@ -28,6 +28,7 @@ from model_training.networks.build import restore
 from model_training.networks.htnet import HTNet
 from model_training.networks.htnet_enhanced import HTNetEnhanced
 from model_training.palsy.visibility.network import SeenMap
+from model_training.palsy.visibility.training import load_visibility
 from model_training.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from service.inference.bundle import load_bundle
 from service.inference.session import open_session
@@ -141,7 +142,8 @@ def test_onnx_runtime_answers_as_torch_does(palsy_bundle):
 def test_the_shipped_checkpoint_answers_as_the_shipped_graph():
     shipped = Path(__file__).resolve().parents[2] / "models" / "palsy"
     checkpoint = load_checkpoint(shipped / "checkpoint.pt")
-    graph = PalsyGraph(restore(checkpoint.config["model"], checkpoint.state_dict, source="shipped"))
+    network = restore(checkpoint.config["model"], checkpoint.state_dict, source="shipped")
+    graph = PalsyGraph(network, load_visibility(shipped / "visibility.pt"))
     bundle = load_bundle(shipped)
     assert checkpoint.preprocessing["fingerprint"] == bundle.manifest.input.fingerprint
     assert checkpoint.calibration.items() >= bundle.manifest.calibration.model_dump().items()

@@ -19,7 +19,7 @@ SERVICE_READY := $(VENV)/.service-installed
 DEV_READY := $(VENV)/.dev-installed
 
 .PHONY: help serve setup test coverage test-slow test-browser test-gpu check format typecheck lint train export bench demo-train docs clean lock audit-dependencies \
-        proof proof-schema proof-fuzz proof-soak proof-overload proof-kill compose-smoke
+        proof proof-schema proof-fuzz proof-soak proof-overload proof-kill proof-hostile compose-smoke
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,11 +116,14 @@ proof-kill: $(DEV_READY) ## kill -9 of a worker under load; every answer is in t
 proof-overload: $(DEV_READY) ## ten times capacity for a minute
 	$(PY) -m pytest -m slow tests/ops/test_proof_overload.py -s $(ARGS)
 
+proof-hostile: $(DEV_READY) ## large pictures, bombs and slow bodies against a container (image from compose-smoke)
+	$(PY) -m pytest -m "slow and docker" tests/ops/test_proof_hostile.py -s $(ARGS)
+
 proof-soak: $(DEV_READY) ## twenty thousand requests; resident memory
 	$(PY) -m pytest -m slow tests/ops/test_proof_soak.py -s $(ARGS)
 
 compose-smoke: $(DEV_READY) ## build and start the compose project, grade a photograph, look into Prometheus
-	$(PY) -m pytest -m docker tests/ops -s $(ARGS)
+	$(PY) -m pytest -m "docker and not slow" tests/ops -s $(ARGS)
 
 clean: ## remove what can be made again (not the environment)
 	rm -rf build dist runs *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,4 +1,5 @@
-"""Writes docs/reference from the code: settings, metrics, manifest, error codes, endpoints and the command line.
+"""Writes docs/reference from the code: settings, metrics, manifest, error codes, endpoints and the command line; and
+docs/fhir, the code system of FHIR answers.
 
     python -m docs.generate_reference            # writes the pages that changed
     python -m docs.generate_reference --check    # exit status 1 where one is stale
@@ -10,6 +11,7 @@ built; tests/docs/test_reference.py keeps them current.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,6 +23,7 @@ from docs.reference_pages.metrics import metrics_page
 from docs.reference_pages.settings import settings_page
 
 REFERENCE = Path(__file__).parent / "reference"
+CODE_SYSTEM = Path(__file__).parent / "fhir" / "CodeSystem-facial-palsy.json"
 NOTE = "<!-- Written by docs/generate_reference.py from the code: change it there. -->"
 
 
@@ -39,15 +42,22 @@ PAGES: dict[str, Callable[[], Iterable[str]]] = {
 }
 
 
+def code_system_text() -> str:
+    """The CodeSystem resource, as people read it."""
+    from service.fhir.code_system import code_system
+
+    return json.dumps(json.loads(code_system().to_json()), indent=2) + "\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 where a page is stale")
     check = parser.parse_args().check
     stale = []
-    for name in PAGES:
-        path, text = REFERENCE / name, page(name)
+    texts = {REFERENCE / name: page(name) for name in PAGES} | {CODE_SYSTEM: code_system_text()}
+    for path, text in texts.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
+            stale.append(path.name)
             if not check:
                 path.write_text(text, encoding="utf-8")
     if stale:

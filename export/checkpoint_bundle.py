@@ -12,7 +12,7 @@ from export.bundle.content import BundleContent
 from export.bundle.metadata import Metadata
 from export.bundle.writing import BundleReport, write_bundle
 from export.checkpoints.microexpression import folded_ensemble, separate_members
-from export.checkpoints.palsy import palsy
+from export.checkpoints.palsy import palsy, with_visibility
 from export.errors import ExportError
 from export.graphs.networks import GraphNetwork
 from model_training.errors import TrainingError
@@ -41,6 +41,7 @@ def export_checkpoint(
     checkpoints: Sequence[Path],
     directory: Path,
     *,
+    visibility: Path | None = None,
     metadata: Metadata | None = None,
     metrics_file: Path | None = None,
     card_file: Path | None = None,
@@ -50,8 +51,8 @@ def export_checkpoint(
 ) -> BundleReport:
     """One checkpoint -> one bundle; several micro-expression checkpoints become one ensemble.
 
-    int8: by default where it is worth having. Raises ExportError, also for a variant that was
-    asked for and that this kind of checkpoint does not have.
+    visibility: the file of a visibility head, for palsy. int8: by default where it is worth having. Raises ExportError,
+    also for a variant that was asked for and that this kind of checkpoint does not have.
     """
     card = _read_text(card_file) if card_file is not None else None
     try:
@@ -59,6 +60,8 @@ def export_checkpoint(
         kind = _kind_of(loaded)
         _refuse_variants(loaded[0], kind, int8=int8, float16=float16, default_variant=default_variant)
         network, content = kind.build(loaded)
+        if visibility is not None:
+            network, content = with_visibility(network, content, visibility)
     except (TrainingError, ValueError) as error:
         raise ExportError(str(error)) from error
     content = replace(

@@ -16,6 +16,9 @@ def export_command(
         list[Path], typer.Option(help="Checkpoint; several micro-expression checkpoints become one ensemble.")
     ],
     out: Annotated[Path, typer.Option(help="Bundle folder, e.g. models/palsy; an older bundle there is replaced.")],
+    visibility: Annotated[
+        Path | None, typer.Option(help="Visibility head of `htnet palsy train-visibility`, for a palsy bundle.")
+    ] = None,
     int8: Annotated[
         bool | None, typer.Option("--int8/--no-int8", help="Also write the 8-bit variant (default: where it gains).")
     ] = None,
@@ -50,6 +53,7 @@ def export_command(
     report = export_checkpoint(
         checkpoint,
         out,
+        visibility=visibility,
         metadata=read_metadata(metadata) if metadata is not None else None,
         metrics_file=metrics,
         card_file=card,

@@ -39,9 +39,33 @@ class ImageTooLarge(PreprocessingError):
 
 
 class UnsupportedMediaType(PreprocessingError):
-    """The bytes are something else than JPEG, PNG, WebP, BMP or TIFF."""
+    """The bytes are no picture of a type that is read."""
 
     code = "unsupported-media-type"
+
+
+class UndecodableClip(PreprocessingError):
+    """The bytes begin like a clip but give no pictures that follow each other."""
+
+    code = "undecodable-clip"
+
+
+class ClipTooLarge(PreprocessingError):
+    """More bytes, larger pictures or more pixels in all than the limits allow."""
+
+    code = "clip-too-large"
+
+
+class ClipTooLong(PreprocessingError):
+    """It lasts longer, or has more pictures or more of them a second, than the limits allow."""
+
+    code = "clip-too-long"
+
+
+class UnsupportedCodec(PreprocessingError):
+    """A clip whose pictures are coded in a way that is not read."""
+
+    code = "unsupported-codec"
 
 
 class NoFace(PreprocessingError):
@@ -66,6 +90,12 @@ class FaceTurnedAway(PreprocessingError):
     """The face is turned so far that its two halves cannot be compared."""
 
     code = "face-turned-away"
+
+
+class FaceCovered(PreprocessingError):
+    """Something hides what a grade is read off, or the picture's border cuts it."""
+
+    code = "face-covered"
 
 
 class DifferentFaces(PreprocessingError):
@@ -96,6 +126,18 @@ class OutOfDistribution(PreprocessingError):
     """The face is too unlike those that the model has learned from: a refusal that only the model can give."""
 
     code = "out-of-distribution"
+
+
+class NoUsablePicture(PreprocessingError):
+    """Of an examination's pictures, none can be used."""
+
+    code = "no-usable-picture"
+
+
+class DifferentPeople(PreprocessingError):
+    """The pictures of an examination do not seem to show one person."""
+
+    code = "different-people"
 
 
 class InvalidLimits(ValueError):

@@ -1,3 +1,3 @@
 """The version of the project: pyproject.toml, the service's `/openapi.json` and the images take it from here."""
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"

@@ -31,6 +31,10 @@ OUTLINED_REGIONS: tuple[OutlinedRegion, ...] = get_args(OutlinedRegion)
 RegionOfInterest = Literal["forehead", "left_eye", "nose", "right_eye", "mouth"]
 REGIONS_OF_INTEREST: tuple[RegionOfInterest, ...] = get_args(RegionOfInterest)
 
+# The parts of a face that are seen or not; each eye and each half of the mouth for itself, as they are compared.
+VisibleRegion = Literal["forehead", "left_eye", "right_eye", "nose", "left_mouth", "right_mouth"]
+VISIBLE_REGIONS: tuple[VisibleRegion, ...] = get_args(VisibleRegion)
+
 # The three classes that the micro-expression data sets share, in the order of the graph's `emotion_logits`.
 Emotion = Literal["negative", "positive", "surprise"]
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
@@ -44,6 +48,10 @@ Pose = Literal[
     "rest", "brow_lift", "gentle_closure", "tight_closure", "closed_smile", "full_smile", "snarl", "pucker"
 ]  # fmt: skip
 POSES: tuple[Pose, ...] = get_args(Pose)
+
+# What a face may be asked to do, as far as one photograph tells it, in the order of the graph's `movement_logits`.
+Movement = Literal["rest", "brow", "eyes", "mouth"]
+MOVEMENTS: tuple[Movement, ...] = get_args(Movement)
 
 # Several faces in a photograph: an error, or judge the largest one.
 FacePolicy = Literal["single", "largest"]

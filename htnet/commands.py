@@ -24,6 +24,12 @@ COMMANDS = (
         help="Micro-expressions: train and judge a model.",
     ),
     LazyCommand(
+        "import-original",
+        "htnet.import_original:import_original",
+        extra="train",
+        help="Weights of the original HTNet to a checkpoint.",
+    ),
+    LazyCommand(
         "export", "htnet.export:export", extra="export", help="A checkpoint to a bundle that the service runs."
     ),
 )

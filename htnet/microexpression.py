@@ -5,6 +5,7 @@ from __future__ import annotations
 from htnet.groups import command_group
 from model_training.commands import train_command
 from model_training.microexpression import commands, pair_commands
+from model_training.microexpression.evaluate_command import evaluate_command
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 
 microexpression = command_group(
@@ -18,7 +19,7 @@ microexpression.command("train")(train_command("microexpression"))
 microexpression.command("reference")(commands.train_command)
 microexpression.command("finetune")(commands.finetune_command)
 microexpression.command("calibrate")(commands.calibrate_command)
-microexpression.command("evaluate")(commands.evaluate_command)
+microexpression.command("evaluate")(evaluate_command)
 microexpression.command("loso")(commands.loso_command)
 microexpression.command("compare-flow")(commands.compare_images_command)
 microexpression.command("metrics")(commands.metrics_command)

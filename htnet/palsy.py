@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from face.vocabulary import FacePolicy
+from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
+from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
 from htnet.groups import command_group
 from model_training.command_options import Device, progress_bar, refuse_given
 from model_training.commands import train_command
 from model_training.errors import Interrupted, UserError
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
+from model_training.palsy.visibility import commands as visibility
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
+
+if TYPE_CHECKING:
+    from face.palsy.prediction_table import Predictions
+    from model_training.palsy.evaluation.sessions.readings import ReadSession
+    from service.inference.bundle import Bundle
 
 palsy = command_group(
     "Train, judge and use a model of facial palsy.\n\n"
@@ -27,7 +35,9 @@ palsy = command_group(
 def predict_command(
     context: typer.Context,
     images: inference.Images,
-    out: inference.AnswersFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for predictions.csv; without it, the answers are shown on the screen.")
+    ] = None,
     models: Annotated[
         Path | None,
         typer.Option(
@@ -44,42 +54,192 @@ def predict_command(
     bundle: inference.LimitsBundle = None,
     device: Device = "cpu",
 ) -> None:
-    """Grade photographs to a CSV, as the service would, refusals included.
+    """Grade photographs as the service would, refusals included: on the screen, or to a CSV.
 
-    Example: `htnet palsy predict photos/ --out runs/answers`
+    Example: `htnet palsy predict photo.jpg`, or many: `htnet palsy predict photos/ --out runs/answers`
 
     With a checkpoint of your own: `htnet palsy predict photos/ --checkpoint runs/demo/best.pt --out runs/answers`
     """
+    if out is None:
+        refuse_given(context, "pictures", why="without --out there is no folder for them")
     if checkpoint is None:
         why = "it is about a --checkpoint, and a bundle answers"
         for name in ("pictures", "bundle", "device"):
             refuse_given(context, name, why=why)
-        _predict_with_bundle(images, out, models=models, faces=faces)
+
+        def grade(folder: Path) -> Predictions:
+            return _with_bundle(images, folder, models=models, faces=faces)
     else:
         refuse_given(context, "models", why="a --checkpoint answers")
-        inference.predict_command(images, checkpoint, out, pictures, faces, bundle, device)
+
+        def grade(folder: Path) -> Predictions:
+            return inference.with_checkpoint(
+                images, checkpoint, folder, pictures=pictures, faces=faces, bundle=bundle, device=device
+            )
+
+    if out is not None:
+        inference.tell(grade(out))
+        return
+    with TemporaryDirectory() as folder:
+        made = grade(Path(folder))
+        from face.palsy.prediction_table import answers_in_words
+
+        for line in answers_in_words(made.table):
+            typer.echo(line)
+        if made.stopped:
+            raise Interrupted(f"Stopped after {made.graded + made.refused} of {made.images} images.")
+        if not made.graded:
+            raise UserError(f"none of {made.images} images could be graded")
 
 
-def _predict_with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: FacePolicy) -> None:
+def _with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: FacePolicy) -> Predictions:
     from face.errors import NoImages
-    from service.analysis.models import find_bundles
     from service.analysis.photograph_table import grade_photographs
-    from service.config import shipped_models_dir
-    from service.inference.bundle import load_bundle
     from service.inference.errors import BundleError
 
     try:
-        bundles = [load_bundle(folder) for folder in find_bundles(models or shipped_models_dir())]
-        bundle = next((bundle for bundle in bundles if bundle.manifest.task == "palsy"), bundles[0])
         with progress_bar("predict") as bar:
-            made = grade_photographs(images, bundle, out, faces=faces, progress=bar.at)
+            return grade_photographs(images, _palsy_bundle(models), out, faces=faces, progress=bar.at)
     except (NoImages, BundleError) as error:
         raise UserError(str(error)) from error
-    if made.stopped:
-        raise Interrupted(
-            f"Stopped after {made.graded + made.refused} of {made.images} images; their answers are in {made.table}."
+
+
+@palsy.command("assess")
+def assess_command(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder with the pictures of one person, named rest.jpg, brow_lift.jpg, gentle_closure.jpg, "
+            "tight_closure.jpg, closed_smile.jpg, full_smile.jpg, snarl.jpg, pucker.jpg; any subset. Pictures with "
+            "other "
+            "names are sorted by the movement they show."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for assessment.json and report.html, which holds the pictures.")],
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="HTNET_MODELS_DIR", help="Folder of bundles, or one bundle; what `htnet serve` would serve."
+        ),
+    ] = None,
+    affected_side: Annotated[GivenSide, typer.Option(help="The patient's side, where it is known.")] = "auto",
+    effort_confirmed: Annotated[
+        bool, typer.Option("--effort-confirmed", help="A movement that is not seen was tried: it counts as none.")
+    ] = False,
+    eyelid_surgery: Annotated[
+        bool, typer.Option("--eyelid-surgery", help="For Sunnybrook's item of the eye at rest.")
+    ] = False,
+    pupil_distance_mm: Annotated[
+        float | None,
+        typer.Option(
+            min=PUPIL_DISTANCE_RANGE_MM[0],
+            max=PUPIL_DISTANCE_RANGE_MM[1],
+            help="Distance of the pupils: a better scale than the iris.",
+        ),
+    ] = None,
+    mirrored: Annotated[bool, typer.Option("--mirrored", help="The camera swapped left and right.")] = False,
+    faces: inference.FacesOfImage = "single",
+) -> None:
+    """Examine one person by several photographs: grade, scales, measures; what `POST /v1/palsy/assess` answers, and a
+    page to read it on.
+
+    Example: `htnet palsy assess photos/patient-7 --out runs/patient-7`
+    """
+    from face.errors import NoImages, PreprocessingError
+    from service.inference.errors import BundleError
+    from service.report.folder import assess_folder
+
+    options = ExaminationOptions(
+        affected_side=affected_side,
+        effort_confirmed=effort_confirmed,
+        eyelid_surgery=eyelid_surgery,
+        pupil_distance_mm=pupil_distance_mm,
+    )
+    try:
+        made = assess_folder(folder, _palsy_bundle(models), out, options=options, faces=faces, mirrored=mirrored)
+    except (NoImages, BundleError, PreprocessingError) as error:
+        raise UserError(str(error)) from error
+    grade = made.analysis.examination.grade
+    said = "no grade" if grade is None else f"House-Brackmann {HOUSE_BRACKMANN[grade.index]}"
+    typer.echo(f"{said}; {made.analysis.examination.sentence}")
+    for warning in made.analysis.warnings:
+        typer.echo(f"- {warning}")
+    typer.echo(f"the report: {made.report}; the answer: {made.answer}")
+
+
+@palsy.command("judge-sessions")
+def judge_sessions_command(
+    tables: Annotated[list[Path], typer.Argument(help="Tables of sessions, as `htnet simulate sessions` writes them.")],
+    out: Annotated[Path, typer.Option(help="JSON file for the figures, by table.")],
+    models: Annotated[
+        Path | None,
+        typer.Option(envvar="HTNET_MODELS_DIR", help="Folder of bundles, or one bundle; shipped otherwise."),
+    ] = None,
+) -> None:
+    """Judge examinations by the shipped model on sessions whose truth is known, with intervals by person.
+
+    Example: `htnet palsy judge-sessions runs/sessions --out runs/sessions.json`
+    """
+    import json
+
+    from face.palsy.assessment.fitted import fitted_numbers
+    from face.whole_file import write_text
+    from model_training.palsy.evaluation.sessions.figures import judge_sessions
+
+    figures = {str(path): judge_sessions(_read(path, models=models), fitted_numbers()) for path in tables}
+    write_text(json.dumps(figures, indent=1) + "\n", out)
+    for path, found in figures.items():
+        grade = found["all"]["figures"]
+        typer.echo(
+            f"{path}: {found['sessions']} sessions of {found['people']} people: kappa {grade['kappa']:.3f}, "
+            f"exact {grade['exact']:.3f}, within one {grade['within_one']:.3f}"
         )
-    typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")
+    typer.echo(f"wrote {out}")
+
+
+@palsy.command("fit-sessions")
+def fit_sessions_command(
+    tables: Annotated[list[Path], typer.Argument(help="Tables of sessions that nothing is judged on.")],
+    out: Annotated[Path, typer.Option(help="JSON file; face/palsy/assessment/fitted.json is the one that is used.")],
+    models: Annotated[
+        Path | None,
+        typer.Option(envvar="HTNET_MODELS_DIR", help="Folder of bundles, or one bundle; shipped otherwise."),
+    ] = None,
+) -> None:
+    """Fit the numbers of an examination: temperatures, limits of sets, errors of measures, smallest changes.
+
+    Example: `htnet palsy fit-sessions runs/fit-alike runs/fit-differ --out runs/fitted.json`
+    """
+    import json
+
+    from face.whole_file import write_text
+    from model_training.palsy.evaluation.sessions.fit import fit_numbers
+
+    sessions = [session for path in tables for session in _read(path, models=models)]
+    write_text(json.dumps(fit_numbers(sessions), indent=1) + "\n", out)
+    typer.echo(f"fitted on {len(sessions)} sessions; wrote {out}")
+
+
+def _read(table: Path, *, models: Path | None) -> list[ReadSession]:
+    from model_training.palsy.evaluation.sessions.readings import read_sessions
+    from service.inference.errors import BundleError
+    from service.report.folder import picture_reader
+
+    try:
+        with picture_reader(_palsy_bundle(models)) as read, progress_bar(f"reading {table.name}") as bar:
+            return read_sessions([table], read, progress=bar.at)
+    except BundleError as error:
+        raise UserError(str(error)) from error
+
+
+def _palsy_bundle(models: Path | None) -> Bundle:
+    """Raises BundleError."""
+    from service.analysis.models import find_bundles
+    from service.config import shipped_models_dir
+    from service.inference.bundle import load_bundle
+
+    bundles = [load_bundle(folder) for folder in find_bundles(models or shipped_models_dir())]
+    return next((bundle for bundle in bundles if bundle.manifest.task == "palsy"), bundles[0])
 
 
 palsy.command("train")(train_command("palsy"))
@@ -90,4 +250,6 @@ palsy.command("calibrate")(evaluation.calibrate_command)
 palsy.command("evidence")(evaluation.evidence_command)
 palsy.command("ablation")(evaluation.ablation_command)
 palsy.command("throughput")(evaluation.throughput_command)
+palsy.command("train-visibility")(visibility.train_visibility_command)
+palsy.command("judge-visibility")(visibility.judge_visibility_command)
 palsy.command("demo")(inference.demo_command)

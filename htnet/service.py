@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -24,8 +26,8 @@ AuditUrl = Annotated[
     str | None,
     typer.Option(
         "--url",
-        envvar="HTNET_AUDIT_URL",
-        help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; a password is safer in the variable.",
+        help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; unset = `HTNET_AUDIT_URL`, where a password is "
+        "safer, or the service's default.",
     ),
 ]
 
@@ -46,6 +48,8 @@ def serve_command(
     given = {"HTNET_MODELS_DIR": models, "HTNET_HOST": host, "HTNET_PORT": port, "HTNET_WORKERS": workers}
     # The environment is what reaches the workers, which are processes of their own.
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    import fastapi  # noqa: F401 - where it is missing, one sentence here instead of a log line of each worker
+
     from service.server.launch import main
 
     with suppress(KeyboardInterrupt):  # raised again by the server, after it has stopped as Ctrl-C asked
@@ -58,7 +62,8 @@ def migrate_command(url: AuditUrl = None) -> None:
 
     Example: `htnet audit migrate --url sqlite:///data/audit.sqlite`
     """
-    _on_audit_database("migrate", url)
+    with _audit_database(url) as (commands, found):
+        commands.migrate(found)
 
 
 @audit.command("export")
@@ -67,17 +72,44 @@ def export_command(url: AuditUrl = None) -> None:
 
     Example: `htnet audit export --url sqlite:///data/audit.sqlite > audit.csv`
     """
-    _on_audit_database("export", url)
+    with _audit_database(url) as (commands, found):
+        commands.export(found)
 
 
-def _on_audit_database(command: str, url: str | None) -> None:
-    if not url:
-        raise UserError("which database? Set HTNET_AUDIT_URL or give --url")
-    from service.audit.commands import DatabaseRefused, run
+@audit.command("verify")
+def verify_command(
+    url: AuditUrl = None,
+    holds: Annotated[str | None, typer.Option(help="A hash that was noted earlier and must be there.")] = None,
+) -> None:
+    """Check that no record was changed, taken out or put in; prints the newest record's hash.
+
+    Example: `htnet audit verify --url sqlite:///data/audit.sqlite`
+    """
+    with _audit_database(url) as (commands, found):
+        commands.verify(found, holds=holds)
+
+
+@audit.command("prune")
+def prune_command(
+    older_than: Annotated[str, typer.Option(help="Their age, such as 90d, 52w or 10y.")],
+    url: AuditUrl = None,
+) -> None:
+    """Delete old records. The chain of the others still holds.
+
+    Example: `htnet audit prune --older-than 10y`
+    """
+    with _audit_database(url) as (commands, found):
+        commands.prune(found, older_than=older_than)
+
+
+@contextmanager
+def _audit_database(url: str | None) -> Iterator[tuple[ModuleType, str]]:
+    """(the commands, the database); what they refuse is an error of the user's."""
+    from service.audit import commands
 
     try:
-        run(command, url)
-    except DatabaseRefused as error:
+        yield commands, commands.database_url(url)
+    except commands.DatabaseRefused as error:
         raise UserError(str(error)) from error
 
 

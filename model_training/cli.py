@@ -12,6 +12,7 @@ from model_training import commands
 from model_training.command_messages import CommandGroup, errors_as_messages
 from model_training.datasets import commands as datasets
 from model_training.microexpression import commands as microexpression
+from model_training.microexpression.evaluate_command import evaluate_command as evaluate_flow_command
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
@@ -53,7 +54,7 @@ def build_app() -> typer.Typer:
     app.command("train-microexpression")(microexpression.train_command)
     app.command("calibrate-microexpression")(microexpression.calibrate_command)
     app.command("finetune-microexpression")(microexpression.finetune_command)
-    app.command("evaluate-microexpression")(microexpression.evaluate_command)
+    app.command("evaluate-microexpression")(evaluate_flow_command)
     app.command("microexpression-metrics")(microexpression.metrics_command)
     return app
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from face.vocabulary import FacePolicy, Task
-from model_training.command_options import Overrides, progress_bar, refuse_given
+from model_training.command_options import Overrides, ShardText, progress_bar, refuse_given
 from model_training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from model_training.training.config import TrainConfig
 
 
 def cache_command(
@@ -24,6 +28,7 @@ def cache_command(
     faces: Annotated[
         FacePolicy, typer.Option(help="Several faces in a picture: an error for that row, or take the largest.")
     ] = "largest",
+    shard: ShardText = None,
 ) -> None:
     """Run the shared preprocessing once over a table: parallel, resumable, faces that are not found are listed.
 
@@ -31,14 +36,19 @@ def cache_command(
     """
     from model_training.data.cache_build import build_cache
     from model_training.data.sample_table import read_table
+    from model_training.runtime.shard import Shard
     from model_training.tasks import make_producer
 
+    share = Shard.read(shard) if shard else None
     read = read_table(table)
     if kind == "microexpression" and not read.frame.get("onset_path", read.frame["path"].str[:0]).any():
         refuse_given(context, "faces", why=f"{table} holds flow images, in which no face is looked for")
     producer = make_producer(kind, faces=faces)
     with progress_bar("cache", total=len(read)) as bar:
-        report = build_cache(read, out, producer=producer, jobs=jobs, progress=bar.advance)
+        report = build_cache(read, out, producer=producer, jobs=jobs, shard=share, progress=bar.advance)
+    if not report.joined:
+        typer.echo(f"shard {share} is done in {out / 'parts'}; without --shard the command joins all of them")
+        return
     for code, count in report.not_found.items():
         typer.echo(f"not used {count}: {code}")
     if report.not_found:
@@ -47,6 +57,18 @@ def cache_command(
         f"{report.found} of {report.rows} rows cached in {out} ({report.images_per_second:.1f} images/s, {jobs} "
         "processes)"
     )
+
+
+def refuse_before_torch(settings: TrainConfig, *, resume: bool) -> None:
+    """What can be known without torch, whose import takes seconds. Raises TrainingError, and ModuleNotFoundError where
+    there is no torch, which nothing else would mend."""
+    from model_training.data.cache import open_cache
+    from model_training.training.run_files import refuse_run_in_use
+
+    if find_spec("torch") is None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+    refuse_run_in_use(Path(settings.run.out), resume=resume)
+    open_cache(Path(settings.data.cache), kind=settings.task)
 
 
 def train_command(task: Task | None = None) -> Callable[..., None]:
@@ -72,15 +94,17 @@ def train_command(task: Task | None = None) -> Callable[..., None]:
             raise TrainingError(
                 f"{config}: its task is {settings.task!r}, not {task!r}; train it with `htnet {settings.task} train`"
             )
-        from model_training.tasks import make_task
-        from model_training.training.run_state import STATE
-        from model_training.training.train import train as train_model
+        from model_training.training.run_files import STATE
 
         if resume and init and (Path(settings.run.out) / STATE).is_file():
             raise TrainingError(
                 f"--init would have no effect: {settings.run.out} holds a run, which goes on with its own weights. "
                 "Leave --init out, or choose another run.out"
             )
+        refuse_before_torch(settings, resume=resume)
+        from model_training.tasks import make_task
+        from model_training.training.train import train as train_model
+
         result = train_model(make_task(settings), resume=resume, init=init or (), say=typer.echo, show_progress=True)
         typer.echo(f"best epoch {result.best_epoch} of {result.epochs}: {result.best}")
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,10 +16,12 @@ from face.photograph import PhotographReader
 from face.version import VERSION
 from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
-from service.api.routes import audit, health, microexpression, models, palsy
+from service.api.routes import assess, audit, compare, fhir, health, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
 from service.config import Settings
-from service.inference.errors import BundleError, ProviderUnavailable
+from service.fhir.code_system import Codes
+from service.oip import routes as oip
+from service.oip.served import ServedModels
 from service.operations import Operations, add_middlewares, build_operations
 from service.page.routes import docs_routes, page_routes
 
@@ -26,13 +29,17 @@ logger = logging.getLogger(__name__)
 
 TITLE = "htnet-clinical"
 DESCRIPTION = (
-    "Facial-palsy grading (House-Brackmann) from a photograph and micro-expression recognition from an onset/apex "
+    "Facial-palsy grading (House-Brackmann) from photographs of one or several movements, and micro-expression "
+    "recognition from an onset/apex "
     "pair. Sides are the patient's. No photograph, landmark or file name is stored or logged."
 )
 # A multipart body is a little larger than the images in it.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
-# Template and number of images of the analysing routes.
-ANALYSING_ROUTES = {palsy.PATH: palsy.IMAGES, microexpression.PATH: microexpression.IMAGES}
+# Template and number of images of the analysing routes that have a fixed number.
+ANALYSING_ROUTES = {
+    palsy.PATH: palsy.IMAGES,
+    microexpression.PATH: microexpression.IMAGES,
+}
 
 KEY_SCHEMES = {
     "X-API-Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -48,13 +55,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings: those of the environment if left out. Raises KeyFileError and AuditUnavailable.
     """
     settings = settings or Settings()
-    operations = build_operations(
-        settings,
-        body_bytes={
+    body_bytes = {
+        assess.PATH: settings.assess_max_bytes + MULTIPART_OVERHEAD_BYTES,
+        compare.PATH: compare.MAX_BYTES,
+        **{
             template: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
             for template, images in ANALYSING_ROUTES.items()
         },
-    )
+    }
+    # An inference may be any of them.
+    body_bytes |= dict.fromkeys(oip.INFER_PATHS, max(body_bytes.values()))
+    operations = build_operations(settings, body_bytes=body_bytes)
     app = FastAPI(
         title=TITLE,
         version=VERSION,
@@ -62,10 +73,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan(settings, operations),
         docs_url=None,  # FastAPI's page loads Swagger UI from elsewhere
         redoc_url=None,
+        # Generated clients name their functions after these.
+        generate_unique_id_function=lambda route: route.name,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
+        redirect_slashes=False,  # a redirect would name the host and scheme that the proxy in front does not have
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
     )
     install_error_handlers(app)
-    for router in (palsy.router, microexpression.router, models.router, audit.router, health.router):
+    for router in (
+        palsy.router,
+        assess.router,
+        compare.router,
+        microexpression.router,
+        models.router,
+        audit.router,
+        fhir.router,
+        oip.router,
+        health.router,
+    ):
         app.include_router(router)
     if settings.docs_enabled:
         app.router.routes.extend(docs_routes())
@@ -85,8 +110,10 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
             opened.callback(operations.close)
             try:
                 reader = PhotographReader(
-                    limits=settings.image_limits,
+                    limits=replace(settings.image_limits, max_decoding_bytes=operations.decoding.total_bytes),
+                    reserve=operations.decoding.reserve,
                     landmark_model=settings.landmark_model,
+                    engine=settings.landmark_engine,
                     threads=settings.running_max,
                     max_faces=settings.faces_max,
                 )
@@ -100,8 +127,10 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     overlay_max_side_px=settings.overlay_max_side_px,
                     batch_max=settings.batch_max,
                 )
-            except (BundleError, ProviderUnavailable, FileNotFoundError, ValueError) as error:
-                logger.critical("The service cannot start: %s", error)
+                ServedModels.of(loaded)  # two models of one name stop the start
+            except Exception as error:
+                # One line is enough for all: there is no request yet that its text could quote.
+                logger.critical("the service cannot start: %s", error or type(error).__name__)
                 raise
             for model in loaded:
                 opened.callback(model.close)
@@ -111,15 +140,20 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     task=model.task, name=manifest.name, version=manifest.version, sha256=model.sha256
                 )
             executor = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="analysis"))
+            pictures = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="picture"))
             opened.callback(operations.drain.start)
             worker = Worker(
                 models=loaded,
                 executor=executor,
+                pictures=pictures,
                 metrics=operations.metrics,
                 audit=operations.audit,
                 drain=operations.drain,
+                fhir_codes=Codes(settings.fhir_snomed_ct),
             )
-            yield {"worker": worker, "drain": operations.drain}
+            operations.metrics.workers.set(1)
+            operations.metrics.workers_wanted.set(settings.workers)
+            yield {"worker": worker, "operations": operations}
 
     return lifespan
 
@@ -129,9 +163,16 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                servers=app.servers,
+            )
             components = schema.setdefault("components", {})
             components.setdefault("schemas", {})[PROBLEM_SCHEMA] = PROBLEM_JSON_SCHEMA
+            components["schemas"].update(oip.component_schemas())
             components["securitySchemes"] = KEY_SCHEMES
             # Whether a key is needed is a setting of the service: {} is "none".
             schema["security"] = [{}, *({name: []} for name in KEY_SCHEMES)]

@@ -5,16 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
-from face.image.decode import ImageLimits
+from face.image.limits import ImageLimits
+from face.photograph import LandmarkEngine
+from service.fhir.code_system import Codes
 from service.inference.bundle import MANIFEST_FILE
 from service.inference.manifest import Variant
 from service.inference.session import Provider
 from service.operation_settings import OperationSettings
 
 Positive = Annotated[int, Field(ge=1)]
+SnomedCtId = Annotated[str, Field(pattern=r"^[1-9][0-9]{5,17}$")]
+
+
+def _known_codes(given: dict[str, str]) -> dict[str, str]:
+    Codes(given)
+    return given
+
 
 _PACKAGE = Path(__file__).parent
 
@@ -44,6 +53,9 @@ class Settings(OperationSettings):
     with."""
     landmark_model: Path | None = None
     """A face_landmarker.task in place of the package's own."""
+    landmark_engine: LandmarkEngine = "litert"
+    """What runs the landmark model: this service itself, or MediaPipe's own graph, which is slower and does not find
+    faces in pictures that lie on their side."""
     provider: Provider = "cpu"
     """What ONNX Runtime runs the graphs on. A GPU that is not there stops the start."""
     model_variant: Variant | None = None
@@ -56,7 +68,9 @@ class Settings(OperationSettings):
 
     image_max_bytes: Positive = 10_000_000
     """Largest image file."""
-    image_max_pixels: Positive = 50_000_000
+    assess_max_bytes: Positive = 40_000_000
+    """Largest body of an examination, all its image files together."""
+    image_max_pixels: Positive = 130_000_000
     """Largest image, width times height."""
     image_max_side_px: Annotated[int, Field(ge=1, le=32_000)] = 20_000
     """Longest side of an image."""
@@ -65,11 +79,17 @@ class Settings(OperationSettings):
     overlay_max_side_px: Annotated[int, Field(ge=64, le=4096)] = 512
     """Longer side of the overlays, which are never larger than the photograph."""
 
+    fhir_snomed_ct: Annotated[dict[str, SnomedCtId], AfterValidator(_known_codes)] = Field(default_factory=dict)
+    """JSON object, code of the local CodeSystem -> SNOMED CT id: FHIR answers name that concept too, behind the local
+    one. For those who have a licence; ids are the operator's to verify."""
+
     page_enabled: bool = True
     """The web page for people at `/`."""
 
     @property
     def image_limits(self) -> ImageLimits:
         return ImageLimits(
-            max_bytes=self.image_max_bytes, max_pixels=self.image_max_pixels, max_side_px=self.image_max_side_px
+            max_bytes=self.image_max_bytes,
+            max_pixels=self.image_max_pixels,
+            max_side_px=self.image_max_side_px,
         )

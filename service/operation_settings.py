@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+# NoDecode: pydantic-settings would take JSON only, and answer anything else with its own traceback.
+TextList = Annotated[tuple[str, ...], NoDecode]
 
 
 class OperationSettings(BaseSettings):
@@ -18,6 +23,9 @@ class OperationSettings(BaseSettings):
     # Binding
     host: str = "127.0.0.1"
     """Address to bind. Any other than loopback needs keys, or `allow_anonymous`."""
+    bind_address: str | None = None
+    """In a container: the address of the machine that its port is published on, which then decides whether keys are
+    needed. Compose passes it in."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port."""
     workers: int = Field(default=1, ge=1, le=64)
@@ -28,8 +36,13 @@ class OperationSettings(BaseSettings):
     """PEM file; together with `tls_certificate` or not at all."""
     docs_enabled: bool = True
     """`/docs` (Swagger UI, served from here) and `/openapi.json`."""
-    cors_allow_origins: tuple[str, ...] = ()
-    """JSON list of the origins whose pages may ask."""
+    cors_allow_origins: TextList = ()
+    """Origins whose pages may ask, with commas between them (or as a JSON list); `*` for all."""
+    root_path: str = ""
+    """Path under which a proxy publishes the service, such as `/htnet`; the proxy may take it away or leave it."""
+    trusted_proxies: TextList = ()
+    """Addresses or networks of the proxies in front, with commas between them: of these alone is `X-Forwarded-For`
+    and `X-Forwarded-Proto` believed."""
 
     # API keys
     api_keys_file: Path | None = None
@@ -52,6 +65,12 @@ class OperationSettings(BaseSettings):
     """Longest wait for a place."""
     uploads_max: int = Field(default=32, ge=1)
     """Bodies that a worker reads at the same time."""
+    uploads_max_bytes: int | None = Field(default=None, ge=1)
+    """Memory of a worker for bodies, at least one of the largest; unset = a tenth of the container's memory, shared out
+    over the workers."""
+    decoding_max_bytes: int | None = Field(default=None, ge=1)
+    """Memory of a worker for decoded photographs, reserved before they are decoded; unset = two fifths of the
+    container's memory, shared out over the workers."""
     body_timeout_s: float = Field(default=15.0, gt=0)
     """Time for sending a body, and for reading an answer."""
     request_timeout_s: float = Field(default=30.0, gt=0)
@@ -63,7 +82,9 @@ class OperationSettings(BaseSettings):
     keep_alive_s: float = Field(default=15.0, gt=0)
     """How long an idle connection is kept."""
     connections_max: int = Field(default=512, ge=1)
-    """Connections of a worker."""
+    """Connections of a worker. One more takes the place of the one that has waited longest without asking."""
+    connections_per_address_max: int = Field(default=256, ge=1)
+    """Connections of a worker from one address, trusted proxies apart."""
 
     # Stopping
     drain_s: float = Field(default=0.0, ge=0)
@@ -86,13 +107,75 @@ class OperationSettings(BaseSettings):
     trace_sample_ratio: float = Field(default=1.0, ge=0.0, le=1.0)
     """Share of the requests that are traced."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: Any) -> Any:
+        # Compose and .env files pass an empty text for what nobody has set; an empty audit URL has a meaning.
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value != "" or name == "audit_url"}
+
+    @field_validator("cors_allow_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            try:
+                return json.loads(value)
+            except json.JSONDecodeError as error:
+                raise ValueError(
+                    f"this is no JSON list ({error}); write the values with commas between them"
+                ) from error
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("cors_allow_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if origin != "*" and (
+                parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError(f"{origin!r} is no origin: write it like https://ward.example, without a path")
+        return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"{error}; write an address or a network, like 10.0.0.0/8") from error
+        return proxies
+
+    @field_validator("root_path")
+    @classmethod
+    def _check_root_path(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if path and (not path.startswith("/") or "//" in path or not path.isprintable() or set(path) & set("?#% ")):
+            raise ValueError("a path begins with / and has no query, like /htnet")
+        return path
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _check_endpoint(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+            raise ValueError("this is no URL of a collector: write it like http://collector:4318/v1/traces")
+        return url
+
     @model_validator(mode="after")
     def _check_binding(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("HTNET_TLS_CERTIFICATE and HTNET_TLS_KEY belong together: set both or none")
-        if not is_loopback(self.host) and self.api_keys_file is None and not self.allow_anonymous:
             raise ValueError(
-                f"HTNET_HOST={self.host} can be reached from other machines: set HTNET_API_KEYS_FILE "
+                f"HTNET_TLS_CERTIFICATE={self.tls_certificate or ''} and HTNET_TLS_KEY={self.tls_key or ''} belong "
+                "together: set both or none"
+            )
+        name, address = ("HTNET_BIND_ADDRESS", self.bind_address) if self.bind_address else ("HTNET_HOST", self.host)
+        if not is_loopback(address) and self.api_keys_file is None and not self.allow_anonymous:
+            raise ValueError(
+                f"{name}={address} can be reached from other machines: set HTNET_API_KEYS_FILE "
                 "(python -m service.security.new_key makes keys), or switch the check off: HTNET_ALLOW_ANONYMOUS=true"
             )
         return self

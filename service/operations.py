@@ -10,14 +10,17 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from service.admission.byte_budget import ByteBudget
 from service.admission.gate import Gate, GateLimits
 from service.admission.middleware import AdmissionMiddleware, RequestLimits
 from service.audit.prepare import prepare_database
 from service.audit.store import AuditStore
+from service.memory_shares import DECODING_SHARE, UPLOADS_SHARE, share_of_memory
 from service.observability.metrics import Metrics
 from service.observability.middleware import ObservabilityMiddleware
 from service.observability.tracing import SpanSink
 from service.operation_settings import OperationSettings
+from service.root_path import RootPathMiddleware
 from service.security.api_keys import KeyRing
 from service.security.middleware import KeyMiddleware, SecurityHeadersMiddleware
 from service.security.rate_limit import RateLimiter
@@ -41,6 +44,8 @@ class Operations:
     metrics: Metrics
     gate: Gate
     limits: RequestLimits
+    uploads: ByteBudget
+    decoding: ByteBudget
     keys: KeyRing | None
     rate: RateLimiter | None
     audit: AuditStore | None
@@ -84,6 +89,13 @@ def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, in
                 uploads_max=settings.uploads_max,
             )
         ),
+        uploads=ByteBudget(
+            max(share_of_memory(settings, settings.uploads_max_bytes, UPLOADS_SHARE), *body_bytes.values()),
+            wait_s=settings.queue_wait_s,
+        ),
+        decoding=ByteBudget(
+            share_of_memory(settings, settings.decoding_max_bytes, DECODING_SHARE), wait_s=settings.queue_wait_s
+        ),
         limits=RequestLimits(
             body_bytes=body_bytes,
             body_timeout_s=settings.body_timeout_s,
@@ -101,9 +113,10 @@ def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, in
 
 
 def add_middlewares(app: Starlette, operations: Operations, settings: OperationSettings) -> None:
-    """Wrap the app, outermost first: identity and telling, headers, CORS, keys and rate, admission."""
+    """Wrap the app, outermost first: path, identity and telling, headers, CORS, keys and rate, admission."""
     templates = [route.path for route in iter_route_contexts(app.routes) if route.path is not None]
-    middlewares = [
+    middlewares = [Middleware(RootPathMiddleware, root_path=settings.root_path)] if settings.root_path else []
+    middlewares += [
         Middleware(ObservabilityMiddleware, metrics=operations.metrics, routes=templates, spans=operations.spans),
         Middleware(SecurityHeadersMiddleware, tls=settings.tls_certificate is not None),
     ]
@@ -125,6 +138,12 @@ def add_middlewares(app: Starlette, operations: Operations, settings: OperationS
             metrics=operations.metrics,
             protect_metrics=settings.metrics_need_key,
         ),
-        Middleware(AdmissionMiddleware, gate=operations.gate, limits=operations.limits, metrics=operations.metrics),
+        Middleware(
+            AdmissionMiddleware,
+            gate=operations.gate,
+            limits=operations.limits,
+            uploads=operations.uploads,
+            metrics=operations.metrics,
+        ),
     ]
     app.user_middleware[:0] = middlewares

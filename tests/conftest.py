@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from face.landmarks.detector import Face, FaceLandmarker
+from face.landmarks.found_face import Face
+from face.landmarks.landmarker import FaceLandmarker
 from tests import factories
 
 

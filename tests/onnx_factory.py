@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from face.landmarks.detector import LANDMARK_MODEL_SHA256
+from face.landmarks.model_file import LANDMARK_MODEL_SHA256
 from face.palsy.input import PalsyInputSpec
 
 MAP_SIZE = 32
@@ -48,6 +48,8 @@ def palsy_graph(
     asymmetry_map: np.ndarray | None = None,
     roi_maps: np.ndarray | None = None,
     ood_score: float | None = None,
+    seen_map: np.ndarray | None = None,
+    movement_logits: tuple[float, float, float, float] | None = None,
     not_finite: bool = False,
 ) -> onnx.ModelProto:
     """Constants for outputs, repeated along the batch; both inputs are read. not_finite: the grade is NaN."""
@@ -58,6 +60,10 @@ def palsy_graph(
         "asymmetry_map": left_mouth_map() if asymmetry_map is None else asymmetry_map.astype(np.float32),
         "roi_maps": quarter_roi_maps() if roi_maps is None else roi_maps.astype(np.float32),
     }
+    if seen_map is not None:
+        outputs["seen_map"] = seen_map.astype(np.float32)
+    if movement_logits is not None:
+        outputs["movement_logits"] = np.array(movement_logits, dtype=np.float32)
     if ood_score is not None:
         outputs["ood_score"] = np.array(ood_score, dtype=np.float32)
     if not_finite:

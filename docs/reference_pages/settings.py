@@ -81,12 +81,16 @@ def type_name(annotation: Any) -> str:
         return " or ".join(type_name(part) for part in get_args(annotation) if part is not NoneType)
     if origin is tuple:
         return f"list of {type_name(get_args(annotation)[0])}"
+    if origin is dict:
+        return f"object, {' to '.join(type_name(part) for part in get_args(annotation))}"
     names: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
     return names.get(annotation, "text" if annotation is SecretStr else getattr(annotation, "__name__", "any"))
 
 
 def describe_default(field: FieldInfo) -> str:
     value = field.default
+    if field.default_factory is dict:
+        return code("{}")
     if field.default_factory is not None:
         return "found at the start"
     if value is None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from export.bundle.metadata import Metadata
 from face.vocabulary import Task
 
+CHECKPOINT_FILE, VISIBILITY_FILE = "checkpoint.pt", "visibility.pt"
+
 
 @dataclass(frozen=True, kw_only=True)
 class BundleContent:
     """What the bundle holds besides the graph. labels: the manifest's section; preprocessing: {"spec", "fingerprint"};
-    checkpoint: the file that goes along."""
+    weights: what the graph was made of, to train on from and to calibrate anew; name in the bundle -> file. The service
+    never reads them."""
 
     task: Task
     metadata: Metadata
@@ -24,4 +27,4 @@ class BundleContent:
     metrics: Mapping[str, Any]
     thresholds: Mapping[str, Any]
     card: str | None = None
-    checkpoint: Path | None = None
+    weights: Mapping[str, Path] = field(default_factory=dict)

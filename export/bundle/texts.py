@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from export.bundle.content import BundleContent
 from export.bundle.model_card import model_card
 from export.errors import ExportError
-from face.landmarks.detector import LANDMARK_MODEL_SHA256
+from face.landmarks.model_file import LANDMARK_MODEL_SHA256
 from face.vocabulary import Task
 from service.inference.bundle import MANIFEST_FILE, METRICS_FILE, MODEL_CARD_FILE
 from service.inference.manifest import SCHEMA_VERSION, parse_manifest
@@ -58,6 +58,7 @@ def write_texts(staging: Path, content: BundleContent, metrics: Mapping[str, Any
         "landmark_model_sha256": LANDMARK_MODEL_SHA256,
         "sha256": files["float32"]["sha256"],
         "files": files,
+        "weights": {name: _file_entry(staging / name) for name in content.weights},
         "default_variant": default_variant,
     }
     text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False) + "\n"

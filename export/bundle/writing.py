@@ -26,8 +26,6 @@ from service.inference.bundle import MANIFEST_FILE, load_bundle
 from service.inference.errors import BundleError
 from service.inference.session import open_session
 
-# What the graph was made of, to train on from and to calibrate anew; the service never reads it.
-CHECKPOINT_FILE = "checkpoint.pt"
 PARITY_SAMPLES = 8
 HOW_TO_MEASURE = {
     "palsy": "Run `htnet palsy evaluate`",
@@ -92,8 +90,9 @@ def write_bundle(
             if found is not None
         }
         metrics = {**content.metrics, "export": export_figures}
-        if content.checkpoint is not None:
-            shutil.copyfile(content.checkpoint, staging / CHECKPOINT_FILE)
+        # What the graphs were made of, to train on from and to calibrate anew; the service never reads it.
+        for name, file in content.weights.items():
+            shutil.copyfile(file, staging / name)
         write_texts(staging, content, metrics, default_variant or ("int8" if int8 else "float32"))
         sizes = {path.name: path.stat().st_size for path in sorted(staging.iterdir())}
         try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from export.bundle.content import BundleContent
+from export.bundle.content import CHECKPOINT_FILE, BundleContent
 from export.bundle.metadata import Metadata
 from export.errors import ExportError
 from face.vocabulary import Task
@@ -33,7 +33,11 @@ def bundle_content(
         preprocessing=first.preprocessing,
         metrics=first.metrics,
         thresholds=thresholds,
-        checkpoint=first.path if len(checkpoints) == 1 else None,
+        weights=(
+            {CHECKPOINT_FILE: first.path}
+            if len(checkpoints) == 1 and first.path is not None and first.path.is_file()
+            else {}
+        ),
     )
 
 

@@ -13,15 +13,16 @@ from export.checkpoints.bundle_content import bundle_content
 from export.errors import ExportError
 from export.graphs.networks import EmotionGraph, GraphNetwork
 from model_training.configuration import build
-from model_training.microexpression.folded.inputs import standardise
-from model_training.microexpression.folded.network import fold_state_dict, htnet_arguments
+from model_training.microexpression.folded.inputs import standardise, tile_boxes
 from model_training.microexpression.folded.training import TrainingConfig
-from model_training.networks.htnet import HTNet
+from model_training.microexpression.stored_networks import folded_members, plain_htnet
 from model_training.training.checkpoint import Checkpoint
 
 FOLDED_NAME, FOLDED_VERSION = "htnet-flow-ensemble", "0.2.0"
 # What the graph does to the uint8 flow image before the members see it; without an entry it has no graph.
 SCALES: dict[str, Callable[[Tensor], Tensor] | None] = {"whole": None, "standardised": standardise}
+# The same for single networks, which scale bytes themselves.
+MEMBER_INPUTS: dict[str, Callable[[Tensor], Tensor] | None] = {"whole": None, "published_boxes": tile_boxes}
 # By what an ensemble was trained on: its licence, and what the manifest says of the data.
 LICENCES = {
     "simulation": "Apache-2.0",
@@ -42,9 +43,13 @@ def separate_members(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, B
             raise ExportError(f"{other.path}: its labels differ from those of {first.path}; an ensemble shares them")
         if other.preprocessing["fingerprint"] != first.preprocessing["fingerprint"]:
             raise ExportError(f"{other.path}: was trained on another preprocessing than {first.path}")
-    members = [_member(checkpoint, _arguments(checkpoint), checkpoint.state_dict) for checkpoint in checkpoints]
+    members = [plain_htnet(checkpoint) for checkpoint in checkpoints]
     thresholds = dict(first.calibration.get("thresholds", {}))
-    return EmotionGraph(members), _content(checkpoints, thresholds=thresholds)
+    kind = first.config.get("input", "whole")
+    if kind not in MEMBER_INPUTS:
+        raise ExportError(f"{first.path}: input {kind!r}; known are {', '.join(MEMBER_INPUTS)}")
+    graph = EmotionGraph(members, flip=first.config.get("flip", True), scale=MEMBER_INPUTS[kind])
+    return graph, _content(checkpoints, thresholds=thresholds)
 
 
 def folded_ensemble(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, BundleContent]:
@@ -58,12 +63,7 @@ def folded_ensemble(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, Bu
     kind = checkpoint.training_data.get("kind")
     if kind not in LICENCES:
         raise ExportError(f"{checkpoint.path}: trained on {kind!r}; known are {', '.join(LICENCES)}")
-    weights = dict(checkpoint.state_dict)
-    try:
-        each = [fold_state_dict(training.model, weights, index) for index in range(len(weights["embed.w"]))]
-    except (KeyError, RuntimeError) as error:
-        raise ExportError(f"{checkpoint.path}: the weights do not fit the configuration ({error})") from error
-    members = [_member(checkpoint, htnet_arguments(training.model), state) for state in each]
+    members = folded_members(checkpoint)
     metadata = Metadata(
         name=FOLDED_NAME,
         version=FOLDED_VERSION,
@@ -73,24 +73,6 @@ def folded_ensemble(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, Bu
     )
     content = _content(checkpoints, thresholds=FOLDED_THRESHOLDS, metadata=metadata)
     return EmotionGraph(members, flip=training.flip, scale=SCALES[training.input]), content
-
-
-def _arguments(checkpoint: Checkpoint) -> dict[str, Any]:
-    """HTNet's, from a configuration that knows lists but no tuples."""
-    model = {name: value for name, value in checkpoint.config["model"].items() if name != "name"}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in model.items()}
-
-
-def _member(checkpoint: Checkpoint, arguments: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> HTNet:
-    try:
-        network = HTNet(**arguments)
-        network.load_state_dict(dict(state_dict))
-    except TypeError as error:
-        raise ExportError(f"{checkpoint.path}: config.model: {error}") from error
-    except RuntimeError as error:
-        problem = str(error).splitlines()[0]
-        raise ExportError(f"{checkpoint.path}: the weights do not fit the configuration ({problem})") from error
-    return network.eval()
 
 
 def _content(

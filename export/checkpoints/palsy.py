@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from export.bundle.content import BundleContent
+from export.bundle.content import VISIBILITY_FILE, BundleContent
 from export.checkpoints.bundle_content import bundle_content
 from export.errors import ExportError
 from export.graphs.networks import GraphNetwork, PalsyGraph
 from model_training.networks.build import restore
 from model_training.networks.htnet_enhanced import HTNetEnhanced
+from model_training.palsy.visibility.training import load_visibility
 from model_training.training.checkpoint import Checkpoint
 
 
@@ -30,3 +33,12 @@ def palsy(checkpoints: Sequence[Checkpoint]) -> tuple[GraphNetwork, BundleConten
         thresholds=dict(checkpoint.calibration.get("thresholds", {})),
     )
     return PalsyGraph(network), content
+
+
+def with_visibility(network: GraphNetwork, content: BundleContent, file: Path) -> tuple[GraphNetwork, BundleContent]:
+    """The same with the visibility head that `file` holds. Raises ExportError for another task's graph, TrainingError
+    for another file."""
+    if not isinstance(network, PalsyGraph):
+        raise ExportError(f"--visibility {file}: a visibility head belongs to a palsy model, this is {content.task}")
+    seeing = PalsyGraph(network.network, load_visibility(file))
+    return seeing, replace(content, weights={**content.weights, VISIBILITY_FILE: file})

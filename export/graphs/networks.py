@@ -5,20 +5,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from export.errors import ExportError
+from face.palsy.reading import MOVEMENT_OUTPUT
+from face.palsy.visibility import SEEN_MAP_OUTPUT
 from model_training.networks.htnet import fold_single_token_attention
 from model_training.networks.htnet_enhanced import HTNetEnhanced
+from model_training.palsy.visibility.network import SeenMap
 
 
 class GraphNetwork(nn.Module, ABC):
     """What can become a graph: named outputs, and examples of the inputs that it will see."""
 
-    outputs: ClassVar[tuple[str, ...]]
+    outputs: tuple[str, ...]
 
     @abstractmethod
     def example_inputs(self, count: int, *, seed: int = 0) -> dict[str, Tensor]:
@@ -26,11 +28,10 @@ class GraphNetwork(nn.Module, ABC):
 
 
 class PalsyGraph(GraphNetwork):
-    """(images, landmarks) -> the outputs of the palsy graph, ROI maps included."""
+    """(images, landmarks) -> the outputs of the palsy graph, ROI maps included; with a visibility head `seen_map`, with
+    close-ups `movement_logits`."""
 
-    outputs = ("grade_logits", "side_logits", "regional_asymmetry", "asymmetry_map", "roi_maps", "ood_score")
-
-    def __init__(self, network: HTNetEnhanced) -> None:
+    def __init__(self, network: HTNetEnhanced, visibility: SeenMap | None = None) -> None:
         super().__init__()
         missing = [name for name in ("use_images", "use_roi", "use_geometry") if not network.config[name]]
         if missing:
@@ -39,10 +40,20 @@ class PalsyGraph(GraphNetwork):
                 "it can be evaluated with `htnet palsy evaluate`, but not served."
             )
         self.network = network
+        self.visibility = visibility
+        self.outputs = ("grade_logits", "side_logits", "regional_asymmetry", "asymmetry_map", "roi_maps", "ood_score")
+        if network.closeup_head is not None:
+            self.outputs += (MOVEMENT_OUTPUT,)
+        if visibility is not None:
+            self.outputs += (SEEN_MAP_OUTPUT,)
 
     def forward(self, images: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
-        answer: dict[str, Tensor] = self.network(images, landmarks, return_roi_maps=True)
-        return answer
+        answer: dict[str, Tensor] = self.network.forward_all(
+            images, landmarks, return_roi_maps=True, return_branches=True
+        )
+        if self.visibility is not None:
+            answer[SEEN_MAP_OUTPUT] = self.visibility(images).sigmoid()
+        return {name: answer[name] for name in self.outputs}
 
     def example_inputs(self, count: int, *, seed: int = 0) -> dict[str, Tensor]:
         """Random mosaics and faces drawn from the fitted components: the range of values that the graph will see."""

@@ -16,7 +16,16 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 # "" is the top of the network: the projections on the principal components are called there, not inside a module.
-KEEP_FLOAT = ("", "geometry_branch", "displacement", "fused_head", "geometry_head", "closeup_head", "asymmetry_map")
+KEEP_FLOAT = (
+    "",
+    "geometry_branch",
+    "displacement",
+    "fused_head",
+    "geometry_head",
+    "closeup_head",
+    "asymmetry_map",
+    "visibility",
+)
 QUANTISED = ("MatMul", "Gemm")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.frame.geometry import Similarity, fit_similarity
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 
 # The canonical frame holds a face from the hairline to below the chin; its midline is the middle column.
 CANONICAL_SIZE = (256, 320)  # width, height in pixels

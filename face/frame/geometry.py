@@ -20,9 +20,9 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
-    """Rotation, uniform scale and shift: p -> matrix[:, :2] @ p + matrix[:, 2]. Never a reflection.
+    """Rotation, uniform scale and shift, with or without a reflection: p -> matrix[:, :2] @ p + matrix[:, 2].
 
-    `matrix` is (2, 3) float64, [[a, -b, tx], [b, a, ty]].
+    `matrix` is (2, 3) float64, [[a, -b, tx], [b, a, ty]], reflected [[a, b, tx], [b, -a, ty]].
     """
 
     matrix: FloatArray
@@ -31,9 +31,10 @@ class Similarity:
         matrix = np.array(self.matrix, dtype=np.float64)
         if matrix.shape != (2, 3) or not np.isfinite(matrix).all():
             raise ValueError(f"a similarity needs a finite 2x3 matrix, got shape {matrix.shape}: {matrix.tolist()}")
-        (a, minus_b), (b, d) = matrix[:, :2]
+        (a, c), (b, d) = matrix[:, :2]
         scale = math.hypot(a, b)
-        if scale == 0 or abs(a - d) > 1e-6 * scale or abs(b + minus_b) > 1e-6 * scale:
+        off = min(max(abs(a - d), abs(b + c)), max(abs(a + d), abs(b - c)))
+        if scale == 0 or off > 1e-6 * scale:
             raise ValueError(f"not a rotation with uniform scale: {matrix.tolist()}")
         matrix.setflags(write=False)
         object.__setattr__(self, "matrix", matrix)
@@ -46,6 +47,23 @@ class Similarity:
     def scaling(cls, factor: float) -> Similarity:
         """Scale about the origin, the top left corner of the picture."""
         return cls(np.array([[factor, 0.0, 0.0], [0.0, factor, 0.0]]))
+
+    @classmethod
+    def mirroring(cls, width: float) -> Similarity:
+        """A picture of `width` -> its mirror image; its own inverse."""
+        return cls(np.array([[-1.0, 0.0, width], [0.0, 1.0, 0.0]]))
+
+    @classmethod
+    def turning(cls, quarter_turns: int, *, width: float, height: float) -> Similarity:
+        """A picture of `width` x `height` -> the same turned counter-clockwise by so many times 90 degrees, as
+        `numpy.rot90` turns it."""
+        matrices = (
+            [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+            [[0.0, 1.0, 0.0], [-1.0, 0.0, width]],
+            [[-1.0, 0.0, width], [0.0, -1.0, height]],
+            [[0.0, -1.0, height], [1.0, 0.0, 0.0]],
+        )
+        return cls(np.array(matrices[quarter_turns % 4]))
 
     @property
     def scale(self) -> float:

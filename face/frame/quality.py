@@ -12,7 +12,7 @@ import numpy.typing as npt
 from face.errors import FaceTooSmall, FaceTurnedAway
 from face.frame.alignment import AlignedFace, align_face
 from face.frame.regions import mosaic
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 
 # Where the outline of the face meets the ears: the patient's right, then left.
 _FACE_SIDES = (234, 454)
@@ -22,8 +22,8 @@ _FACE_SIDES = (234, 454)
 class Quality:
     """What was measured on one face.
 
-    face_width_px: distance between the ears' front edges on the photograph, in 3D, so that turning the head does not
-        shrink it.
+    face_width_px: distance between the ears' front edges on the photograph as sent, in 3D, so that turning the head
+        does not shrink it.
     yaw_deg: > 0 when the patient turns to their own left (to the right in the picture).
     pitch_deg: > 0 when the patient looks up.
     roll_deg: > 0 when the head tilts to the patient's left shoulder (clockwise in the picture).
@@ -95,8 +95,13 @@ def _elevation(direction: npt.NDArray[np.float64]) -> float:
     return math.atan2(direction[1], math.hypot(direction[0], direction[2]))
 
 
-def measure_quality(rgb: npt.NDArray[np.uint8], face: Face, *, aligned: AlignedFace | None = None) -> Quality:
-    """Measure `face` in `rgb` (H, W, 3); pass `aligned` where the face is aligned already, to save doing it again."""
+def measure_quality(
+    rgb: npt.NDArray[np.uint8], face: Face, *, aligned: AlignedFace | None = None, sent_px: float = 1.0
+) -> Quality:
+    """Measure `face` in `rgb` (H, W, 3); pass `aligned` where the face is aligned already, to save doing it again.
+
+    sent_px: pixels of the picture as sent per pixel of `rgb`.
+    """
     if aligned is None:
         aligned = align_face(rgb, face)
     sides = face.points[list(_FACE_SIDES)].astype(np.float64)
@@ -108,7 +113,7 @@ def measure_quality(rgb: npt.NDArray[np.uint8], face: Face, *, aligned: AlignedF
     mean = float(luminance.mean())
     laplacian = cv2.Laplacian(luminance, cv2.CV_32F)
     return Quality(
-        face_width_px=float(np.linalg.norm(sides[1] - sides[0])),
+        face_width_px=float(np.linalg.norm(sides[1] - sides[0])) * sent_px,
         yaw_deg=yaw,
         pitch_deg=pitch,
         roll_deg=roll,

@@ -14,8 +14,15 @@ import numpy.typing as npt
 
 from face.frame.alignment import CANONICAL_EYE_LINE_PX, CANONICAL_SIZE, AlignedFace
 from face.frame.geometry import Similarity
-from face.landmarks.detector import MIRROR_INDEX
-from face.vocabulary import OUTLINED_REGIONS, REGIONS_OF_INTEREST, OutlinedRegion, Region, RegionOfInterest
+from face.landmarks.found_face import MIRROR_INDEX
+from face.vocabulary import (
+    OUTLINED_REGIONS,
+    REGIONS_OF_INTEREST,
+    VISIBLE_REGIONS,
+    OutlinedRegion,
+    Region,
+    RegionOfInterest,
+)
 
 REGION_SIZE = 112
 MOSAIC_SIZE = 2 * REGION_SIZE
@@ -142,6 +149,26 @@ def roi_masks(aligned: AlignedFace, *, size: int) -> npt.NDArray[np.float32]:
     return (1.0 / (1.0 + np.exp(-np.clip(distances / _MASK_EDGE_PX, -30, 30)))).astype(np.float32)
 
 
+def visible_region_masks(masks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(5, size, size) of `roi_masks` -> (6, size, size) in the order of VISIBLE_REGIONS: the mouth cut in two halves
+    at the midline of the face, the patient's right on the left of the picture."""
+    half = masks.shape[-1] // 2
+    of = dict(zip(REGIONS_OF_INTEREST, masks, strict=True))
+    right, left = of["mouth"].copy(), of["mouth"].copy()
+    right[:, half:], left[:, :half] = 0, 0
+    parts = {**of, "right_mouth": right, "left_mouth": left}
+    return np.stack([parts[name] for name in VISIBLE_REGIONS])
+
+
+def cells_inside(aligned: AlignedFace, *, size: int, width: int, height: int) -> npt.NDArray[np.float32]:
+    """(size, size) on the mosaic: 1 where the middle of a cell lies inside the photograph of `width` x `height`, else
+    0."""
+    centres = np.arange(size, dtype=np.float64) + 0.5
+    cells = np.stack(np.meshgrid(centres, centres), axis=-1)
+    x, y = np.moveaxis(photo_to_mosaic(aligned, size=size).inverse().apply(cells), -1, 0)
+    return np.asarray((x >= 0) & (x <= width) & (y >= 0) & (y <= height), dtype=np.float32)
+
+
 # Asymmetry that counts as full: 0.15 inter-ocular distances, about 9 mm.
 ASYMMETRY_FULL_SCALE = 0.15
 # Which maps of interest make up each region.
@@ -154,17 +181,16 @@ INTEREST_OF_REGION: dict[Region, tuple[RegionOfInterest, ...]] = {
 
 
 def regional_asymmetry(
-    values: npt.NDArray[np.float32], aligned: AlignedFace, *, full_scale: float = ASYMMETRY_FULL_SCALE
+    values: npt.NDArray[np.float32], masks: npt.NDArray[np.float32], *, full_scale: float = ASYMMETRY_FULL_SCALE
 ) -> dict[Region, float]:
-    """Asymmetry of forehead, eye, nose and mouth, 0..1: what the map (n, n) on the mosaic shows inside the landmarks'
-    masks.
+    """Asymmetry of forehead, eye, nose and mouth, 0..1: what the map (n, n) on the mosaic shows inside the masks
+    (5, n, n) of `roi_masks`.
 
     The root of the mean square, so that a drooping corner counts although the rest of the mouth is even, as a share of
     `full_scale`. Read off the map, the number and the picture cannot disagree.
     """
     if not full_scale > 0:
         raise ValueError(f"full_scale must be positive, got {full_scale}")
-    masks = roi_masks(aligned, size=values.shape[0])
     scores: dict[Region, float] = {}
     for name, parts in INTEREST_OF_REGION.items():
         weight = masks[[REGIONS_OF_INTEREST.index(part) for part in parts]].sum(axis=0)

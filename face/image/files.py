@@ -7,18 +7,24 @@ from pathlib import Path
 
 from face.errors import NoImages
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif", ".avif", ".gif", ".jp2"
+)  # fmt: skip
 # Pictures too, which cannot be read: listed, so that a table has a row that says so and nobody is lost unnoticed.
-UNREAD_SUFFIXES = (".heic", ".heif", ".avif", ".gif", ".jp2", ".dcm")
+UNREAD_SUFFIXES = (".dcm", ".jxl")
 
 
 def images_under(folder: Path, *, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """The images of a folder at any depth, sorted by path."""
-    return sorted(item for item in folder.rglob("*") if item.is_file() and item.suffix.lower() in suffixes)
+    """The images of a folder at any depth, sorted by path. `._x.jpg` is no picture: macOS keeps attributes there."""
+    return sorted(
+        item
+        for item in folder.rglob("*")
+        if item.is_file() and item.suffix.lower() in suffixes and not item.name.startswith("._")
+    )
 
 
 def list_images(given: Sequence[Path]) -> list[Path]:
-    """Files, the images in folders (at any depth), and those named in .txt lists (relative to the list).
+    """Files, the images in folders (at any depth), and those named in .txt lists (relative to the list), each once.
 
     Raises NoImages where a path leads nowhere, or all of them to no image.
     """
@@ -35,4 +41,4 @@ def list_images(given: Sequence[Path]) -> list[Path]:
             raise NoImages(f"{path}: no such image, folder or list")
     if not found:
         raise NoImages(f"no image found in {', '.join(map(str, given))} (looked for {', '.join(IMAGE_SUFFIXES)})")
-    return found
+    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]

@@ -1,10 +1,7 @@
-"""What the first bytes of a file say: its type, its size in pixels and how it has to be turned. No pixel is decoded
-here.
+"""What a file's own header says: its size in pixels and how it has to be turned. No pixel is decoded here.
 
-By hand, so that limits hold before an image library sees a byte, and so that a refusal can name what was sent instead
-(a DICOM file, a video): libraries know the types that they open and call the rest unknown.
-
-Sources: ITU-T T.81 (JPEG), W3C PNG 3rd edition, RFC 9649 (WebP), TIFF 6.0, EXIF 2.32 (tag 0x0112).
+By hand where limits must hold before an image library sees a byte. Sources: RFC 9649 (WebP), TIFF 6.0, and those of
+`jpeg.py` and `png.py`.
 """
 
 from __future__ import annotations
@@ -12,96 +9,66 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG = 0x0112, 0x0100, 0x0101
-
-# Types that are not accepted, by their first bytes: only to tell the sender what was sent.
-_OTHER_TYPES: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"GIF87a", "a GIF image"),
-    (0, b"GIF89a", "a GIF image"),
-    (0, b"%PDF-", "a PDF document"),
-    (0, b"PK\x03\x04", "a ZIP archive or office document"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"\xff\x0a", "a JPEG XL image"),
-    (0, b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
-    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
-    (0, b"8BPS", "a Photoshop document"),
-    (0, b"\x00\x00\x01\x00", "an icon file"),
-    (0, b"II+\x00", "a BigTIFF image"),
-    (0, b"MM\x00+", "a BigTIFF image"),
-    (128, b"DICM", "a DICOM file"),
-    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
-    (8, b"AVI ", "an AVI video"),
+from face.image.jpeg import JpegFile, read_jpeg
+from face.image.orientation import UPRIGHT, orientation_of
+from face.image.png import read_png
+from face.image.tiff import (
+    BITS_TAG,
+    DNG_TAG,
+    HEIGHT_TAG,
+    PHOTOMETRIC_TAG,
+    SAMPLES_TAG,
+    SENSOR_MOSAIC,
+    STRIP_ROWS_TAG,
+    TILE_HEIGHT_TAG,
+    TILE_WIDTH_TAG,
+    WHITE_IS_ZERO,
+    WIDTH_TAG,
+    XMP_TAG,
+    BadHeader,
+    bytes_of,
+    first_directory,
 )
-_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}
-
-
-class BadHeader(ValueError):
-    """The header contradicts itself or ends too early."""
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Size as stored, before `orientation` (EXIF, 1..8; 1 = upright) is applied. `components` is 0 where it is not in
-    the header.
+    """Size as stored, before `orientation` (EXIF, 1..8; 1 = upright) is applied.
+
+    held_bytes: that the decoder holds at whatever scale. profile: the ICC profile where the decoder does not give it.
+    gamma: of a PNG without profile, the exponent that its values were stored with. bits, white_is_zero: of a TIFF.
+    jpeg: what decides how a JPEG is decoded.
     """
 
     media_type: str
     width: int
     height: int
-    orientation: int
-    components: int = 0
+    orientation: int = UPRIGHT
+    held_bytes: float = 0.0
+    profile: bytes | None = None
+    gamma: float | None = None
+    bits: int = 8
+    white_is_zero: bool = False
+    jpeg: JpegFile | None = None
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """(width, height) once the orientation is applied."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
-def media_type_of(data: bytes) -> str | None:
-    """The accepted media type that the bytes begin like, or None."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(_PNG_SIGNATURE):
-        return "image/png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    if data[:4] in (b"II*\x00", b"MM\x00*"):
-        return "image/tiff"
-    # Two letters alone would claim any text that begins with BM; a bitmap has four reserved zero bytes and a known
-    # header size.
-    if data[:2] == b"BM" and data[6:10] == bytes(4) and data[14:18] in _BMP_HEADER_SIZES:
-        return "image/bmp"
-    return None
-
-
-_BMP_HEADER_SIZES = {struct.pack("<I", size) for size in (12, 16, 40, 52, 56, 64, 108, 124)}
-
-
-def describe_type(data: bytes) -> str:
-    """What bytes that are not an accepted image look like, for a message."""
-    for offset, magic, name in _OTHER_TYPES:
-        if data[offset : offset + len(magic)] == magic:
-            return name
-    if data[4:8] == b"ftyp":
-        brand = data[8:12]
-        if brand in (b"avif", b"avis"):
-            return "an AVIF image"
-        return "a HEIC image" if brand in _HEIC_BRANDS else "an MP4 or QuickTime video"
-    head = data[:512]
-    text = head.decode("utf-8", errors="ignore").lstrip("\ufeff \t\r\n").lower()
-    if text.startswith(("<svg", "<?xml")):
-        return "an SVG or XML file"
-    if text.startswith(("<!doctype html", "<html")):
-        return "an HTML page"
-    if len(head.decode("utf-8", errors="ignore").encode()) >= len(head) - 3 and not any(byte < 9 for byte in head):
-        return "text"
-    return "an unknown kind of file"
-
-
-def read_header(data: bytes, media_type: str) -> ImageHeader:
-    """Size and orientation of `data`, which media_type_of() has found to be `media_type`.
+def read_header(data: bytes, media_type: str) -> ImageHeader | None:
+    """Size and orientation of `data`, which media_type_of() has found to be `media_type`; None for a type whose header
+    its library reads.
 
     Raises:
         BadHeader: the header is broken or cut off.
     """
+    reader = _READERS.get(media_type)
+    if reader is None:
+        return None
     try:
-        header = _READERS[media_type](data)
+        header = reader(data)
     except (struct.error, IndexError) as error:
         raise BadHeader("the header is cut off") from error
     if header.width < 1 or header.height < 1:
@@ -109,46 +76,24 @@ def read_header(data: bytes, media_type: str) -> ImageHeader:
     return header
 
 
-def _read_jpeg(data: bytes) -> ImageHeader:
-    at, orientation = 2, 1
-    while True:
-        if data[at] != 0xFF:
-            raise BadHeader(f"no marker where one must be, at byte {at}")
-        while data[at] == 0xFF:  # markers may be padded
-            at += 1
-        marker = data[at]
-        at += 1
-        if marker in (0x01, *range(0xD0, 0xD8)):  # stand alone, without a length
-            continue
-        (length,) = struct.unpack_from(">H", data, at)
-        if length < 2 or marker in (0xD9, 0xDA):
-            raise BadHeader("the pixels begin before their size is given")
-        segment = data[at + 2 : at + length]
-        # Start of frame, any coding; C4, C8 and CC are tables that share the range.
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            _, height, width, components = struct.unpack_from(">BHHB", segment)
-            return ImageHeader("image/jpeg", width, height, orientation, components)
-        if marker == 0xE1 and segment.startswith(b"Exif\x00\x00"):
-            orientation = _exif_orientation(segment[6:])
-        at += length
+def _jpeg_header(data: bytes) -> ImageHeader:
+    found = read_jpeg(data)
+    # A file of several scans is kept whole as coefficients of two bytes until the last one is there.
+    held = 0.0 if found.at_once else 2.0 * found.sampled * found.width * found.height
+    return ImageHeader("image/jpeg", found.width, found.height, found.orientation, held, found.profile, jpeg=found)
 
 
-def _read_png(data: bytes) -> ImageHeader:
-    if data[12:16] != b"IHDR":
-        raise BadHeader("the first chunk is not IHDR")
-    width, height = struct.unpack_from(">II", data, 16)
-    orientation, at = 1, 8
-    while at + 8 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        if data[at + 4 : at + 8] == b"eXIf":
-            orientation = _exif_orientation(data[at + 8 : at + 8 + length])
-            break
-        at += 12 + length
-    return ImageHeader("image/png", width, height, orientation)
+def _png_header(data: bytes) -> ImageHeader:
+    found = read_png(data)
+    # Pillow's picture, with transparency also as premultiplied, and the copy of the file that is given to Pillow.
+    held = found.width * found.height * (13.0 if found.transparent else 5.0) + len(data)
+    return ImageHeader(
+        "image/png", found.width, found.height, found.orientation, held, found.profile, gamma=found.gamma
+    )
 
 
-def _read_webp(data: bytes) -> ImageHeader:
-    kind, orientation = data[12:16], 1
+def _webp_header(data: bytes) -> ImageHeader:
+    kind = data[12:16]
     if kind == b"VP8 ":
         if data[23:26] != b"\x9d\x01\x2a":
             raise BadHeader("the lossy stream has no start code")
@@ -165,62 +110,51 @@ def _read_webp(data: bytes) -> ImageHeader:
             raise BadHeader("the header is cut off")
     else:
         raise BadHeader(f"unknown first chunk {kind!r}")
+    blocks: dict[bytes, bytes] = {}
     at = 12
     while at + 8 <= len(data):
         (length,) = struct.unpack_from("<I", data, at + 4)
-        if data[at : at + 4] == b"EXIF":
-            orientation = _exif_orientation(data[at + 8 : at + 8 + length].removeprefix(b"Exif\x00\x00"))
-            break
+        blocks.setdefault(data[at : at + 4], data[at + 8 : at + 8 + min(length, 1_000_000)])
         at += 8 + length + length % 2
-    return ImageHeader("image/webp", width, height, orientation)
+    orientation = orientation_of(
+        [blocks[name] for name in (b"EXIF",) if name in blocks], [blocks[name] for name in (b"XMP ",) if name in blocks]
+    )
+    # libwebp's two canvases, the frame that Pillow takes from them, and Pillow's own picture: four bytes in each.
+    return ImageHeader("image/webp", width, height, orientation, width * height * 17.0)
 
 
-def _read_bmp(data: bytes) -> ImageHeader:
+def _bmp_header(data: bytes) -> ImageHeader:
     (header_size,) = struct.unpack_from("<I", data, 14)
     # The oldest bitmaps have 16-bit sizes; later, a negative height means that the rows run from the top.
     width, height = struct.unpack_from("<HH" if header_size == 12 else "<ii", data, 18)
-    return ImageHeader("image/bmp", width, abs(height), 1)
+    return ImageHeader("image/bmp", width, abs(height), held_bytes=width * abs(height) * 5.0)
 
 
-def _read_tiff(data: bytes) -> ImageHeader:
-    tags = _first_directory(data)
-    if _WIDTH_TAG not in tags or _HEIGHT_TAG not in tags:
+def _tiff_header(data: bytes) -> ImageHeader:
+    tags = first_directory(data)
+    if WIDTH_TAG not in tags or HEIGHT_TAG not in tags:
         raise BadHeader("the first page gives no size")
-    return ImageHeader("image/tiff", tags[_WIDTH_TAG], tags[_HEIGHT_TAG], _valid_orientation(tags))
-
-
-def _exif_orientation(exif: bytes) -> int:
-    """Orientation in an EXIF block; 1 where there is none or the block is damaged (the picture itself may be sound)."""
-    try:
-        return _valid_orientation(_first_directory(exif))
-    except (BadHeader, struct.error, IndexError):
-        return 1
-
-
-def _valid_orientation(tags: dict[int, int]) -> int:
-    value = tags.get(_ORIENTATION_TAG, 1)
-    return value if 1 <= value <= 8 else 1
-
-
-def _first_directory(data: bytes) -> dict[int, int]:
-    """The tags of the first TIFF directory that hold one short or long integer."""
-    order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    if order is None:
-        raise BadHeader("no byte order mark")
-    (start,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, start)
-    tags: dict[int, int] = {}
-    for at in range(start + 2, min(start + 2 + 12 * count, len(data) - 11), 12):
-        tag, kind, values = struct.unpack_from(order + "HHI", data, at)
-        if values == 1 and kind in (3, 4) and tag not in tags:
-            (tags[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)
-    return tags
+    if DNG_TAG in tags or tags.get(PHOTOMETRIC_TAG) == SENSOR_MOSAIC:
+        raise BadHeader("it is the raw file of a camera; develop it, and send it as JPEG")
+    width, height, bits = tags[WIDTH_TAG], tags[HEIGHT_TAG], tags.get(BITS_TAG, 1)
+    # A strip or tile is unpacked as stored beside the picture, and may be as large as the picture, or much larger.
+    rows = tags.get(TILE_HEIGHT_TAG, min(height, tags.get(STRIP_ROWS_TAG, height)))
+    unpacked = tags.get(TILE_WIDTH_TAG, width) * rows * tags.get(SAMPLES_TAG, 1) * bits / 8
+    return ImageHeader(
+        "image/tiff",
+        width,
+        height,
+        orientation_of([data], [bytes_of(data, XMP_TAG)]),
+        width * height * 9.0 + unpacked,  # with transparency or turned there is a second copy
+        bits=bits,
+        white_is_zero=tags.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO,
+    )
 
 
 _READERS = {
-    "image/jpeg": _read_jpeg,
-    "image/png": _read_png,
-    "image/webp": _read_webp,
-    "image/bmp": _read_bmp,
-    "image/tiff": _read_tiff,
+    "image/jpeg": _jpeg_header,
+    "image/png": _png_header,
+    "image/webp": _webp_header,
+    "image/bmp": _bmp_header,
+    "image/tiff": _tiff_header,
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from face.landmarks.detector import LANDMARK_COUNT, MIRROR_INDEX
+from face.landmarks.found_face import LANDMARK_COUNT, MIRROR_INDEX
 
 # (landmark, (x, y, z)): stable points of the mean healthy face, symmetrised, found by generalised Procrustes analysis
 # over simulated people. Unit: the distance of the eye centres; origin between them; x to the patient's left, y down, z

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 from face.microexpression.flow import FloatArray
 
 MESH_POINTS = 468  # without the irises, which have no depth of their own

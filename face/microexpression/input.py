@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from face.errors import DifferentFaces, HeadTurned, MovementTooLarge, NoMotion
 from face.frame.geometry import Similarity
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 from face.microexpression.flow import ByteArray, FloatArray, flow_image
 from face.microexpression.movement_kind import MOST_TURN_DEG
 from face.microexpression.pair_motion import PairMotion, flow_disagreement, pair_motion, turned_between_deg
@@ -30,16 +30,24 @@ class MicroExpressionInput:
     tensors: dict[str, npt.NDArray[Any]]
     moved: PairMotion
 
-    def motion_on_apex(self, *, width: int, height: int, scale: float = 1.0) -> FloatArray:
+    def motion_on_apex(
+        self, *, width: int, height: int, scale: float = 1.0, onto: Similarity | None = None
+    ) -> FloatArray:
         """How far each point of the apex photograph has moved since the onset: (height, width) float32, per cent of the
-        inter-ocular distance, 0 outside the crop. `scale`: photograph pixels per pixel of the wanted map, for a reduced
-        one. The flow is carried to where the points are at the apex, then back through the crop's inverse."""
+        inter-ocular distance, 0 outside the crop. The flow is carried to where the points are at the apex, then back
+        through the crop's inverse.
+
+        onto: the way to another picture than the one worked on, where the map is wanted on that. scale: pixels of the
+        picture per pixel of the wanted map, for a reduced one.
+        """
         motion, pair = self.moved.motion, self.moved.pair
         rows, columns = np.mgrid[0 : motion.shape[0], 0 : motion.shape[1]].astype(np.float32)
         length = np.linalg.norm(motion, axis=-1).astype(np.float32) * np.float32(100 / pair.interocular_px)
         at_apex = (columns - motion[..., 0], rows - motion[..., 1])
         carried = cv2.remap(length, at_apex[0], at_apex[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        to_map = pair.apex_to_crop.inverse().then(Similarity.scaling(1 / scale))
+        to_map = (
+            pair.apex_to_crop.inverse().then(onto or Similarity.translation(0, 0)).then(Similarity.scaling(1 / scale))
+        )
         return np.asarray(np.maximum(to_map.warp(carried, (width, height), fill=0.0), 0), np.float32)
 
 

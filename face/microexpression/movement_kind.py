@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from face.landmarks.detector import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, Face
+from face.landmarks.found_face import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, Face
 from face.vocabulary import MovementKind
 
 # Landmark pairs: upper and lower lid of each eye, inner lips, tip of the nose and chin, corners of the mouth.

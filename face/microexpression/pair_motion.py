@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 from face.microexpression.flow import ByteArray, FloatArray, dis_flow
 from face.microexpression.head_motion import aligned_head, carried_back, head_motion
 from face.microexpression.movement_evidence import Evidence, movement_evidence, reliability_of

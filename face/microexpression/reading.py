@@ -66,9 +66,10 @@ def read_pair(
     """Stages `quality`, `flow` and `inference`. Raises the PreprocessingErrors of check_quality and
     microexpression_input."""
     with watch.stage("quality"):
-        quality = measure_quality(onset.rgb, onset.face)
-        warnings = [f"Onset: {text}" for text in check_quality(quality, limits)]
-        warnings += [f"Apex: {text}" for text in check_quality(measure_quality(apex.rgb, apex.face), limits)]
+        quality = measure_quality(onset.rgb, onset.face, sent_px=onset.to_sent.scale)
+        apex_quality = measure_quality(apex.rgb, apex.face, sent_px=apex.to_sent.scale)
+        warnings = [f"Onset: {text}" for text in onset.warnings() + check_quality(quality, limits)]
+        warnings += [f"Apex: {text}" for text in apex.warnings() + check_quality(apex_quality, limits)]
     with watch.stage("flow"):
         made = microexpression_input(onset.rgb, onset.face, apex.rgb, apex.face, spec)
     with watch.stage("inference"):

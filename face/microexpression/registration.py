@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.frame.geometry import Similarity, fit_similarity
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 from face.microexpression.flow import ByteArray, FloatArray, dis_flow, luminance, match_exposure
 from face.microexpression.head_motion import depth_map, head_motion
 from face.microexpression.spec import MicroExpressionSpec

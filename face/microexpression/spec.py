@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from face.input_spec import InputSpec
-from face.landmarks.detector import LANDMARK_MODEL_SHA256
+from face.landmarks.model_file import LANDMARK_MODEL_SHA256
 from face.microexpression.flow import CHANNELS, FLOW_IMAGE_SIZE, DisParameters
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.errors import NoFace
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 from face.microexpression.flow import ByteArray
 from face.microexpression.pair_motion import PairMotion, pair_motion, turned_between_deg
 from face.microexpression.registration import STABLE_POINTS

@@ -16,19 +16,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from face.probability import FloatArray, sigmoid, softmax
-from face.vocabulary import SIDES, Side
+from face.vocabulary import HOUSE_BRACKMANN, SIDES, Side
 
 # Index of the first grade whose definition has an obvious difference between the sides (House-Brackmann III).
 SIDE_NAMED_FROM = 2
 # What its probability must exceed at a slight weakness: a side named for a healthy face misleads more than none.
 SIDE_NAMED_ABOVE = 0.6
+# Index of House-Brackmann IV: from it on, grades differ in what still moves.
+_MOVEMENT_TELLS_FROM = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,28 @@ def grade_probabilities(grade_logits: FloatArray, *, temperature: float = 1.0) -
     return np.asarray(-np.diff(np.concatenate([edge, cumulative, np.zeros_like(edge)], axis=-1), axis=-1))
 
 
+@dataclass(frozen=True, kw_only=True)
+class TurnedHead:
+    """What a turned head takes from the logits of the grade: `per_deg` for each degree of yaw beyond `from_deg`.
+
+    The far half of a turned face is narrower, which looks like weakness: healthy faces that are turned get too high a
+    grade. What is taken makes palsies of turned faces milder, too, so the prediction set keeps what it held without.
+    """
+
+    from_deg: float = 0.0
+    per_deg: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"turned_head.{name} must be a finite number >= 0, got {value!r}")
+
+    def allowed_for(self, grade_logits: FloatArray, yaw_deg: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """(N, K-1) cumulative logits as the graph gives them, of heads turned by (N,) or one yaw -> what is decoded."""
+        beyond = np.maximum(np.abs(np.asarray(yaw_deg, dtype=np.float64)) - self.from_deg, 0.0)
+        return np.asarray(grade_logits, dtype=np.float64) - self.per_deg * beyond[..., None]
+
+
 def median_class(probabilities: FloatArray) -> npt.NDArray[np.intp]:
     """(N, K) -> (N,): the first class up to which at least half of the probability lies."""
     # The slack keeps a sum of exactly one half from missing it by a rounding error.
@@ -131,6 +155,36 @@ def inclusion_scores(probabilities: FloatArray) -> npt.NDArray[np.float64]:
             mass += float(p[joined])
             low, high = min(low, joined), max(high, joined)
     return scores
+
+
+def widened(reading: PalsyReading) -> PalsyReading:
+    """The reading with a set that holds one more grade on either side, where there is one: less was seen than in the
+    photographs that its limit was fitted on."""
+    low, high = reading.prediction_set[0], reading.prediction_set[-1]
+    return replace(reading, prediction_set=tuple(range(max(0, low - 1), min(len(reading.probabilities), high + 2))))
+
+
+def holding(reading: PalsyReading, other: PalsyReading) -> PalsyReading:
+    """The reading with a set that also holds the set of another decoding of the same photograph."""
+    both = reading.prediction_set + other.prediction_set
+    return replace(reading, prediction_set=tuple(range(min(both), max(both) + 1)))
+
+
+def at_rest(reading: PalsyReading) -> PalsyReading:
+    """The reading with a set of which at least two are of IV to VI, if any is.
+
+    What tells these grades apart is movement (House & Brackmann 1985), which a face at rest does not show. The likelier
+    neighbour of the one grade joins it; a tie takes the milder.
+    """
+    if len(reading.probabilities) != len(HOUSE_BRACKMANN):  # a data set's own grades have a rest of their own
+        return reading
+    severe = [grade for grade in reading.prediction_set if grade >= _MOVEMENT_TELLS_FROM]
+    if len(severe) != 1:
+        return reading
+    (grade,) = severe
+    neighbours = [near for near in (grade - 1, grade + 1) if _MOVEMENT_TELLS_FROM <= near < len(reading.probabilities)]
+    joined = max(neighbours, key=lambda near: (float(reading.probabilities[near]), -near))
+    return replace(reading, prediction_set=tuple(sorted({*reading.prediction_set, joined})))
 
 
 def _left_or_right(side_probabilities: FloatArray) -> int:

@@ -24,7 +24,8 @@ from face.frame.alignment import CANONICAL_INTEROCULAR_PX, CANONICAL_SIZE, Align
 from face.frame.regions import MOSAIC_SIZE, REGION_BOXES, mosaic
 from face.input_spec import InputSpec
 from face.landmarks.canonical import STABLE_TEMPLATE, pose_corrected
-from face.landmarks.detector import LANDMARK_COUNT, LANDMARK_MODEL_SHA256, Face
+from face.landmarks.found_face import LANDMARK_COUNT, Face
+from face.landmarks.model_file import LANDMARK_MODEL_SHA256
 from face.vocabulary import OUTLINED_REGIONS
 
 # Grey value of "no contrast here".

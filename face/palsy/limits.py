@@ -10,32 +10,43 @@ from typing import Any
 from face.errors import InvalidLimits
 from face.frame.quality import QualityLimits
 from face.frame.regions import ASYMMETRY_FULL_SCALE
+from face.palsy.decoding import TurnedHead
+from face.palsy.visibility import SEEN_FROM
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerLimits:
     """quality: of the photograph. warn_above, refuse_above: of the graph's `ood_score`, None = no limit of that kind.
-    full_scale: the asymmetry that counts as 1 in a region, in inter-ocular distances."""
+    full_scale: the asymmetry that counts as 1 in a region, in inter-ocular distances.
+    seen_from: the share of a region from which on it counts as seen. turned_head: what a turned head takes from the
+    logits of the grade."""
 
     quality: QualityLimits = field(default_factory=QualityLimits)
     warn_above: float | None = None
     refuse_above: float | None = None
     full_scale: float = ASYMMETRY_FULL_SCALE
+    seen_from: float = SEEN_FROM
+    turned_head: TurnedHead = field(default_factory=TurnedHead)
 
     @classmethod
     def of(cls, thresholds: Mapping[str, Any]) -> AnswerLimits:
         """From a `thresholds` block; what it leaves out keeps the default. Raises InvalidLimits that names the
         key at fault, an unknown one included."""
         try:
-            _known(thresholds, ("quality", "out_of_distribution", "heatmap_full_scale"))
+            _known(thresholds, ("quality", "out_of_distribution", "heatmap_full_scale", "visibility", "turned_head"))
             quality, unlike = thresholds.get("quality", {}), thresholds.get("out_of_distribution") or {}
+            seen, turned = thresholds.get("visibility") or {}, thresholds.get("turned_head") or {}
             _known(quality, [limit.name for limit in fields(QualityLimits)], within="quality.")
             _known(unlike, ("warn_above", "refuse_above"), within="out_of_distribution.")
+            _known(seen, ("seen_from",), within="visibility.")
+            _known(turned, [number.name for number in fields(TurnedHead)], within="turned_head.")
             return cls(
                 quality=QualityLimits(**quality),
                 warn_above=_limit(unlike.get("warn_above")),
                 refuse_above=_limit(unlike.get("refuse_above")),
                 full_scale=_scale(thresholds.get("heatmap_full_scale", ASYMMETRY_FULL_SCALE)),
+                seen_from=_share(seen.get("seen_from", SEEN_FROM)),
+                turned_head=TurnedHead(**turned),
             )
         except (TypeError, ValueError) as error:
             raise InvalidLimits(f"thresholds: {error}") from error
@@ -50,6 +61,12 @@ def _limit(value: float | None) -> float | None:
 def _scale(value: float) -> float:
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"heatmap_full_scale must be a positive number, got {value}")
+    return float(value)
+
+
+def _share(value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError(f"visibility.seen_from must lie between 0 and 1, got {value}")
     return float(value)
 
 

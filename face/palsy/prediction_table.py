@@ -62,6 +62,23 @@ def predict_photographs(
     return Predictions(table=out / FILE, images=len(images), graded=len(rows) - refused, refused=refused)
 
 
+def answers_in_words(table: Path) -> list[str]:
+    """A line for each row of predictions.csv."""
+    lines = []
+    with table.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["code"]:
+                lines.append(f"{row['path']}: not graded: {row['reason']} ({row['code']})")
+                continue
+            side = f"side {row['side']} ({float(row['side_probability']):.0%})"
+            lines.append(
+                f"{row['path']}: grade {row['grade']} ({float(row['probability']):.0%}, likely one of "
+                f"{', '.join(row['prediction_set'].split())}), {side}"
+            )
+            lines += [f"  {warning}" for warning in row["warnings"].split("; ") if warning]
+    return lines
+
+
 def columns(labels: Iterable[str]) -> list[str]:
     """The names of the table's columns, in order."""
     probabilities = [f"probability_{label}" for label in labels]
@@ -88,7 +105,7 @@ def values_of(read: ReadPhotograph, labels: Sequence[str]) -> dict[str, Value]:
             f"side_probability_{side}": float(value)
             for side, value in zip(SIDES, reading.side_probabilities, strict=True)
         },
-        **{f"asymmetry_{region}": value for region, value in (read.regional or {}).items()},
+        **{f"asymmetry_{region}": value for region, value in (read.regional or {}).items() if value is not None},
     }
 
 

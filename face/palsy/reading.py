@@ -15,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from face.frame.quality import Quality, check_quality, measure_quality
-from face.frame.regions import regional_asymmetry
-from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
+from face.frame.regions import regional_asymmetry, roi_masks
+from face.palsy.decoding import PalsyCalibration, PalsyReading, at_rest, decode, holding, widened
 from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
 from face.palsy.limits import AnswerLimits
+from face.palsy.visibility import SEEN_MAP_OUTPUT, Visibility, check_visibility, look_what_is_seen, without_hidden
 from face.palsy.warnings import check_agreement, check_likeness, check_looks
 from face.photograph import Photograph, PhotographReader
+from face.probability import softmax
 from face.stopwatch import Stopwatch
-from face.vocabulary import FacePolicy, Region
+from face.vocabulary import MOVEMENTS, FacePolicy, Pose, Region
 
 Array = npt.NDArray[Any]
 # Named arrays in, named arrays out, both with a leading batch axis.
@@ -31,22 +33,29 @@ Graph = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 # How unlike the faces of its training a face is; a graph may leave it out.
 OUT_OF_DISTRIBUTION_OUTPUT = "ood_score"
 ASYMMETRY_OUTPUT = "asymmetry_map"
+# On the mosaic, with heat that is drawn.
+MAP_OUTPUTS = (ASYMMETRY_OUTPUT, "roi_maps")
+# What the face is asked to do, in the order of MOVEMENTS; a graph may leave it out.
+MOVEMENT_OUTPUT = "movement_logits"
+# Cells along a side of what is computed on the mosaic, where a graph has no map of its own.
+_MAP_SIZE = 32
 
 
 @dataclass(frozen=True, eq=False)
 class ReadPhotograph:
     """What was seen and what the model said of it.
 
-    made: the graph's input and the way back to the photograph. outputs: of the graph, without the batch axis.
-    regional: asymmetry 0..1 by region; None where the graph draws no asymmetry map. warnings: sentences that say what
-    to do.
+    made: the graph's input and the way back to the photograph. outputs: of the graph, without the batch axis; its maps
+    have no heat where a region is not seen. regional: asymmetry 0..1 by region, None for one that is not seen; None
+    where the graph draws no asymmetry map. warnings: sentences that say what to do.
     """
 
     photograph: Photograph
     made: PalsyInput
     outputs: Mapping[str, Array]
     reading: PalsyReading
-    regional: dict[Region, float] | None
+    regional: dict[Region, float | None] | None
+    visibility: Visibility
     quality: Quality
     warnings: tuple[str, ...]
 
@@ -57,6 +66,7 @@ def see_palsy(
     spec: PalsyInputSpec,
     *,
     policy: FacePolicy = "single",
+    mirrored: bool = False,
     watch: Stopwatch | None = None,
 ) -> tuple[Photograph, PalsyInput]:
     """The way up to the graph: bytes of an image file -> the photograph, looked at both ways, and the graph's input.
@@ -64,7 +74,7 @@ def see_palsy(
     Raises the PreprocessingErrors of every stage. Stages of `watch`: decode, landmarks, preprocessing.
     """
     watch = watch or Stopwatch()
-    photograph = reader.read(data, policy=policy, watch=watch, both_ways=True)
+    photograph = reader.read(data, policy=policy, watch=watch, both_ways=True, mirrored=mirrored)
     with watch.stage("preprocessing"):
         return photograph, palsy_input(photograph.rgb, photograph.face, spec)
 
@@ -78,39 +88,74 @@ def read_palsy(
     calibration: PalsyCalibration,
     limits: AnswerLimits,
     policy: FacePolicy = "single",
+    mirrored: bool = False,
+    pose: Pose | None = None,
     watch: Stopwatch | None = None,
 ) -> ReadPhotograph:
     """The whole way: bytes of an image file -> the reading with its warnings.
 
-    Raises the PreprocessingErrors of every stage, OutOfDistribution, and what the graph raises. Stages of `watch`:
-    those of `see_palsy`, inference, rendering (the regional figures are read off the map that is drawn).
+    pose: what the face was asked to do; None: at rest is what the graph says is rest.
+    Raises the PreprocessingErrors of every stage, FaceCovered, OutOfDistribution, and what the graph raises. Stages of
+    `watch`: those of `see_palsy`, inference, rendering (the regional figures are read off the map that is drawn).
     """
     watch = watch or Stopwatch()
-    photograph, made = see_palsy(data, reader, spec, policy=policy, watch=watch)
+    photograph, made = see_palsy(data, reader, spec, policy=policy, mirrored=mirrored, watch=watch)
     with watch.stage("preprocessing"):
-        quality = measure_quality(photograph.rgb, photograph.face, aligned=made.aligned)
-        warnings = check_quality(quality, limits.quality)
+        quality = measure_quality(
+            photograph.rgb, photograph.face, aligned=made.aligned, sent_px=photograph.to_sent.scale
+        )
+        warnings = photograph.warnings() + check_quality(quality, limits.quality)
         if photograph.looks is not None:
             warnings += check_looks(photograph.looks)
     with watch.stage("inference"):
         batch = graph({name: tensor[None] for name, tensor in made.tensors.items()})
-        reading = decode(batch["grade_logits"], batch["side_logits"], calibration=calibration)[0]
+        said = decode(batch["grade_logits"], batch["side_logits"], calibration=calibration)[0]
+        allowed = limits.turned_head.allowed_for(batch["grade_logits"], quality.yaw_deg)
+        reading = holding(decode(allowed, batch["side_logits"], calibration=calibration)[0], said)
         outputs = {name: np.asarray(values)[0] for name, values in batch.items()}
+    with watch.stage("rendering"):
+        masks = roi_masks(
+            made.aligned, size=outputs[ASYMMETRY_OUTPUT].shape[0] if ASYMMETRY_OUTPUT in outputs else _MAP_SIZE
+        )
+        visibility = look_what_is_seen(
+            outputs.get(SEEN_MAP_OUTPUT),
+            masks,
+            photograph.on_sent(made.aligned),
+            width=photograph.sent_width,
+            height=photograph.sent_height,
+            seen_from=limits.seen_from,
+        )
+    warnings += check_visibility(visibility)
     if OUT_OF_DISTRIBUTION_OUTPUT in outputs:
         warnings += check_likeness(
             float(outputs[OUT_OF_DISTRIBUTION_OUTPUT]), warn_above=limits.warn_above, refuse_above=limits.refuse_above
         )
     warnings += check_agreement(reading)
+    if visibility.hidden or visibility.cut:
+        reading = widened(reading)
+    if visibility.hidden:
+        outputs |= {name: without_hidden(outputs[name], masks, visibility) for name in MAP_OUTPUTS if name in outputs}
+    if shows_rest(outputs.get(MOVEMENT_OUTPUT), pose):
+        reading = at_rest(reading)
     regional = None
     if ASYMMETRY_OUTPUT in outputs:
         with watch.stage("rendering"):
-            regional = regional_asymmetry(outputs[ASYMMETRY_OUTPUT], made.aligned, full_scale=limits.full_scale)
+            scores = regional_asymmetry(outputs[ASYMMETRY_OUTPUT], masks, full_scale=limits.full_scale)
+            regional = {region: score if visibility.compares(region) else None for region, score in scores.items()}
     return ReadPhotograph(
         photograph=photograph,
         made=made,
         outputs=outputs,
         reading=reading,
         regional=regional,
+        visibility=visibility,
         quality=quality,
         warnings=tuple(warnings),
     )
+
+
+def shows_rest(movement_logits: Array | None, pose: Pose | None) -> bool:
+    """Whether the face is at rest: by the pose that was asked for, else where the graph gives it more than one half."""
+    if pose is not None:
+        return pose == "rest"
+    return movement_logits is not None and float(softmax(movement_logits)[MOVEMENTS.index("rest")]) > 0.5

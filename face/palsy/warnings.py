@@ -6,7 +6,7 @@ Here, because the service and `predict` must warn and refuse alike.
 from __future__ import annotations
 
 from face.errors import OutOfDistribution
-from face.landmarks.both_looks import BothLooks
+from face.landmarks.look import Look
 from face.palsy.decoding import PalsyReading
 from face.vocabulary import SIDES
 
@@ -15,7 +15,7 @@ from face.vocabulary import SIDES
 USUAL_DISAGREEMENT = 0.07
 
 
-def check_looks(looks: BothLooks) -> list[str]:
+def check_looks(looks: Look) -> list[str]:
     """A warning where the look at the mirrored photograph found no face, or another shape of it."""
     if looks.disagreement is None:
         return ["The face is not found in the mirrored photograph: its landmarks are uncertain; trust the answer less."]

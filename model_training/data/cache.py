@@ -7,7 +7,7 @@
     DIR/NAME.npy          one array a tensor, first axis = row of samples.parquet
 
 A palsy cache holds images uint8 (N,1,224,224), landmarks float32 (N,478,3), roi_masks uint8 (N,5,32,32;
-255 = inside) and asymmetry_map float16 (N,32,32; NaN where the table knows no true map). A micro-expression
+255 = inside), asymmetry_map and seen_map float16 (N,32,32; NaN where the table knows no true map). A micro-expression
 cache holds flow uint8 (N,3,28,28).
 """
 
@@ -112,14 +112,27 @@ def open_cache(folder: Path, *, kind: str, fingerprint: str | None = None) -> Ca
             f"{fingerprint[:12]}). "
             "Run `htnet data cache` again into a new folder, or use the checkpoint that belongs to this cache."
         )
-    frame = pd.read_parquet(folder / SAMPLES)
+    try:
+        frame = pd.read_parquet(folder / SAMPLES)
+    except (OSError, ValueError) as error:
+        raise TrainingError(
+            f"{folder / SAMPLES}: missing or damaged ({error}). Copy the cache again, or delete {folder} and run "
+            "`htnet data cache` again."
+        ) from error
     arrays = {}
     for name, declared in description.arrays.items():
-        array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        path = folder / f"{name}.npy"
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:  # numpy's own words are about pickles and memory maps
+            raise TrainingError(
+                f"{path}: missing, cut short or damaged. Copy the cache again, or delete {folder} and run "
+                "`htnet data cache` again."
+            ) from error
         if list(array.shape) != declared.shape or str(array.dtype) != declared.dtype or len(array) != len(frame):
             raise TrainingError(
-                f"{folder / name}.npy: {array.dtype}{array.shape} where cache.json says "
-                f"{declared.dtype}{declared.shape}"
+                f"{path}: {array.dtype}{array.shape} where cache.json says {declared.dtype}{declared.shape}. Copy the "
+                f"cache again, or delete {folder} and run `htnet data cache` again."
             )
         arrays[name] = array
     return Cache(folder, kind, description.fingerprint, description.spec, frame, arrays)

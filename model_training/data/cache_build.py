@@ -12,10 +12,9 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,8 @@ from model_training.data.sample_table import SampleTable, write_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.arrays import Arrays
 from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.shard import Shard
+from model_training.runtime.worker_pool import spawned_workers
 
 PART_ROWS = 64
 
@@ -44,13 +45,14 @@ PART_ROWS = 64
 @dataclass(frozen=True)
 class CacheReport:
     """rows: of the table; found: of them in the cache; not_found: how many others, by code; computed: rows that were
-    not there from an earlier call, in `seconds`."""
+    not there from an earlier call, in `seconds`; joined: whether the cache can be opened, unlike a shard's parts."""
 
     rows: int
     found: int
     not_found: Mapping[str, int]
     seconds: float
     computed: int
+    joined: bool = True
 
     @property
     def images_per_second(self) -> float:
@@ -63,9 +65,11 @@ def build_cache(
     *,
     producer: Producer,
     jobs: int = 2,
+    shard: Shard | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> CacheReport:
-    """Fill the folder `out`. progress is called with the number of rows just finished.
+    """Fill the folder `out`. progress is called with the number of rows just finished. shard: make only its parts,
+    which a call without a shard joins.
 
     Raises TrainingError for a folder that belongs to another preprocessing or lacks room, Interrupted on Ctrl-C
     (finished parts are kept).
@@ -94,13 +98,16 @@ def build_cache(
     parts = out / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    todo = [index for index, key in enumerate(keys) if not (parts / f"{key}.npz").is_file()]
+    mine = range(len(keys)) if shard is None else shard.of(range(len(keys)))
+    todo = [index for index in mine if not (parts / f"{keys[index]}.npz").is_file()]
     waiting = set(todo)
     progress(sum(len(rows[i * PART_ROWS : (i + 1) * PART_ROWS]) for i in range(len(keys)) if i not in waiting))
     _run_parts(todo, rows, keys, table.folder, parts, producer, jobs, progress)
+    computed = sum(len(rows[i * PART_ROWS : (i + 1) * PART_ROWS]) for i in todo)
+    if shard is not None:
+        return CacheReport(len(rows), 0, {}, time.monotonic() - started, computed, joined=False)
     report_counts, found = _join(table.frame, keys, parts, out, producer, table_key)
     shutil.rmtree(parts)
-    computed = sum(len(rows[i * PART_ROWS : (i + 1) * PART_ROWS]) for i in todo)
     return CacheReport(len(rows), found, report_counts, time.monotonic() - started, computed)
 
 
@@ -139,39 +146,31 @@ def _run_parts(
 ) -> None:  # fmt: skip
     if not todo:
         return
-    # spawn: a forked copy of a process that has started MediaPipe or torch threads can hang.
-    pool = ProcessPoolExecutor(
-        min(jobs, len(todo)),
-        mp_context=get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(producer, str(folder), str(parts)),
-    )
     futures: dict[Future[int], int] = {}
     try:
-        with children_ignore_ctrl_c():
-            for index in todo:
-                chunk = rows[index * PART_ROWS : (index + 1) * PART_ROWS]
-                futures[pool.submit(_make_part, chunk, keys[index])] = index
-        for future in as_completed(futures):
-            try:
-                progress(future.result())
-            except BrokenProcessPool as error:
-                first = futures[future] * PART_ROWS + 1
-                raise TrainingError(
-                    f"a worker process ended without an answer, near rows {first} to {first + PART_ROWS - 1} of the "
-                    "table (out of memory, or an image that "
-                    "crashes the decoder). Finished parts are kept; run again with --jobs 1 to see whether it "
-                    "happens at the same rows."
-                ) from error
+        with spawned_workers(
+            min(jobs, len(todo)), initializer=_start_worker, initargs=(producer, str(folder), str(parts))
+        ) as pool:
+            with children_ignore_ctrl_c():
+                for index in todo:
+                    chunk = rows[index * PART_ROWS : (index + 1) * PART_ROWS]
+                    futures[pool.submit(_make_part, chunk, keys[index])] = index
+            for future in as_completed(futures):
+                try:
+                    progress(future.result())
+                except BrokenProcessPool as error:
+                    first = futures[future] * PART_ROWS + 1
+                    raise TrainingError(
+                        f"a worker process ended without an answer, near rows {first} to {first + PART_ROWS - 1} of "
+                        "the table (out of memory, or an image that crashes the decoder). Finished parts are kept; "
+                        "run again with --jobs 1 to see whether it happens at the same rows."
+                    ) from error
     except KeyboardInterrupt:
-        done = sum(future.done() for future in futures)
+        done = sum((parts / f"{keys[index]}.npz").is_file() for index in todo)
         raise Interrupted(
-            f"Stopped. {done} of {len(futures)} parts of this run are finished and kept in {parts}; the same command "
+            f"Stopped. {done} of {len(todo)} parts of this run are finished and kept in {parts}; the same command "
             "goes on from there."
         ) from None
-    finally:
-        # Running parts are finished (a second or two) and kept; waiting ones are dropped.
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from face.image.decode import ImageLimits
+from face.image.limits import ImageLimits
 from model_training.data.producer import RowRefused
 
 # A researcher's own files may be larger than what a web service accepts; the side limit stays, MediaPipe cannot take

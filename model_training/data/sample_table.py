@@ -1,7 +1,8 @@
 """The sample table: one row an image, the only thing that simulator, converters, cache and training share.
 
-A Parquet file (or CSV, chosen by the suffix) beside the images; `path` and `asymmetry_map` are relative to the table's
-folder. Labels count from 1: House-Brackmann 1..6, or 1..3 for normal/mild/severe. Sides are the patient's.
+A Parquet file (or CSV, chosen by the suffix) beside the images; `path`, `asymmetry_map` and `seen_map` are relative
+to the table's folder. Labels count from 1: House-Brackmann 1..6, or 1..3 for normal/mild/severe. Sides are the
+patient's.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ TEXT_COLUMNS = (
     "dataset",
     "onset_path",
     "asymmetry_map",
+    "seen_map",
     "skin_tone",
 )
 

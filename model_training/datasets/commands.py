@@ -11,6 +11,7 @@ from model_training.command_messages import CommandGroup
 from model_training.datasets.grade_commands import grade_sets
 from model_training.datasets.microexpression_commands import microexpression_sets
 from model_training.datasets.options import Seed, Test, Validation
+from model_training.errors import TrainingError
 
 prepare = typer.Typer(
     name="prepare",
@@ -57,6 +58,8 @@ def merge_command(
     from model_training.data.sample_table import read_table, validate, write_table
     from model_training.datasets.reading.conversion import merge_tables
 
+    if len(tables) < 2:
+        raise TrainingError(f"{tables[0]}: one table has nothing to be merged with; name two or more")
     frame = merge_tables([read_table(table) for table in tables], out)
     write_table(validate(frame, source="the merged table", num_classes=10), out / "samples.parquet")
     typer.echo(f"{len(frame)} rows of {frame['person_id'].nunique()} people: {out / 'samples.parquet'}")

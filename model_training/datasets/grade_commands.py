@@ -76,10 +76,16 @@ def prepare_fnp(
     conversion = begin(dataset, reader.labels, out)
     pattern = stem_pattern(stem or DEFAULT_STEM)
     if table is None:
-        convert_grade_folders(conversion, root=root, grades=reader, stem=pattern)
+        convert_grade_folders(conversion, root=root, grades=reader, stem=pattern, stem_chosen=stem is not None)
     else:
         convert_grade_table(
-            conversion, root=root, table=table, grades=reader, person_column=person_column, stem=pattern
+            conversion,
+            root=root,
+            table=table,
+            grades=reader,
+            person_column=person_column,
+            stem=pattern,
+            stem_chosen=stem is not None,
         )
     end(conversion, validation=validation, test=test, seed=seed, keep_splits=keep_splits)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from model_training.command_options import progress_bar
+from model_training.command_options import ShardText, progress_bar
 from model_training.errors import TrainingError
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of the published flow images, or an .npz flow cache.")]
@@ -36,6 +36,7 @@ def loso_command(
         typer.Option(help="Seeds of protocol (c), a run of its own each; default: all, 0: leave it out.", min=0),
     ] = None,
     shuffled: Annotated[bool, typer.Option(help="Run the control with shuffled labels (one seed).")] = True,
+    shard: ShardText = None,
 ) -> None:
     """Leave-one-subject-out: protocols (a) paper, (b) fixed final epoch, (c) held-out subjects, side by side.
     Resumable.
@@ -47,6 +48,7 @@ def loso_command(
     from model_training.microexpression.evaluation.report import loso_report, write_report
     from model_training.microexpression.folded.loso import LosoRun, run_loso
     from model_training.microexpression.published_flow import load_flow
+    from model_training.runtime.shard import Shard
 
     kept_seeds = seeds if held_out_seeds is None else held_out_seeds
     if len(config) > 1 and kept_seeds == 0:
@@ -54,6 +56,7 @@ def loso_command(
             f"--config {config[1]} would have no effect: only protocol (c) chooses among configurations, and "
             "--held-out-seeds 0 leaves it out"
         )
+    share = Shard.read(shard) if shard else None
     trainings = [training_config(path) for path in config]
     start = "" if initial is None else str(initial)
     if initial is not None and not initial.is_file():
@@ -71,6 +74,7 @@ def loso_command(
                 job,
                 out=out / "parts",
                 processes=processes,
+                shard=share,
                 progress=lambda line: bar.say(line, err=True),
                 on_chunk=lambda done, chunks: bar.at(finished * chunks + done, runs * chunks),
             )
@@ -80,6 +84,14 @@ def loso_command(
         results = [run(seed) for seed in range(seeds)]
         kept = [[run(seed, training, held_out=True) for training in trainings] for seed in range(kept_seeds)]
         control = [run(0, shuffle=True)] if shuffled else []
+    if share is not None:
+        everything = [*results, *(one for each in kept for one in each), *control]
+        left = sum(one is None for one in everything)
+        whether = f"{left} of {len(everything)} runs wait for other shards" if left else "every run is complete"
+        typer.echo(
+            f"shard {share} is done in {out / 'parts'}; {whether}. Without --shard the command writes the report."
+        )
+        return
     about = {"config": trainings[0].to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
     report = loso_report(
         results, kept, control, load_flow(data), configurations=[path.stem for path in config], about=about
@@ -246,41 +258,6 @@ def finetune_command(
         )
     save_atomically(tuned, out)
     typer.echo(f"trained on {len(clips)} real clips; the weights carry the licence of that data: wrote {out}")
-
-
-def evaluate_command(
-    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of `htnet microexpression reference`.")],
-    data: Data,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for zero_shot.json and zero_shot.png.")] = None,
-) -> None:
-    """Zero-shot: a checkpoint from simulation on real clips, none of which it has seen.
-
-    Example: `htnet microexpression evaluate --checkpoint runs/reference.pt --data FLOW --out
-    runs/zero-shot`
-    """
-    from model_training.microexpression.evaluation.zero_shot import write_zero_shot, zero_shot_report
-    from model_training.microexpression.folded.reference import load_reference
-    from model_training.microexpression.published_flow import load_flow
-
-    stored = load_reference(checkpoint)
-    if stored["training_data"].get("kind") != "simulation":
-        raise TrainingError(
-            f"{checkpoint}: was trained on real clips; zero-shot figures of it would be figures on training data"
-        )
-    clips = load_flow(data)
-    report = zero_shot_report(stored, clips)
-    if out is not None:
-        write_zero_shot(report, out, clips.class_names)
-    single, both, interval = (
-        report["single_mean"],
-        report["ensemble"]["full"],
-        report["ensemble_interval_95_by_subject"]["uf1"],
-    )
-    typer.echo(f"single, mean of {len(report['members'])}: {single['uf1']:.3f}/{single['uar']:.3f}")
-    typer.echo(
-        f"ensemble: {both['uf1']:.3f}/{both['uar']:.3f}, UF1 95 % by subject {interval[0]:.3f}-{interval[1]:.3f}"
-    )
-    typer.echo("figures: written nowhere; give --out" if out is None else f"figures: {out / 'zero_shot.json'}")
 
 
 def metrics_command(

@@ -54,37 +54,51 @@ class FlowImages:
     def subject_names(self) -> tuple[str, ...]:
         return tuple(sorted(set(self.subjects.tolist())))
 
+    def of(self, rows: np.ndarray) -> FlowImages:
+        """The clips of a mask (N,)."""
+        names = ("images", "labels", "subjects", "datasets", "clips")
+        return FlowImages(**{name: getattr(self, name)[rows] for name in names}, class_names=self.class_names)
+
     def subject_index(self) -> np.ndarray:
         """(N,) number of each image's subject in `subject_names`."""
         order = {name: index for index, name in enumerate(self.subject_names)}
         return np.array([order[name] for name in self.subjects.tolist()])
 
 
-def load_flow(path: Path) -> FlowImages:
+def load_flow(path: Path, *, split: str | None = None) -> FlowImages:
     """A folder in the published layout, a folder that `prepare` and `cache --kind microexpression` made, or an .npz
-    flow cache. TrainingError names what is missing.
+    flow cache. split: of a prepared folder, only the rows of this one. TrainingError names what is missing.
     """
+    prepared = (path / "cache.json").is_file()
+    if split is not None and not prepared:
+        raise TrainingError(f"{path}: has no splits, which only the cache of a prepared table has; leave the split out")
     if path.is_dir():
-        return load_prepared(path) if (path / "cache.json").is_file() else load_published(path)
+        return load_prepared(path, split=split) if prepared else load_published(path)
     if path.suffix == ".npz" and path.is_file():
         return load_cache(path)
     raise TrainingError(f"{path}: neither a folder with {TABLE} and {IMAGE_FOLDER}/ nor an .npz flow cache")
 
 
-def load_prepared(folder: Path) -> FlowImages:
+def load_prepared(folder: Path, *, split: str | None = None) -> FlowImages:
     """The cache of any prepared data set; its classes are the names in the table."""
     cache = open_cache(folder, kind="microexpression")
-    frame = cache.frame
+    names = label_names(cache.frame)
+    kept = np.ones(len(cache.frame), bool) if split is None else (cache.frame["split"] == split).to_numpy()
+    if not kept.any():
+        raise TrainingError(
+            f"{folder}: no row of split {split!r}; there are {', '.join(sorted(set(cache.frame['split'])))}"
+        )
+    frame = cache.frame[kept]
     sources = frame["source_dataset"] if "source_dataset" in frame.columns else frame["dataset"]
     clips = frame["clip"] if "clip" in frame.columns else frame["sample_id"]
     try:
         return FlowImages(
-            images=np.ascontiguousarray(np.moveaxis(cache.arrays["flow"], 1, -1)),
+            images=np.ascontiguousarray(np.moveaxis(cache.arrays["flow"][kept], 1, -1)),
             labels=frame["label"].to_numpy(np.int64) - 1,
             subjects=frame["person_id"].to_numpy(str),
             datasets=sources.to_numpy(str),
             clips=clips.to_numpy(str),
-            class_names=label_names(frame),
+            class_names=names,
         )
     except ValueError as error:
         raise TrainingError(f"{folder}: {error}") from error

@@ -106,12 +106,12 @@ def forward(
     inner = getattr(inner, "_orig_mod", inner)
     outputs: dict[str, Tensor]
     if isinstance(inner, HTNetGrader):
-        outputs = model(batch["images"])
+        outputs = model(batch["images"], all_outputs=True)
     elif isinstance(inner, HTNetEnhanced):
         maps = maps and inner.config["use_images"] and inner.config["use_roi"]
         images = batch["images"] if inner.config["use_images"] else None
         landmarks = batch["landmarks"] if uses_geometry else None
-        outputs = model(images, landmarks, return_roi_maps=maps, return_branches=branches)
+        outputs = model(images, landmarks, all_outputs=True, return_roi_maps=maps, return_branches=branches)
     else:
         raise TypeError(f"neither of {', '.join(NETWORKS)}: {type(inner).__name__}")
     return outputs

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from face.frame.regions import MOSAIC_SIZE
+from face.vocabulary import Movement, Pose
 from model_training.networks.mirror_attention import with_difference
 from model_training.networks.palsy_heads import PalsyHead, PalsyLogits
 
@@ -24,7 +25,7 @@ CLOSEUP_BOXES: dict[str, tuple[slice, slice]] = {
 # Of the convolutions: channels, side of the kernel, stride.
 _LAYERS = ((24, 5, 2), (48, 3, 2), (64, 3, 1), (64, 3, 1), (96, 3, 2))
 # What a face is asked to do -> the `pose` of the table's rows that show it.
-MOVEMENTS: dict[str, tuple[str, ...]] = {
+MOVEMENTS: dict[Movement, tuple[Pose, ...]] = {
     "rest": ("rest",),
     "brow": ("brow_lift",),
     "eyes": ("gentle_closure", "tight_closure"),

@@ -19,7 +19,7 @@ _SOFT_LIMIT = 4.0
 
 def mirror_partners() -> np.ndarray:
     """(478,) index of each landmark's partner on the other side, an involution; the table of face.landmarks."""
-    from face.landmarks.detector import MIRROR_INDEX
+    from face.landmarks.found_face import MIRROR_INDEX
 
     return np.asarray(MIRROR_INDEX)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from model_training.networks.hierarchy import HierarchicalEncoder, LocalAttention, SingleTokenAttention, to_unit_range
+from model_training.saved_folder import SavedInFolder
 
 SizeName = Literal["tiny", "small", "base"]
 # Keyword arguments of the named sizes, shared by HTNet and HTNetEnhanced. `base` is the setting of the research demo
@@ -50,8 +51,8 @@ def named_size(name: str) -> dict[str, Any]:
     return dict(SIZES[name])
 
 
-class HTNet(nn.Module):
-    """Image classifier.
+class HTNet(SavedInFolder, nn.Module):
+    """Image classifier: ``model(images)`` returns class logits (N, num_classes).
 
     In the published setting (28 pixels, patch 7, three hierarchies) every block of every level sees a sequence of ONE
     token: its softmax has one element, so attention is exactly one linear map there and `self.encoder.sees_one_token`

@@ -11,7 +11,7 @@ the cost of one pass.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -23,12 +23,16 @@ from model_training.networks.hierarchy import to_unit_range
 from model_training.networks.htnet import named_size
 from model_training.networks.image_branch import ImageBranch
 from model_training.networks.mirror_attention import AsymmetryMap, split_halves
-from model_training.networks.palsy_heads import PalsyHead, PalsyLogits
-from model_training.networks.roi_attention import face_maps
+from model_training.networks.palsy_heads import PalsyHead, PalsyLogits, class_logits
+from model_training.networks.roi_attention import above_threshold, face_maps
+from model_training.saved_folder import SavedInFolder
 
 
-class HTNetEnhanced(nn.Module):
-    """Palsy model. ``model(images)`` or ``model(images, landmarks)`` returns a dict of tensors:
+class HTNetEnhanced(SavedInFolder, nn.Module):
+    """Palsy model. ``model(images)`` or ``model(images, landmarks)`` returns class logits (N, num_classes), the
+    logarithms of the grades' probabilities: what ``argmax`` and ``cross_entropy`` take. With
+    ``return_roi_maps=True`` it returns (class logits, roi_maps). ``model.forward_all`` returns all that
+    it says, a dict of tensors:
 
     grade_logits (N, num_classes - 1) cumulative P(grade > k), never increasing along k; side_logits (N, 3) left,
     right, none (the patient's); regional_asymmetry (N, 4) forehead, eye, nose, mouth in 0..1; asymmetry_map (N, rows,
@@ -273,7 +277,7 @@ class HTNetEnhanced(nn.Module):
             geometry = geometry * (draw <= 1 - self.modality_dropout)
         return torch.cat((image, geometry), dim=-1)
 
-    def forward(
+    def forward_all(
         self,
         images: Tensor | None,
         landmarks: Tensor | None = None,
@@ -281,7 +285,8 @@ class HTNetEnhanced(nn.Module):
         return_roi_maps: bool = False,
         return_branches: bool = False,
     ) -> dict[str, Tensor]:
-        """See the class; return_branches as in `forward_head`. ValueError for an input that is missing or not taken."""
+        """The outputs of the class; return_branches as in `forward_head`. ValueError for an input that is missing or
+        not taken."""
         if self.training and self.config["closeups_alone"] and self.closeup_head is not None:
             answer, movement = self.closeup_head(self._closeup_vector(self._halves(images)))
             return {**answer.outputs(), "movement_logits": movement}
@@ -293,3 +298,47 @@ class HTNetEnhanced(nn.Module):
         if not return_roi_maps:
             outputs.pop("roi_maps", None)
         return outputs
+
+    @overload
+    def forward(self, images: Tensor | None, landmarks: Tensor | None = None) -> Tensor: ...
+
+    @overload
+    def forward(
+        self,
+        images: Tensor | None,
+        landmarks: Tensor | None = None,
+        *,
+        return_roi_maps: bool,
+        roi_threshold: float = 0.0,
+    ) -> Tensor | tuple[Tensor, Tensor]: ...
+
+    @overload
+    def forward(
+        self,
+        images: Tensor | None,
+        landmarks: Tensor | None = None,
+        *,
+        all_outputs: Literal[True],
+        return_roi_maps: bool = False,
+        return_branches: bool = False,
+    ) -> dict[str, Tensor]: ...
+
+    def forward(
+        self,
+        images: Tensor | None,
+        landmarks: Tensor | None = None,
+        *,
+        return_roi_maps: bool = False,
+        roi_threshold: float = 0.0,
+        all_outputs: bool = False,
+        return_branches: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor] | dict[str, Tensor]:
+        """See the class. roi_threshold: what a ROI map shows below it becomes 0; in 0..1. all_outputs: what
+        `forward_all` returns, for wrappers of the network that know only `forward` (distributed, compiled)."""
+        if all_outputs:
+            return self.forward_all(images, landmarks, return_roi_maps=return_roi_maps, return_branches=return_branches)
+        outputs = self.forward_all(images, landmarks, return_roi_maps=return_roi_maps)
+        logits = class_logits(outputs["grade_logits"])
+        if not return_roi_maps:
+            return logits
+        return logits, above_threshold(outputs["roi_maps"], roi_threshold)

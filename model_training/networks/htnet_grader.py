@@ -7,11 +7,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from model_training.networks.htnet import HTNet
-from model_training.networks.palsy_heads import ordered_logits
+from model_training.networks.palsy_heads import class_logits, ordered_logits
+from model_training.saved_folder import SavedInFolder
 
 
-class HTNetGrader(nn.Module):
-    """`model(images)` -> grade_logits (N, num_classes - 1) never increasing, side_logits (N, 3) left, right, none.
+class HTNetGrader(SavedInFolder, nn.Module):
+    """`model(images)` -> class logits (N, num_classes); `model.forward_all(images)` -> grade_logits
+    (N, num_classes - 1) never increasing, side_logits (N, 3) left, right, none.
 
     Unlike HTNetEnhanced it gives the mirrored answer for the mirrored photograph only as far as training taught it, and
     it has no maps.
@@ -25,9 +27,14 @@ class HTNetGrader(nn.Module):
         self.network = HTNet(num_classes=self.thresholds + 3, **htnet)
         self.config: dict[str, Any] = {**self.network.config, "num_classes": num_classes}
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
+    def forward_all(self, images: Tensor) -> dict[str, Tensor]:
         logits = self.network(images)
         return {
             "grade_logits": ordered_logits(logits[:, : self.thresholds]),
             "side_logits": logits[:, self.thresholds :],
         }
+
+    def forward(self, images: Tensor, *, all_outputs: bool = False) -> Tensor | dict[str, Tensor]:
+        """all_outputs: what `forward_all` returns, for wrappers of the network that know only `forward`."""
+        outputs = self.forward_all(images)
+        return outputs if all_outputs else class_logits(outputs["grade_logits"])

@@ -81,3 +81,18 @@ def class_probabilities(grade_logits: Tensor) -> Tensor:
     """Cumulative logits (N, K) -> probabilities of the K + 1 ordered classes."""
     above = F.pad(grade_logits.sigmoid(), (1, 0), value=1.0)
     return above - F.pad(above[:, 1:], (0, 1), value=0.0)
+
+
+def class_logits(grade_logits: Tensor) -> Tensor:
+    """Cumulative logits (N, K) -> logarithms of the probabilities of the K + 1 ordered classes, for `argmax` and
+    `cross_entropy`.
+
+    As sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), nothing is lost where a class is
+    hardly likely.
+    """
+    logits = grade_logits.float()
+    above = F.pad(F.logsigmoid(logits), (1, 0))  # log P(grade > k - 1), 0 for the lowest class
+    not_above = F.pad(F.logsigmoid(-logits), (0, 1))
+    # Two equal thresholds would leave a class without any probability, and cross_entropy without a gradient.
+    gap = (logits[:, :-1] - logits[:, 1:]).clamp_min(1e-6)
+    return above + not_above + F.pad(torch.log(-torch.expm1(-gap)), (1, 1))

@@ -50,3 +50,10 @@ def face_maps(maps: Tensor) -> Tensor:
     maps = maps.permute(0, 1, 4, 2, 3)
     right = torch.stack([maps[:, PATIENT_RIGHT, index] for index in _RIGHT_HALF_TO_FACE], dim=1)
     return join_halves(right, maps[:, PATIENT_LEFT])
+
+
+def above_threshold(maps: Tensor, threshold: float) -> Tensor:
+    """ROI maps in 0..1 with 0 wherever they are below the threshold. ValueError for one outside 0..1."""
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"the ROI threshold must be in 0..1, as the maps are, got {threshold}")
+    return torch.where(maps >= threshold, maps, 0.0)

@@ -13,7 +13,7 @@ import numpy as np
 
 from face.errors import PreprocessingError
 from face.frame.regions import MOSAIC_SIZE, photo_map_to_mosaic, roi_masks
-from face.landmarks.detector import LANDMARK_COUNT
+from face.landmarks.found_face import LANDMARK_COUNT
 from face.palsy.input import PalsyInputSpec
 from face.palsy.reading import see_palsy
 from face.photograph import PhotographReader
@@ -29,7 +29,8 @@ MAP_SIZE = 32
 
 @dataclass(frozen=True)
 class PalsyProducer:
-    """Photograph -> the palsy model's tensors, ROI masks and the true asymmetry map where the table names one."""
+    """Photograph -> the palsy model's tensors, ROI masks, and the true asymmetry and what is seen where the table names
+    maps of them."""
 
     spec: PalsyInputSpec = field(default_factory=PalsyInputSpec)
     faces: FacePolicy = "largest"
@@ -47,10 +48,11 @@ class PalsyProducer:
             "landmarks": ((LANDMARK_COUNT, 3), "float32"),
             "roi_masks": ((len(REGIONS_OF_INTEREST), MAP_SIZE, MAP_SIZE), "uint8"),
             "asymmetry_map": ((MAP_SIZE, MAP_SIZE), "float16"),
+            "seen_map": ((MAP_SIZE, MAP_SIZE), "float16"),
         }
 
     def files(self, row: Mapping[str, Any]) -> list[str]:
-        return [row["path"], *([row["asymmetry_map"]] if row.get("asymmetry_map") else [])]
+        return [row["path"], *(row[name] for name in ("asymmetry_map", "seen_map") if row.get(name))]
 
     def open(self) -> MakeRow:
         reader = PhotographReader(limits=TRAINING_LIMITS)
@@ -61,20 +63,28 @@ class PalsyProducer:
             except PreprocessingError as error:
                 raise RowRefused(error.code, str(error)) from error
             masks = roi_masks(made.aligned, size=MAP_SIZE)
+            on_sent = photograph.on_sent(made.aligned)
             truth = np.full((MAP_SIZE, MAP_SIZE), np.nan, np.float16)
+            seen = truth.copy()
             if row.get("asymmetry_map"):
                 photo_map = read_asymmetry_map(
                     folder / row["asymmetry_map"],
                     unit=float(row.get("asymmetry_map_unit", ASYMMETRY_MAP_UNIT)),
-                    width=photograph.width,
-                    height=photograph.height,
+                    width=photograph.sent_width,
+                    height=photograph.sent_height,
                 )
-                truth = photo_map_to_mosaic(photo_map, made.aligned, size=MAP_SIZE).astype(np.float16)
+                truth = photo_map_to_mosaic(photo_map, on_sent, size=MAP_SIZE).astype(np.float16)
+            if row.get("seen_map"):
+                plane = read_seen_map(
+                    folder / row["seen_map"], width=photograph.sent_width, height=photograph.sent_height
+                )
+                seen = photo_map_to_mosaic(plane, on_sent, size=MAP_SIZE).astype(np.float16)
             return {
                 "images": made.tensors["images"],
                 "landmarks": made.tensors["landmarks"],
                 "roi_masks": np.clip(np.rint(masks * 255), 0, 255).astype(np.uint8),
                 "asymmetry_map": truth,
+                "seen_map": seen,
             }
 
         return make
@@ -89,4 +99,14 @@ def read_asymmetry_map(path: Path, *, unit: float, width: int, height: int) -> n
     if stored is None or stored.dtype != np.uint16 or stored.ndim != 2:
         raise RowRefused("undecodable-image", f"{path.name}: the asymmetry map must be a 16-bit grey PNG")
     values = stored.astype(np.float32) * np.float32(unit)
+    return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def read_seen_map(path: Path, *, width: int, height: int) -> np.ndarray:
+    """How much of the face is seen -> float32 (height, width) in 0..1. File: 8-bit grey PNG of any resolution covering
+    the whole photograph, 255 where it is seen."""
+    stored = cv2.imdecode(np.frombuffer(read_file(path), np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.dtype != np.uint8 or stored.ndim != 2:
+        raise RowRefused("undecodable-image", f"{path.name}: the map of what is seen must be an 8-bit grey PNG")
+    values = stored.astype(np.float32) / np.float32(255)
     return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)

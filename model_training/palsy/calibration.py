@@ -36,11 +36,16 @@ def fit_palsy_calibration(
     scores = inclusion_scores(grade_probabilities(grade_logits, temperature=grade_temperature))[
         np.arange(len(labels)), labels
     ]
-    level = min(1.0, np.ceil((len(scores) + 1) * coverage) / len(scores))
-    threshold = float(np.quantile(scores, level, method="higher"))
     return PalsyCalibration(
         grade_temperature=grade_temperature,
         side_temperature=side_temperature,
-        conformal_threshold=threshold,
+        conformal_threshold=conformal_quantile(scores, coverage=coverage),
         coverage=coverage,
     )
+
+
+def conformal_quantile(scores: Floats, *, coverage: float) -> float:
+    """(N,) inclusion scores of the true classes -> the threshold of their prediction sets, with the finite-sample
+    correction."""
+    level = min(1.0, np.ceil((len(scores) + 1) * coverage) / len(scores))
+    return float(np.quantile(scores, level, method="higher"))

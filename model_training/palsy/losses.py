@@ -13,7 +13,7 @@ from torch import Tensor
 from model_training.configuration import Configuration
 from model_training.networks.palsy_heads import class_probabilities
 
-# Inter-ocular distances: a little above what the two looks at one face differ by (.006, both_looks.py).
+# Inter-ocular distances: a little above what the two looks at one face differ by (.006, face/landmarks/look.py).
 _MAP_NOISE = 0.01
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from face.frame.alignment import CANONICAL_EYE_LINE_PX, CANONICAL_INTEROCULAR_PX, CANONICAL_SIZE
 from face.frame.regions import MOSAIC_SIZE, REGION_BOXES
-from face.landmarks.detector import LEFT_EYE_CORNERS, MIRROR_INDEX, RIGHT_EYE_CORNERS
+from face.landmarks.found_face import LEFT_EYE_CORNERS, MIRROR_INDEX, RIGHT_EYE_CORNERS
 from face.vocabulary import OUTLINED_REGIONS
 from model_training.runtime.arrays import Arrays
 

@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from model_training.command_options import progress_bar, refuse_given
 from model_training.errors import TrainingError
+from model_training.simulator.sessions.regions import Regions
 
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write; an interrupted run in it goes on.")]
 ImageSize = Annotated[int, typer.Option("--size", help="Side of the square photographs in pixels.")]
@@ -45,6 +46,49 @@ def simulate_command(
     }
     config = build(SimulationConfig, settings)
     with progress_bar("photographs", total=config.identities * config.images_per_identity) as bar:
+        table = simulate(out, config, processes=processes, on_progress=bar.advance)
+    typer.echo(f"wrote {table}")
+
+
+def sessions_command(
+    out: OutFolder,
+    identities: Annotated[int, typer.Option(help="Number of people.")] = 40,
+    regions: Annotated[
+        Regions,
+        typer.Option(
+            help="alike: one severity in all regions, nearly; differ: patterns such as a spared forehead; healthy."
+        ),
+    ] = "alike",
+    palsies: Annotated[int, typer.Option(help="Palsies of each person.")] = 2,
+    visits: Annotated[int, typer.Option(help="Examinations of each palsy: another light, camera and effort.")] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same examinations.")] = 0,
+    split: Annotated[str, typer.Option(help="train, validation or test for every row; empty leaves it open.")] = "",
+    size: ImageSize = 640,
+    first_identity: Annotated[int, typer.Option(help="Number of the first person.")] = 0,
+    processes: Annotated[int, typer.Option(help="Rendering processes, one core each.")] = 2,
+) -> None:
+    """Simulate examinations: one palsy in eight poses, on one or more visits, with true measures in millimetres.
+
+    Example: `htnet simulate sessions --out runs/sessions --identities 40 --regions differ --seed 1`
+    """
+    from model_training.configuration import build
+    from model_training.simulator.dataset import simulate
+    from model_training.simulator.sessions.session_set import SessionSetConfig
+
+    if processes < 1:
+        raise TrainingError(f"processes must be at least 1, got {processes}")
+    settings = {
+        "identities": identities,
+        "regions": regions,
+        "palsies": palsies,
+        "visits": visits,
+        "seed": seed,
+        "size_px": size,
+        "split": split,
+        "first_identity": first_identity,
+    }
+    config = build(SessionSetConfig, settings)
+    with progress_bar("photographs", total=config.identities * config.photographs_per_person) as bar:
         table = simulate(out, config, processes=processes, on_progress=bar.advance)
     typer.echo(f"wrote {table}")
 
@@ -129,6 +173,39 @@ def portraits_command(
     with progress_bar("pictures") as bar:
         table = select_portraits(source, out, on_progress=bar.at)
     typer.echo(f"{int(table['kept'].sum())} of {len(table)} pictures: {out} ({reasons_file(out)} says why)")
+
+
+def occlude_command(
+    context: typer.Context,
+    photo: Annotated[Path, typer.Option(help="Folder of portraits, or sample table of faces of any grade.")],
+    out: OutFolder,
+    hider: Annotated[
+        str,
+        typer.Option(
+            help="What lies before the face: anything (shapes without a name, for training) or objects (patch, hand, "
+            "hair, mask, sunglasses, tube, microphone: each once, for judging only)."
+        ),
+    ] = "anything",
+    per_photo: Annotated[int, typer.Option(help="With --hider anything: pictures of each photograph.", min=1)] = 5,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same things.")] = 0,
+    split: Annotated[str, typer.Option(help="train, validation or test for every row; empty leaves it open.")] = "",
+) -> None:
+    """Hide parts of faces, and write down what can still be seen.
+
+    Example: `htnet simulate hidden-faces --photo runs/portraits --out runs/hidden --per-photo 5 --seed 1`
+    """
+    from model_training.simulator.occlusion.occluded_set import HIDERS, occlude_photographs
+
+    known = next((name for name in HIDERS if name == hider), None)
+    if known is None:
+        raise TrainingError(f"--hider must be one of {', '.join(HIDERS)}, got {hider!r}")
+    if known == "objects":
+        refuse_given(context, "per_photo", why="--hider objects puts each object on every photograph once")
+    with progress_bar("faces") as bar:
+        table = occlude_photographs(
+            photo, out, hider=known, per_photo=per_photo, seed=seed, split=split, on_progress=bar.at
+        )
+    typer.echo(f"wrote {table}")
 
 
 class FormerSimulate(TyperCommand):

@@ -17,7 +17,8 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -40,15 +41,22 @@ from model_training.simulator.shot import photograph, sample_shot, sample_subjec
 DATASET_NAME = "simulated"
 ROOM = Path(__file__).parent
 # What lies in this room and decides nothing about a render: command line, preview, photographs, bake scripts.
-NOT_OF_RENDERS = ("commands.py", "contact_sheet.py", "photographs/*", "bake/*", "head/head_data/landmarks.npz")
+NOT_OF_RENDERS = (
+    "commands.py",
+    "contact_sheet.py",
+    "photographs/*",
+    "occlusion/*",
+    "sessions/*",
+    "bake/*",
+    "head/head_data/landmarks.npz",
+)
 
 
-class SimulationConfig(Configuration):
-    """What to simulate."""
+class PeopleConfig(Configuration, ABC):
+    """What every set of simulated people asks for."""
 
     identities: int = Field(ge=1)
     """Number of people."""
-    images_per_identity: int = Field(ge=1)
     seed: int = Field(default=0, ge=0)
     size_px: int = Field(default=384, ge=128, le=2048)
     split: str = ""
@@ -66,13 +74,52 @@ class SimulationConfig(Configuration):
     def person_ids(self) -> list[int]:
         return list(range(self.first_identity, self.first_identity + self.identities))
 
+    @property
+    @abstractmethod
+    def photographs_per_person(self) -> int: ...
 
-def fingerprint(config: SimulationConfig) -> str:
+    @abstractmethod
+    def simulator(self, out: Path) -> PersonSimulator:
+        """What writes one person after the other."""
+
+    def own_files(self) -> list[Path]:
+        """Code beside that of renders which decides the content."""
+        return []
+
+    @abstractmethod
+    def describe(self) -> Mapping[str, object]:
+        """What readers of the set need to know, for its dataset.json."""
+
+
+class SimulationConfig(PeopleConfig):
+    """What to simulate."""
+
+    images_per_identity: int = Field(ge=1)
+
+    @property
+    def photographs_per_person(self) -> int:
+        return self.images_per_identity
+
+    def simulator(self, out: Path) -> Simulator:
+        return Simulator(out, self)
+
+    def describe(self) -> Mapping[str, object]:
+        return {
+            "asymmetry_map": {
+                "size_px": MAP_SIZE_PX,
+                "unit": MAP_UNIT,
+                "meaning": "count * unit = distance from the mirrored partner in inter-ocular distances",
+            },
+            "landmarks": list(landmark_vertices(Head.load())),
+        }
+
+
+def fingerprint(config: PeopleConfig) -> str:
     """SHA-256 over everything that decides the content of one person's files: settings, code, shaders and head data."""
     digest = hashlib.sha256()
     decisive = {key: value for key, value in config.to_dict().items() if key not in ("identities", "first_identity")}
     digest.update(json.dumps(decisive, sort_keys=True).encode())
-    for path in files_of_renders():
+    for path in (*files_of_renders(), *config.own_files()):
         digest.update(path.relative_to(ROOM).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -87,18 +134,32 @@ def person_name(number: int) -> str:
     return f"p{number:05d}"
 
 
-class Simulator:
+class PersonSimulator(ABC):
     """Writes one person after the other. Holds the head and the OpenGL context of one process."""
 
-    def __init__(self, out: Path, config: SimulationConfig) -> None:
+    def __init__(self, out: Path, config: PeopleConfig) -> None:
         self.out = out
-        self.config = config
         self.head = Head.load()
-        self.landmarks = list(landmark_vertices(self.head).values())
         self.renderer = Renderer(self.head, size_px=config.size_px)
 
+    @abstractmethod
     def simulate_person(self, number: int) -> list[dict[str, object]]:
         """Render all photographs of a person, write them and then their rows -> the rows."""
+
+    def finish(self, number: int, rows: Sequence[Mapping[str, object]]) -> None:
+        """Last and in one step: the part file says that everything of this person is there."""
+        write_text(json.dumps(rows), self.out / "parts" / f"{person_name(number)}.json")
+
+
+class Simulator(PersonSimulator):
+    """Of single photographs, each a visit of its own."""
+
+    def __init__(self, out: Path, config: SimulationConfig) -> None:
+        super().__init__(out, config)
+        self.config = config
+        self.landmarks = list(landmark_vertices(self.head).values())
+
+    def simulate_person(self, number: int) -> list[dict[str, object]]:
         config, name = self.config, person_name(number)
         subject = sample_subject(self.head, np.random.default_rng([config.seed, number]))
         for folder in ("images", "maps"):
@@ -124,15 +185,13 @@ class Simulator:
                     "landmarks": [round(float(value), 2) for value in points.reshape(-1)],
                 }
             )
-        # Last and in one step: the part file says that everything of this person is there.
-        part = self.out / "parts" / f"{name}.json"
-        write_text(json.dumps(rows), part)
+        self.finish(number, rows)
         return rows
 
 
 def simulate(
     out: Path,
-    config: SimulationConfig,
+    config: PeopleConfig,
     *,
     processes: int = 1,
     on_progress: Callable[[int], None] | None = None,
@@ -150,7 +209,7 @@ def simulate(
     done = {int(path.stem[1:]) for path in (out / "parts").glob("p*.json")}
     wanted = config.person_ids()
     open_persons = [number for number in wanted if number not in done]
-    on_progress((len(wanted) - len(open_persons)) * config.images_per_identity)
+    on_progress((len(wanted) - len(open_persons)) * config.photographs_per_person)
     if processes == 1 or len(open_persons) < 2:
         _simulate_here(out, config, open_persons, on_progress)
     else:
@@ -162,17 +221,12 @@ def _ignore(images: int) -> None:
     del images
 
 
-def _prepare(out: Path, config: SimulationConfig) -> None:
+def _prepare(out: Path, config: PeopleConfig) -> None:
     (out / "parts").mkdir(parents=True, exist_ok=True)
     description = {
         "fingerprint": fingerprint(config),
         "config": config.to_dict(),
-        "asymmetry_map": {
-            "size_px": MAP_SIZE_PX,
-            "unit": MAP_UNIT,
-            "meaning": "count * unit = distance from the mirrored partner in inter-ocular distances",
-        },
-        "landmarks": list(landmark_vertices(Head.load())),
+        **config.describe(),
         "licence": "CC0-1.0 (rendered from CC0 head data)",
     }
     path = out / "dataset.json"
@@ -186,14 +240,14 @@ def _prepare(out: Path, config: SimulationConfig) -> None:
     write_text(json.dumps(description, indent=1), path)
 
 
-def _simulate_here(out: Path, config: SimulationConfig, persons: list[int], on_progress: Callable[[int], None]) -> None:
+def _simulate_here(out: Path, config: PeopleConfig, persons: list[int], on_progress: Callable[[int], None]) -> None:
     if not persons:
         return
-    simulator = Simulator(out, config)
+    simulator = config.simulator(out)
     try:
         for number in persons:
             simulator.simulate_person(number)
-            on_progress(config.images_per_identity)
+            on_progress(config.photographs_per_person)
     except KeyboardInterrupt:
         raise _interrupted(out) from None
     finally:
@@ -201,7 +255,7 @@ def _simulate_here(out: Path, config: SimulationConfig, persons: list[int], on_p
 
 
 def _simulate_in_processes(
-    out: Path, config: SimulationConfig, persons: list[int], processes: int, on_progress: Callable[[int], None]
+    out: Path, config: PeopleConfig, persons: list[int], processes: int, on_progress: Callable[[int], None]
 ) -> None:
     # A started process inherits no OpenGL context; spawn works the same on every system.
     context = multiprocessing.get_context("spawn")
@@ -210,7 +264,7 @@ def _simulate_in_processes(
         running = [pool.submit(_work, number) for number in persons]
         for finished in as_completed(running):
             finished.result()
-            on_progress(config.images_per_identity)
+            on_progress(config.photographs_per_person)
     except KeyboardInterrupt:
         raise _interrupted(out) from None
     finally:
@@ -221,16 +275,16 @@ def _interrupted(out: Path) -> Interrupted:
     return Interrupted(f"stopped; finished persons are kept in {out}. The same command goes on from there.")
 
 
-_worker: Simulator | None = None
+_worker: PersonSimulator | None = None
 
 
-def _start_worker(out: Path, config: SimulationConfig) -> None:
+def _start_worker(out: Path, config: PeopleConfig) -> None:
     """Each process has one simulator; Ctrl-C is the parent's to handle, so that no person is left half written."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     cv2.setNumThreads(1)
-    _worker = Simulator(out, config)
+    _worker = config.simulator(out)
 
 
 def _work(number: int) -> int:
@@ -240,7 +294,7 @@ def _work(number: int) -> int:
     return number
 
 
-def _write_table(out: Path, config: SimulationConfig) -> Path:
+def _write_table(out: Path, config: PeopleConfig) -> Path:
     rows: list[dict[str, object]] = []
     for number in config.person_ids():
         rows += json.loads((out / "parts" / f"{person_name(number)}.json").read_text(encoding="utf-8"))

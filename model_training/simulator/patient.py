@@ -7,18 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face.palsy.severity import MAX_SEVERITY, REGION_WEIGHTS, RegionalSeverity, house_brackmann_grade, overall_severity
 from face.vocabulary import REGIONS
 from model_training.simulator.head.head import UNIT_SIDES
-from model_training.simulator.palsy import (
-    MAX_SEVERITY,
-    REGION_WEIGHTS,
-    RegionalSeverity,
-    house_brackmann_grade,
-    movement_left,
-    overall_severity,
-    synkinesis,
-    tone_lost,
-)
+from model_training.simulator.palsy import movement_left, synkinesis, tone_lost
 from model_training.simulator.poses import UNIT_REGION, Pose
 
 # Shares of the photographs. A palsy of both sides and a contracture are rare and flagged in the table.
@@ -52,11 +44,13 @@ class Palsy:
 
     affected: severities by side ("Left", "Right"); empty for a healthy person, both for a bilateral palsy.
     synkinesis: factor on the usual synkinesis, 0 for a recent palsy. contracture: 0 .. 1, shortened muscles at rest.
+    brow_synkinesis: 0 .. 1, how far the brow rises with a smile.
     """
 
     affected: dict[str, RegionalSeverity]
     synkinesis: float = 1.0
     contracture: float = 0.0
+    brow_synkinesis: float = 0.0
 
     @property
     def worse_side(self) -> str | None:
@@ -192,6 +186,9 @@ def _add_palsy_signs(
         add(f"mouthSmile{side}", 0.5 * palsy.synkinesis * synkinesis(severity.mouth) * effort)
     if pose.moves_mouth:
         add(f"eyeBlink{side}", palsy.synkinesis * synkinesis(severity.eye) * effort)
+        if palsy.brow_synkinesis:
+            for unit in ("browOuterUp", "frontalis"):
+                add(unit + side, 0.5 * palsy.brow_synkinesis * effort)
         # The healthy side drags the whole mouth over.
         drag = "mouthLeft" if other == "Left" else "mouthRight"
         add(drag, 0.35 * min(1.0, severity.mouth / 4) * effort)

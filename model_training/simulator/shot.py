@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from face.palsy.severity import overall_severity
 from model_training.simulator.asymmetry_map import render_asymmetry
 from model_training.simulator.head.head import Head
 from model_training.simulator.head.identity import Identity, sample_identity
-from model_training.simulator.palsy import overall_severity
 from model_training.simulator.patient import Palsy, movement_weights, sample_effort, sample_palsy
 from model_training.simulator.poses import MOVEMENTS, Pose
 from model_training.simulator.render.camera import Camera, sample_camera
@@ -80,6 +80,7 @@ def sample_shot(
     pose: Pose | None = None,
     palsy: Palsy | None = None,
     camera: Camera | None = None,
+    effort: float | None = None,
 ) -> Shot:
     """Draw a photograph of a person; what is given is not drawn.
 
@@ -88,7 +89,7 @@ def sample_shot(
     """
     pose = pose or MOVEMENTS[list(MOVEMENTS)[rng.integers(len(MOVEMENTS))]]
     palsy = palsy if palsy is not None else sample_palsy(rng)
-    effort = sample_effort(rng)
+    effort = sample_effort(rng) if effort is None else effort
     weights = movement_weights(
         pose, palsy, effort=effort, natural_asymmetry=subject.identity.natural_asymmetry, rng=rng
     )

@@ -20,8 +20,11 @@ from torch import Tensor, nn
 from face.vocabulary import EMOTIONS
 from face.whole_file import whole_file
 from model_training.errors import TrainingError
+from model_training.saved_folder import is_saved_folder, read_saved
 
 CHECKPOINT_FORMAT = 1
+# The file's name in a bundle.
+BUNDLED = "checkpoint.pt"
 # The micro-expression ensemble: weights with a leading axis of members (model_training.microexpression.folded).
 FOLDED_ENSEMBLE = "folded HTNet ensemble"
 _ENSEMBLE_KINDS = ("simulation", "fine-tuned")
@@ -138,7 +141,14 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint of any task and network. Raises TrainingError naming the file and what is missing."""
+    """The checkpoint of any task and network: a file, a bundle's folder with one, or a folder of `save_pretrained`.
+
+    Raises TrainingError naming the file and what is missing.
+    """
+    if is_saved_folder(path):
+        return _of_saved_folder(path)
+    if (path / BUNDLED).is_file():
+        path = path / BUNDLED
     payload = load_payload(path)
     if "progress" in payload:
         raise TrainingError(
@@ -147,7 +157,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if "network" not in payload:
         payload = _said_by_older_fields(payload)
     if payload and all(isinstance(value, Tensor) for value in payload.values()):
-        raise TrainingError(f"{path}: bare weights without the configuration that they belong to, not a checkpoint")
+        raise TrainingError(
+            f"{path}: bare weights without the configuration that they belong to, not a checkpoint. Weights of the "
+            "original HTNet become one with `htnet import-original`"
+        )
     missing = [key for key in REQUIRED if key not in payload]
     if missing:
         raise TrainingError(f"{path}: not a checkpoint of this package, it lacks {', '.join(missing)}")
@@ -176,6 +189,36 @@ def load_checkpoint(path: Path) -> Checkpoint:
         training_data=payload.get("training_data", {}),
         path=path,
     )
+
+
+def _of_saved_folder(path: Path) -> Checkpoint:
+    saved = read_saved(path)
+    about = dict(saved.about)
+    missing = [name for name in ("task", "labels", "preprocessing") if not about.get(name)]
+    if missing:
+        raise TrainingError(
+            f"{path}: a network whose {', '.join(missing)} nobody wrote down: it was saved before it was trained here. "
+            "It can be loaded in Python and given to --init"
+        )
+    # Of the palsy networks the plain one is called by what it wraps.
+    name = saved.network.removesuffix("Grader")
+    return Checkpoint(
+        task=about["task"],
+        network=name,
+        config={**about.get("config", {}), "model": {"name": name, **saved.arguments}},
+        labels=tuple(about["labels"]),
+        preprocessing=about["preprocessing"],
+        state_dict=saved.state_dict,
+        calibration=about.get("calibration", {}),
+        metrics=about.get("metrics", {}),
+        training_data=about.get("training_data", {}),
+        path=path,
+    )
+
+
+def load_weights(path: Path) -> Mapping[str, Tensor]:
+    """The weights alone, also of a saved network that nothing else is known of: all that `--init` needs."""
+    return read_saved(path).state_dict if is_saved_folder(path) else load_checkpoint(path).state_dict
 
 
 def _said_by_older_fields(payload: Mapping[str, Any]) -> dict[str, Any]:

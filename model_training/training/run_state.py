@@ -14,10 +14,14 @@ from model_training.errors import TrainingError
 from model_training.training.checkpoint import load_payload, save_atomically
 from model_training.training.config import TrainConfig
 from model_training.training.learner import LearnerState
+from model_training.training.run_files import STATE, refuse_run_in_use
 
-STATE = "state.pt"
-# May differ between the run that was interrupted and the one that goes on: they do not change what is learned.
-FREE_TO_CHANGE = ("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps")
+# May differ between the run that was interrupted and the one that goes on: they do not change what is learned, or, as
+# more epochs, are what the user goes on for.
+FREE_TO_CHANGE = (
+    *("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps"),
+    "optimisation.epochs",
+)
 
 
 @dataclass
@@ -63,12 +67,22 @@ def load_state(config: TrainConfig, fingerprint: str, *, resume: bool, say: Call
         if resume:
             say(f"{out}: nothing to resume yet, starting at the first epoch")
         return None
-    if not resume:
-        raise TrainingError(f"{out}: holds a run already. Go on with --resume, or choose another run.out.")
+    refuse_run_in_use(out, resume=resume)
     state = load_payload(path)
     if state.get("preprocessing") != fingerprint:
         raise TrainingError(
             f"{path}: was trained on a cache of another preprocessing; the cache given is {fingerprint[:12]}"
+        )
+    done = int(state["progress"]["epoch"])
+    if config.optimisation.epochs < done:
+        raise TrainingError(
+            f"{path}: {done} epochs are trained already, more than optimisation.epochs={config.optimisation.epochs}"
+        )
+    there = state["config"]["optimisation"]["epochs"]
+    if there != config.optimisation.epochs:
+        say(
+            f"{out}: planned for {there} epochs, goes on to {config.optimisation.epochs}; the learning rate follows "
+            "the new plan from here on"
         )
     different = what_differs(state["config"], config.to_dict())
     if different:

@@ -21,12 +21,13 @@ from model_training.data.cache import Cache, open_cache
 from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.distributed import World, join_world
 from model_training.runtime.interruption import stop_on_signal
-from model_training.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, take_weights
+from model_training.training.checkpoint import Checkpoint, load_weights, save_checkpoint, take_weights
 from model_training.training.learner import Learner
 from model_training.training.optimisation import learning_rate
 from model_training.training.row_split import Split, split_of
+from model_training.training.run_files import STATE
 from model_training.training.run_model import run_model
-from model_training.training.run_state import STATE, Progress, load_state, save_state
+from model_training.training.run_state import Progress, load_state, save_state
 from model_training.training.task import Outputs, Task
 from model_training.training.training_log import TrainingLog
 
@@ -141,7 +142,7 @@ class Trainer:
         state = load_state(self.config, self.cache.fingerprint, resume=resume, say=self.say)
         model = self.task.build_model(None if state else self.arrays)
         for path in init if state is None else ():
-            report = take_weights(model, load_checkpoint(path).state_dict)
+            report = take_weights(model, load_weights(path))
             for line in report.lines():
                 self.say(f"init {path}: {line}")
         self.learner = Learner(self.task, model, self.config.optimisation, self.world, state=state)

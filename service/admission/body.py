@@ -30,6 +30,11 @@ class BufferedBody:
         self._receive = receive
         self._next: asyncio.Task[Message] | None = None
 
+    @property
+    def data(self) -> bytes:
+        """The body, until the application has received it."""
+        return self._data or b""
+
     def watch(self) -> asyncio.Task[Message]:
         """The task that ends when the client hangs up."""
         if self._next is None:

@@ -18,7 +18,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.admission.body import BodyTooLarge, BodyTooSlow, BufferedBody, ClientGone, read_body
+from service.admission.byte_budget import ByteBudget
 from service.admission.gate import Gate, GateFull, WaitedTooLong
+from service.admission.pictures import pictures_in
 from service.observability.metrics import Metrics, Rejection
 from service.problems import send_problem
 from service.route_templates import RouteTemplates
@@ -38,8 +40,11 @@ class RequestLimits:
 class AdmissionMiddleware:
     """Bounded work: nothing waits without a limit and nothing is read without one."""
 
-    def __init__(self, app: ASGIApp, *, gate: Gate, limits: RequestLimits, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, gate: Gate, limits: RequestLimits, uploads: ByteBudget, metrics: Metrics
+    ) -> None:
         self.app = app
+        self._uploads = uploads
         self._gate = gate
         self._limits = limits
         self._analysing = RouteTemplates(limits.body_bytes)
@@ -62,26 +67,33 @@ class AdmissionMiddleware:
         if self._gate.uploads >= self._gate.limits.uploads_max:
             await self._refuse(scope, send, "uploads-full", "Too many photographs are being uploaded.")
             return
-        body = await self._read(scope, receive, send, self._limits.body_bytes[template])
-        if body is None:
+        max_bytes = self._limits.body_bytes[template]
+        declared = Headers(scope=scope).get("content-length", "")
+        size = int(declared) if declared.isdecimal() else max_bytes
+        if size > max_bytes:
+            await self._refuse_large(scope, send, max_bytes)
+            return
+        if not self._uploads.take(size):
+            await self._refuse(scope, send, "memory", "The memory for photographs is taken.")
             return
         try:
-            await self._run_when_free(scope, send, body)
+            body = await self._read(scope, receive, send, max_bytes)
+            if body is None:
+                return
+            try:
+                await self._run_when_free(scope, send, body)
+            finally:
+                body.close()
         finally:
-            body.close()
+            self._uploads.give(size)
 
     async def _read(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> BufferedBody | None:
-        declared = Headers(scope=scope).get("content-length", "")
-        too_large = f"The request may have {max_bytes:,} bytes; send a smaller image."
-        if declared.isdecimal() and int(declared) > max_bytes:
-            await self._refuse(scope, send, "too-large", too_large, code="image-too-large")
-            return None
         self._gate.uploads += 1
         self._metrics.uploads.inc()
         try:
             data = await read_body(receive, max_bytes=max_bytes, timeout_s=self._limits.body_timeout_s)
         except BodyTooLarge:
-            await self._refuse(scope, send, "too-large", too_large, code="image-too-large")
+            await self._refuse_large(scope, send, max_bytes)
             return None
         except BodyTooSlow:
             detail = f"The body was not complete after {self._limits.body_timeout_s:g} s."
@@ -97,8 +109,12 @@ class AdmissionMiddleware:
 
     async def _run_when_free(self, scope: Scope, send: Send, body: BufferedBody) -> None:
         started = perf_counter()
+        pictures = pictures_in(Headers(scope=scope), body.data)
+        # The first one was paid for when the key was checked.
+        if (charge := scope.get("state", {}).get("charge")) is not None:
+            charge(pictures - 1)
         # Waiting is a task of its own only if there is something to wait for: the common case stays cheap.
-        entering = asyncio.ensure_future(self._gate.enter())
+        entering = asyncio.ensure_future(self._gate.enter(pictures))
         self._metrics.queued.inc()
         try:
             await asyncio.wait({entering, body.watch()}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,14 +132,14 @@ class AdmissionMiddleware:
             return
         except asyncio.CancelledError:
             if not entering.cancel() and not entering.cancelled() and entering.exception() is None:
-                self._gate.leave()
+                self._gate.leave(pictures)
             raise
         finally:
             self._metrics.queued.dec()
         self._metrics.queue_seconds.observe(perf_counter() - started)
-        await self._run(scope, send, body)
+        await self._run(scope, send, body, pictures)
 
-    async def _run(self, scope: Scope, send: Send, body: BufferedBody) -> None:
+    async def _run(self, scope: Scope, send: Send, body: BufferedBody, pictures: int) -> None:
         answer = _Answer(send)
         self._metrics.in_flight.inc()
 
@@ -133,7 +149,7 @@ class AdmissionMiddleware:
             finally:
                 # Only here is the core free again, even if the client was told earlier that it took too long.
                 self._metrics.in_flight.dec()
-                self._gate.leave()
+                self._gate.leave(pictures)
 
         task = asyncio.ensure_future(work())
         try:
@@ -149,6 +165,10 @@ class AdmissionMiddleware:
             answer.muted = True
             detail = f"The analysis did not end within {self._limits.request_timeout_s:g} s."
             await self._refuse(scope, send, "time-limit", detail)
+
+    async def _refuse_large(self, scope: Scope, send: Send, max_bytes: int) -> None:
+        detail = f"The request may have {max_bytes:,} bytes; send a smaller image."
+        await self._refuse(scope, send, "too-large", detail, code="image-too-large")
 
     async def _refuse(
         self, scope: Scope, send: Send, reason: Rejection, detail: str, *, code: str = "overloaded", close: bool = False

@@ -60,13 +60,24 @@ class MicroexpressionAnalyzer:
         self._overlay_max_side_px = overlay_max_side_px
         self._limits = QualityLimits(**manifest.thresholds.quality)
 
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """In the order of the probabilities."""
+        return self._manifest.labels.emotions
+
     def analyze(
-        self, onset: bytes, apex: bytes, *, face: FacePolicy = "single", heatmap: bool = True
+        self,
+        onset: bytes,
+        apex: bytes,
+        *,
+        face: FacePolicy = "single",
+        mirrored: bool = False,
+        heatmap: bool = True,
     ) -> MicroexpressionAnalysis:
         """Raises PreprocessingError for a pair that cannot be judged, NonFiniteOutput for a broken model."""
         watch = Stopwatch()
-        first = self._reader.read(onset, policy=face, watch=watch)
-        second = self._reader.read(apex, policy=face, watch=watch)
+        first = self._reader.read(onset, policy=face, mirrored=mirrored, watch=watch)
+        second = self._reader.read(apex, policy=face, mirrored=mirrored, watch=watch)
         read = read_pair(
             first,
             second,
@@ -80,8 +91,12 @@ class MicroexpressionAnalyzer:
         overlay = None
         if heatmap:
             with watch.stage("rendering"):
-                width, height = overlay_size(second.width, second.height, max_side_px=self._overlay_max_side_px)
-                motion = read.made.motion_on_apex(width=width, height=height, scale=second.width / width)
+                width, height = overlay_size(
+                    second.sent_width, second.sent_height, max_side_px=self._overlay_max_side_px
+                )
+                motion = read.made.motion_on_apex(
+                    onto=second.to_sent, width=width, height=height, scale=second.sent_width / width
+                )
                 overlay = photo_overlay(motion, full_scale=self._manifest.thresholds.heatmap_full_scale)
         return MicroexpressionAnalysis(
             label=read.label,

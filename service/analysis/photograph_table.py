@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from face.image.decode import ImageLimits
 from face.image.files import list_images
+from face.image.limits import ImageLimits
 from face.palsy.prediction_table import Predictions, predict_photographs
 from face.palsy.reading import ReadPhotograph
 from face.photograph import PhotographReader

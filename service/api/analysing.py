@@ -13,6 +13,7 @@ from fastapi import Request
 
 from face.errors import PreprocessingError
 from face.frame.quality import Quality
+from service.admission.byte_budget import NoRoomNow
 from service.analysis.models import AnyModel
 from service.api.state import Worker
 from service.audit.entry import AuditEntry, hash_image
@@ -23,12 +24,13 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True)
 class Summary:
-    """The part of an answer that may be counted and recorded: no image, no landmark."""
+    """The part of an answer that may be counted and recorded: no image, no landmark. probability and quality: None
+    where there is none, or where the caller reads the model's outputs for themselves."""
 
     label: str
-    probability: float
+    probability: float | None
     probabilities: Mapping[str, float]
-    quality: Quality
+    quality: Quality | None
     timings_ms: Mapping[str, float]
 
 
@@ -40,14 +42,16 @@ async def analyse(
     work: Callable[[], ResultT],
     *,
     summarise: Callable[[ResultT], Summary],
+    task: str | None = None,
 ) -> ResultT:
     """Run `work` in one of the worker's analysis threads; count and record its answer or its refusal.
 
     The record is written before this returns: an answer without its record never leaves. images: in the order of the
-    form's fields. The exceptions of `work` pass through; AuditUnavailable if the record cannot be written.
-    How many get here at the same time is decided before, by the admission middleware.
+    form's fields. task: under which it is counted and recorded, where it is not the model's own. The exceptions of
+    `work` pass through; AuditUnavailable if the record cannot be written. How many get here at the same time is
+    decided before, by the admission middleware.
     """
-    record = _Recorder(request, worker, model, images)
+    record = _Recorder(request, worker, model, images, task=task or model.task)
 
     def run() -> tuple[ResultT, Summary]:
         try:
@@ -63,17 +67,20 @@ async def analyse(
     try:
         result, summary = await asyncio.get_running_loop().run_in_executor(worker.executor, partial(context.run, run))
     except PreprocessingError as refusal:
-        worker.metrics.observe_refusal(task=model.task, reason=refusal.code)
+        worker.metrics.observe_refusal(task=task or model.task, reason=refusal.code)
         raise
     except AuditUnavailable:
         worker.metrics.audit_failures.inc()
         raise
+    except NoRoomNow:
+        worker.metrics.reject("memory")
+        raise
     worker.metrics.observe_answer(
-        task=model.task,
+        task=task or model.task,
         label=summary.label,
         probability=summary.probability,
         timings_ms=summary.timings_ms,
-        quality=vars(summary.quality),
+        quality={} if summary.quality is None else vars(summary.quality),
     )
     request.state.stages_ms = dict(summary.timings_ms)
     return result
@@ -82,7 +89,10 @@ async def analyse(
 class _Recorder:
     """Writes one request's audit record; does nothing where the audit is switched off."""
 
-    def __init__(self, request: Request, worker: Worker, model: AnyModel, images: Sequence[bytes]) -> None:
+    def __init__(
+        self, request: Request, worker: Worker, model: AnyModel, images: Sequence[bytes], *, task: str
+    ) -> None:
+        self._task = task
         self._audit = worker.audit
         self._request = request
         self._model = model
@@ -102,7 +112,7 @@ class _Recorder:
             AuditEntry(
                 request_id=self._request.state.request_id,
                 key_id=self._request.state.request_context.key_id,
-                task=self._model.task,
+                task=self._task,
                 model_name=manifest.name,
                 model_version=manifest.version,
                 model_sha256=self._model.sha256,

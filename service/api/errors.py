@@ -13,9 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from face.errors import PreprocessingError
+from service.admission.byte_budget import NoRoomNow
 from service.audit.store import AuditUnavailable
 from service.inference.errors import BatchQueueFull
-from service.problems import MEDIA_TYPE, PROBLEMS, render_problem
+from service.problems import MEDIA_TYPE, PROBLEMS, refusal
 
 _CODE_OF_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "image-too-large", 415: "unsupported-media-type"}
 PROBLEM_SCHEMA = "Problem"
@@ -33,10 +34,11 @@ class RequestError(Exception):
 def problem_response(request: Request, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
     request_id: str = getattr(request.state, "request_id", "")
     request.state.refused = code
+    refused = refusal(code, detail, request_id=request_id, path=request.url.path)
     return Response(
-        content=render_problem(code, detail, request_id=request_id, instance=request.url.path),
-        status_code=PROBLEMS[code].status,
-        media_type=MEDIA_TYPE,
+        content=refused.body,
+        status_code=refused.status,
+        media_type=refused.media_type,
         headers={**({"x-request-id": request_id} if request_id else {}), **(headers or {})},
     )
 
@@ -56,9 +58,10 @@ def install_error_handlers(app: FastAPI) -> None:
             headers={"retry-after": "5"},
         )
 
-    async def busy(request: Request, _: Exception) -> Response:
+    async def busy(request: Request, error: Exception) -> Response:
+        what = "the model" if isinstance(error, BatchQueueFull) else "memory"
         return problem_response(
-            request, "overloaded", "Too many analyses wait for the model.", headers={"retry-after": "1"}
+            request, "overloaded", f"Too many analyses wait for {what}.", headers={"retry-after": "1"}
         )
 
     async def invalid(request: Request, error: Exception) -> Response:
@@ -87,6 +90,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestError, known)
     app.add_exception_handler(AuditUnavailable, unaudited)
     app.add_exception_handler(BatchQueueFull, busy)
+    app.add_exception_handler(NoRoomNow, busy)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)

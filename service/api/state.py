@@ -14,28 +14,33 @@ from service.analysis.models import LoadedModel, LoadedModels
 from service.analysis.palsy import PalsyAnalyzer
 from service.api.errors import RequestError
 from service.audit.store import AuditSink
+from service.fhir.code_system import Codes
 from service.observability.metrics import Metrics
-from service.operations import Drain
+from service.operations import Drain, Operations
 
 AnalyzerT = TypeVar("AnalyzerT")
 
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """models: loaded and warmed up. executor: the threads that analyse. audit: None if it was switched off."""
+    """models: loaded and warmed up. executor: the threads that analyse. pictures: the threads that read an
+    examination's pictures; apart, so that an analysis that waits for them holds none of them. audit: None if it was
+    switched off. fhir_codes: what FHIR answers are written in."""
 
     models: LoadedModels
     executor: ThreadPoolExecutor
+    pictures: ThreadPoolExecutor
     metrics: Metrics
     audit: AuditSink | None
     drain: Drain
+    fhir_codes: Codes
 
 
 class LifespanState(TypedDict):
-    """`drain` is there for the server, which starts it on SIGTERM."""
+    """`operations` is there for the server, which drains and reloads at signals."""
 
     worker: Worker
-    drain: Drain
+    operations: Operations
 
 
 # Dependencies are coroutines: plain functions would be run in a thread, at the price of two changes of threads each.

@@ -7,6 +7,7 @@ shorter than this and copies every image once more.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -14,49 +15,119 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from face.image.media_types import ACCEPTED_TYPES
 from service.api.errors import RequestError
 
-IMAGE_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
+IMAGE_MEDIA_TYPES = (*ACCEPTED_TYPES, "application/dicom")
+_FORM = "multipart/form-data"
+# How a body came to be of another kind, and what to do.
+_CAUSES = {
+    "application/x-www-form-urlencoded": (
+        "curl's -d and --data-binary call every body application/x-www-form-urlencoded: use -F 'image=@photo.jpg'."
+    ),
+    "application/json": "No JSON is read, and no base64 in it.",
+}
+# What clients and stores call bytes of which they know nothing else.
+_JUST_BYTES = ("application/octet-stream", "binary/octet-stream", "")
+# Text that a mail program may put before the first part (RFC 2046, 5.1.1).
+_LONGEST_PREAMBLE = 65_536
 
 
 async def read_images(request: Request, fields: Sequence[str]) -> dict[str, bytes]:
     """The image of each field. The size of the body is limited before this by the admission middleware.
 
     multipart/form-data has exactly these fields, each once. Where there is one field only, the body may be the image
-    itself (Content-Type image/... or application/octet-stream).
+    itself (Content-Type image/..., application/dicom or application/octet-stream).
     Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
     unsupported-media-type for another kind of body.
     """
-    content_type, options = parse_options_header(request.headers.get("content-type", ""))
-    if content_type == b"multipart/form-data":
-        return _check_fields(
-            await _read_parts(request.stream(), options.get(b"boundary", b""), limit=len(fields)), fields
-        )
-    kind = content_type.decode("latin-1")
-    if len(fields) == 1 and (kind.startswith("image/") or kind in ("application/octet-stream", "")):
+    kind, boundary = _kind_of_body(request)
+    if kind == _FORM:
+        return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
+    if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
         return {fields[0]: await request.body()}
-    raise RequestError(
-        "unsupported-media-type",
-        f"Send multipart/form-data with the {_named(fields)}"
-        + (", or the image itself with a Content-Type such as image/jpeg." if len(fields) == 1 else "."),
+    alone = ", or the image itself with a Content-Type such as image/jpeg" if len(fields) == 1 else ""
+    raise _other_kind(kind, f"the {_named(fields)}{alone}")
+
+
+def _kind_of_body(request: Request) -> tuple[str, bytes]:
+    """(media type, boundary of a form). Raises RequestError for a compressed body and for a form without boundary."""
+    packed = request.headers.get("content-encoding", "").strip().lower()
+    if packed not in ("", "identity"):
+        raise RequestError(
+            "unsupported-media-type",
+            f"The body is compressed (Content-Encoding: {packed}). Send it as it is; pictures gain nothing from it.",
+        )
+    content_type, options = parse_options_header(request.headers.get("content-type", ""))
+    kind, boundary = content_type.decode("latin-1"), options.get(b"boundary", b"")
+    if kind == _FORM and not boundary:
+        raise RequestError(
+            "invalid-request",
+            "The Content-Type multipart/form-data names no boundary. Let your HTTP library set this header: it "
+            "knows the boundary that it has put between the fields.",
+        )
+    return kind, boundary
+
+
+def _other_kind(kind: str, wanted: str) -> RequestError:
+    return RequestError(
+        "unsupported-media-type", f"Send multipart/form-data with {wanted}. {_CAUSES.get(kind, '')}".rstrip()
     )
 
 
-def multipart_schema(fields: dict[str, str]) -> dict[str, Any]:
-    """`openapi_extra` of a route: the request body with these fields and their descriptions."""
-    form = {
-        "type": "object",
-        "required": list(fields),
-        "additionalProperties": False,
-        "properties": {
-            name: {"type": "string", "format": "binary", "description": description}
-            for name, description in fields.items()
-        },
+async def read_some_images(
+    request: Request, fields: Sequence[str], *, repeated: str, most: int
+) -> tuple[dict[str, bytes], list[bytes]]:
+    """-> (the images of those fields that came, each once; those of the field `repeated`, which may come several
+    times).
+
+    Raises as `read_images`; also invalid-parameters for no image at all, and for more than `most`.
+    """
+    kind, boundary = _kind_of_body(request)
+    known = f"one or more of the fields {', '.join(fields)}, or {repeated} several times"
+    if kind != _FORM:
+        raise _other_kind(kind, known)
+    named: dict[str, bytes] = {}
+    unnamed: list[bytes] = []
+    for name, data in await _read_parts(request.stream(), boundary, limit=most):
+        if name == repeated:
+            unnamed.append(data)
+        elif name not in fields:
+            meant = difflib.get_close_matches(name, [*fields, repeated], n=1)
+            hint = f" Did you mean {meant[0]!r}?" if meant else ""
+            raise RequestError("invalid-parameters", f"There is a field that is not known here; send {known}.{hint}")
+        elif name in named:
+            raise RequestError(
+                "invalid-parameters", f"The field {name!r} came twice; send one picture of each movement."
+            )
+        else:
+            named[name] = data
+    if len(named) + len(unnamed) > most:
+        raise RequestError("invalid-parameters", f"There are more than {most} pictures in the body.")
+    if not named and not unnamed:
+        raise RequestError("invalid-parameters", f"There is no picture in the body; send {known}.")
+    return named, unnamed
+
+
+def multipart_schema(fields: dict[str, str], *, repeated: dict[str, str] | None = None) -> dict[str, Any]:
+    """`openapi_extra` of a route: the request body with these fields and their descriptions.
+
+    repeated: fields that may come several times; where there are any, none is required.
+    """
+    properties: dict[str, Any] = {
+        name: {"type": "string", "format": "binary", "description": description} for name, description in fields.items()
     }
+    for name, description in (repeated or {}).items():
+        properties[name] = {
+            "type": "array", "items": {"type": "string", "format": "binary"}, "description": description
+        }  # fmt: skip
+    form: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
+    if repeated is None:
+        form["required"] = list(fields)
     content: dict[str, Any] = {
         "multipart/form-data": {
             "schema": form,
-            "encoding": {name: {"contentType": ", ".join(IMAGE_MEDIA_TYPES)} for name in fields},
+            "encoding": {name: {"contentType": ", ".join(IMAGE_MEDIA_TYPES)} for name in properties},
         }
     }
     if len(fields) == 1:
@@ -122,6 +193,29 @@ class _Reader:
         self.ended = True
 
 
+async def _from_first_boundary(stream: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
+    """The body without its preamble, which the parser does not know."""
+    head, begun = b"", False
+    async for chunk in stream:
+        if begun:
+            yield chunk
+            continue
+        head += chunk
+        at = head.find(b"--" + boundary)
+        if at >= 0:
+            begun = True
+            yield head[at:]
+            head = b""
+        elif len(head) > _LONGEST_PREAMBLE:
+            break
+    if not begun:
+        raise RequestError(
+            "invalid-request",
+            "The body does not begin with the boundary that its Content-Type names. Let your HTTP library set the "
+            "Content-Type of multipart/form-data.",
+        )
+
+
 async def _read_parts(stream: AsyncIterator[bytes], boundary: bytes, *, limit: int) -> list[tuple[str, bytes]]:
     """(field name, content) of each part. More than limit + 1 parts are not even collected."""
     reader = _Reader(limit=limit)
@@ -139,7 +233,7 @@ async def _read_parts(stream: AsyncIterator[bytes], boundary: bytes, *, limit: i
             },
         )
         # As a stream, so that the request does not keep the body beside the images for as long as it lives.
-        async for chunk in stream:
+        async for chunk in _from_first_boundary(stream, boundary):
             parser.write(chunk)
     except FormParserError as error:
         raise RequestError("invalid-request", "The body is not valid multipart/form-data.") from error

@@ -12,7 +12,7 @@ from service.audit.model import AnalysisRecord
 
 COLUMNS = (
     "id", "recorded_at", "request_id", "key_id", "task", "model_name", "model_version", "model_sha256",
-    "image_sha256", "label", "probabilities", "refusal",
+    "image_sha256", "label", "probabilities", "refusal", "chain_sha256",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The audit table: the one SQLAlchemy model, for SQLite and PostgreSQL."""
+"""The audit tables as SQLAlchemy models, for SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -55,3 +55,16 @@ class AnalysisRecord(Base):
     label: Mapped[str | None] = mapped_column(String(32))
     probabilities: Mapped[dict[str, float] | None] = mapped_column(JSON)
     refusal: Mapped[str | None] = mapped_column(String(64))
+    chain_sha256: Mapped[str | None] = mapped_column(String(64))
+
+
+class PrunedRecords(Base):
+    """Records that were deleted because of their age: what the chain of the others goes on from."""
+
+    __tablename__ = "pruned"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    pruned_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    before: Mapped[datetime] = mapped_column(UtcDateTime())
+    records: Mapped[int] = mapped_column(BigInteger())
+    chain_sha256: Mapped[str] = mapped_column(String(64))

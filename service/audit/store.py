@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,9 +14,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from service.audit.chain import hold_end, link
 from service.audit.entry import AuditEntry
 from service.audit.migration import head_revision, revision_of
 from service.audit.model import AnalysisRecord
+from service.observability.rarely import Rarely
+
+logger = logging.getLogger(__name__)
 
 _BUSY_TIMEOUT_MS = 2_000
 _CONNECT_TIMEOUT_S = 2
@@ -59,6 +64,7 @@ class AuditStore:
         self._file = sqlite_file(self._url)
         if self._file is not None and not self._file.exists():
             raise AuditUnavailable(f"{self._file}: there is no audit database; run: python -m service.audit migrate")
+        self._errors = Rarely(logger)
         self._engine = make_engine(self._url)
         self._identity = self._file_identity()
         found, wanted = revision_of(self._engine), head_revision()
@@ -75,20 +81,21 @@ class AuditStore:
 
     def write(self, entry: AuditEntry) -> None:
         """Store one record; durable on return. Raises AuditUnavailable."""
-        self._notice_lost_file()
         values: dict[str, Any] = {**asdict(entry), "image_sha256": list(entry.image_sha256)}
         try:
+            self._notice_lost_file()
             # A plain insert: a unit of work for one row costs as much CPU time as the write itself.
             with self._engine.begin() as connection:
+                values["chain_sha256"] = link(hold_end(connection), values)
                 connection.execute(insert(AnalysisRecord), values)
-        except SQLAlchemyError as error:
-            raise AuditUnavailable(f"the audit record was not written ({type(error).__name__})") from error
+        except (AuditUnavailable, SQLAlchemyError) as error:
+            self._errors.say(logging.ERROR, "the audit record was not written: %s", cause_of(error))
+            raise AuditUnavailable(f"the audit record was not written: {cause_of(error)}") from error
 
     def read(self, query: AuditQuery, *, limit: int) -> Sequence[AnalysisRecord]:
         """Records, newest first. Raises AuditUnavailable."""
         if limit < 1:
             raise ValueError(f"limit must be at least 1, got {limit}")
-        self._notice_lost_file()
         statement = select(AnalysisRecord).order_by(AnalysisRecord.id.desc()).limit(limit)
         if query.since is not None:
             statement = statement.where(AnalysisRecord.recorded_at >= query.since)
@@ -106,10 +113,12 @@ class AuditStore:
         if query.before_id is not None:
             statement = statement.where(AnalysisRecord.id < query.before_id)
         try:
+            self._notice_lost_file()
             with Session(self._engine) as session:
                 return session.scalars(statement).all()
-        except SQLAlchemyError as error:
-            raise AuditUnavailable(f"the audit records cannot be read ({type(error).__name__})") from error
+        except (AuditUnavailable, SQLAlchemyError) as error:
+            self._errors.say(logging.ERROR, "the audit records cannot be read: %s", cause_of(error))
+            raise AuditUnavailable(f"the audit records cannot be read: {cause_of(error)}") from error
 
     def read_all(self, query: AuditQuery) -> Iterator[AnalysisRecord]:
         """Every record of a query in small pieces, newest first: memory does not grow with the table."""
@@ -140,7 +149,7 @@ class AuditStore:
             return
         identity = self._file_identity()
         if identity is None:
-            raise AuditUnavailable("the audit database is gone")
+            raise AuditUnavailable(f"{self._file}: the audit database is gone")
         if identity != self._identity:
             self._engine.dispose()
             try:
@@ -155,6 +164,11 @@ class AuditStore:
 def _before(query: AuditQuery, before_id: int | None) -> AuditQuery:
     values: Mapping[str, Any] = {**asdict(query), "before_id": before_id}
     return AuditQuery(**values)
+
+
+def cause_of(error: Exception) -> str:
+    """The database's own words, in one line: those of SQLAlchemy repeat the statement with its values."""
+    return next(iter(str(getattr(error, "orig", None) or error).strip().splitlines()), type(error).__name__)
 
 
 def checked_url(url: str) -> URL:

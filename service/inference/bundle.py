@@ -17,6 +17,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from face.landmarks.model_file import LANDMARK_MODEL_SHA256
 from face.vocabulary import Task
 from service.inference.errors import BundleError
 from service.inference.manifest import Manifest, Variant, parse_manifest
@@ -82,8 +83,6 @@ def load_bundle(directory: Path, *, landmark_model_sha256: str | None = None) ->
     manifest_path = directory / MANIFEST_FILE
     manifest = _read_manifest(manifest_path)
     if landmark_model_sha256 is None:
-        from face.landmarks.detector import LANDMARK_MODEL_SHA256  # imports MediaPipe: only where it is needed
-
         landmark_model_sha256 = LANDMARK_MODEL_SHA256
     if manifest.landmark_model_sha256 != landmark_model_sha256:
         raise BundleError(

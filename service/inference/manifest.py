@@ -24,10 +24,12 @@ from pydantic import (
 
 from face.frame.quality import QualityLimits
 from face.frame.regions import ASYMMETRY_FULL_SCALE
-from face.palsy.reading import OUT_OF_DISTRIBUTION_OUTPUT
-from face.vocabulary import EMOTIONS, REGIONS, REGIONS_OF_INTEREST, SIDES, Region, RegionOfInterest, Side
+from face.palsy.reading import MOVEMENT_OUTPUT, OUT_OF_DISTRIBUTION_OUTPUT
+from face.palsy.visibility import SEEN_MAP_OUTPUT
+from face.vocabulary import EMOTIONS, MOVEMENTS, REGIONS, REGIONS_OF_INTEREST, SIDES, Region, RegionOfInterest, Side
 
-SCHEMA_VERSION = 1
+# 2 has thresholds of visibility, and the hashes of the weights behind the graph; files of version 1 still load.
+SCHEMA_VERSION = 2
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -106,6 +108,21 @@ class ModelFile(Section):
     bytes: Annotated[int, Field(gt=0)]
 
 
+class WeightsFile(Section):
+    """What the graph was made of. It may be missing from the directory: the service never reads it."""
+
+    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    sha256: Sha256
+    bytes: Annotated[int, Field(gt=0)]
+
+
+class VisibilityLimits(Section):
+    """seen_from: the share of a region that must be seen, by the graph's `seen_map`, for the region to count as
+    seen."""
+
+    seen_from: Annotated[float, Field(gt=0, lt=1)]
+
+
 class OutOfDistribution(Section):
     """Limits on the graph output `ood_score` (N,), higher = less like the training data. null = no limit of that
     kind.
@@ -139,6 +156,13 @@ class PalsyCalibrationSection(Section):
     coverage: Annotated[float, Field(gt=0, lt=1)]
 
 
+class TurnedHeadAllowance(Section):
+    """The fields of `face.palsy.decoding.TurnedHead`, with the same meaning."""
+
+    from_deg: Annotated[float, Field(ge=0)]
+    per_deg: Annotated[float, Field(ge=0)]
+
+
 class PalsyThresholds(Section):
     """quality: the fields of `face.frame.quality.QualityLimits`; a field left out keeps that class's
     default.
@@ -149,6 +173,8 @@ class PalsyThresholds(Section):
 
     quality: QualityLimitValues = Field(default_factory=dict)
     out_of_distribution: OutOfDistribution | None = None
+    visibility: VisibilityLimits | None = None
+    turned_head: TurnedHeadAllowance | None = None
     heatmap_full_scale: Annotated[float, Field(gt=0)] = ASYMMETRY_FULL_SCALE
 
 
@@ -179,7 +205,7 @@ class _Manifest(Section):
     beside the name; all of them are in metrics.json, explained in MODEL_CARD.md.
     """
 
-    schema_version: Literal[1]
+    schema_version: Literal[1, 2]
     name: Name
     version: Version
     description: Text
@@ -193,6 +219,7 @@ class _Manifest(Section):
     landmark_model_sha256: Sha256
     sha256: Sha256
     files: dict[Variant, ModelFile]
+    weights: dict[Text, WeightsFile] = Field(default_factory=dict)
     default_variant: Variant
 
     @model_validator(mode="after")
@@ -243,6 +270,19 @@ class PalsyManifest(_Manifest):
         if roi is not None and (len(roi.shape) != 3 or roi.shape[0] != len(REGIONS_OF_INTEREST)):
             raise ValueError(
                 f"outputs: roi_maps must have shape [{len(REGIONS_OF_INTEREST)}, height, width], got {list(roi.shape)}"
+            )
+        asymmetry, seen = self.output("asymmetry_map"), self.output(SEEN_MAP_OUTPUT)
+        if asymmetry is not None and seen is not None and seen.shape != asymmetry.shape:
+            raise ValueError(
+                f"outputs: {SEEN_MAP_OUTPUT} must have the cells of asymmetry_map, {list(asymmetry.shape)}, got "
+                f"{list(seen.shape)}"
+            )
+        if self.thresholds.visibility is not None and seen is None:
+            raise ValueError(f"thresholds.visibility is set but outputs has no {SEEN_MAP_OUTPUT}")
+        movement = self.output(MOVEMENT_OUTPUT)
+        if movement is not None and movement.shape != (len(MOVEMENTS),):
+            raise ValueError(
+                f"outputs: {MOVEMENT_OUTPUT} must have shape [{len(MOVEMENTS)}], got {list(movement.shape)}"
             )
         limits = self.thresholds.out_of_distribution
         if limits is not None and self.output(OUT_OF_DISTRIBUTION_OUTPUT) is None:

@@ -23,6 +23,7 @@ EXTRA_FIELDS = (
     "model_version",
     "worker_pid",
     "stage_ms",
+    "client",
 )
 
 
@@ -85,7 +86,8 @@ def configure_logging(*, level: str, style: Literal["json", "text"]) -> None:
             "root": {"handlers": ["stderr"], "level": level.upper()},
             "loggers": {
                 "uvicorn": {"handlers": [], "propagate": True},
-                "uvicorn.error": {"handlers": [], "propagate": True},
+                # We say ourselves when a worker starts and stops.
+                "uvicorn.error": {"handlers": [], "propagate": True, "level": "WARNING"},
                 "uvicorn.access": {"handlers": [], "propagate": False},
                 "alembic": {"level": "WARNING"},
                 # Its warnings about headers that are not valid quote what the caller sent.

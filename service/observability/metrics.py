@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from service.observability.memory import memory_limit_bytes
+from service.observability.multiprocess import MULTIPROCESS_DIRECTORY, read_all, reading
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-MULTIPROCESS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
 STAGE_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -29,7 +31,7 @@ SHARPNESS_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 
 Rejection = Literal[
     "queue-full", "queue-wait", "uploads-full", "rate-limit", "unauthorized", "forbidden", "too-large", "slow-body",
-    "time-limit", "disconnected",
+    "time-limit", "disconnected", "memory", "connections", "slow-head", "large-head", "bad-head",
 ]  # fmt: skip
 
 QUALITY_ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
@@ -77,6 +79,10 @@ class Metrics:
             "htnet_refusals_total", "Photographs that could not be analysed, by task and reason.",
             ["task", "reason"], registry=registry,
         )  # fmt: skip
+        self.session_pictures = Counter(
+            "htnet_session_pictures_total", "Pictures of examinations, by what became of them.", ["status"],
+            registry=registry,
+        )  # fmt: skip
         self.probability = Histogram(
             "htnet_answer_probability", "Probability of the answered label (a shift tells of drift).",
             ["task"], buckets=PROBABILITY_BUCKETS, registry=registry,
@@ -104,6 +110,17 @@ class Metrics:
             "htnet_api_key_file_errors_total", "Times that the changed API key file could not be read.",
             registry=registry,
         )  # fmt: skip
+        self.certificate_errors = Counter(
+            "htnet_certificate_errors_total", "Times that the changed TLS certificate could not be used.",
+            registry=registry,
+        )  # fmt: skip
+        self.workers = Gauge(
+            "htnet_workers", "Worker processes that serve.", registry=registry, multiprocess_mode="livesum"
+        )
+        self.workers_wanted = Gauge(
+            "htnet_workers_wanted", "Worker processes that there should be.",
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
         registry.register(ProcessCollector())
 
     def reject(self, reason: Rejection) -> None:
@@ -115,13 +132,14 @@ class Metrics:
         *,
         task: str,
         label: str,
-        probability: float,
+        probability: float | None,
         timings_ms: Mapping[str, float],
         quality: Mapping[str, float],
     ) -> None:
         """Count an answer: its label, its stages (``total`` is left out) and the figures watched for drift."""
         self.answers.labels(task, label).inc()
-        self.probability.labels(task).observe(probability)
+        if probability is not None:
+            self.probability.labels(task).observe(probability)
         for stage, duration_ms in timings_ms.items():
             if stage != "total":
                 self.stage_seconds.labels(task, stage).observe(duration_ms / 1e3)
@@ -146,21 +164,20 @@ class Metrics:
         directory = os.environ.get(MULTIPROCESS_DIRECTORY)
         if directory is None:
             return generate_latest(self.registry)
-        forget_dead_workers(Path(directory))
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry, directory)  # type: ignore[no-untyped-call]  # untyped there
+        read_all(registry, Path(directory))
         registry.register(ProcessCollector())
-        return generate_latest(registry)
+        with reading(Path(directory)):
+            return generate_latest(registry)
 
 
 class ProcessCollector(Collector):
-    """Memory and number of the service's processes, read at each scrape (all workers, whoever answers)."""
+    """Memory of the service's processes, read at each scrape (all workers, whoever answers), and what it may reach."""
 
     def collect(self) -> Iterator[Metric]:
         """The two gauges."""
-        workers = worker_processes()
         resident = 0
-        for process in workers:
+        for process in worker_processes():
             try:
                 resident += process.memory_info().rss
             except psutil.NoSuchProcess:
@@ -170,9 +187,12 @@ class ProcessCollector(Collector):
         )
         memory.add_metric([], float(resident))
         yield memory
-        count = GaugeMetricFamily("htnet_workers", "Worker processes that are alive.")
-        count.add_metric([], float(len(workers)))
-        yield count
+        limit = GaugeMetricFamily(
+            "htnet_memory_limit_bytes",
+            "What the container may use, or the machine has where no limit is set, in bytes.",
+        )
+        limit.add_metric([], float(memory_limit_bytes()))
+        yield limit
 
 
 def worker_processes() -> list[psutil.Process]:
@@ -194,11 +214,3 @@ def worker_processes() -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return workers
-
-
-def forget_dead_workers(directory: Path) -> None:
-    """Drop the gauges of workers that no longer live (a killed worker cannot do it itself); counters stay."""
-    for path in directory.glob("gauge_live*_*.db"):
-        pid = int(path.stem.rsplit("_", 1)[1])
-        if not psutil.pid_exists(pid):
-            path.unlink(missing_ok=True)

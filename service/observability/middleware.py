@@ -35,7 +35,7 @@ class ObservabilityMiddleware:
         *,
         metrics: Metrics,
         routes: Iterable[str],
-        quiet_routes: Collection[str] = ("/livez", "/readyz", "/metrics"),
+        quiet_routes: Collection[str] = ("/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"),
         spans: SpanSink | None = None,
     ) -> None:
         self.app = app
@@ -99,6 +99,8 @@ class ObservabilityMiddleware:
             }
             if "refused" in scope["state"]:
                 extra["reason"] = scope["state"]["refused"]
+                # A series of wrong keys must be traceable; an answered request has its key.
+                extra["client"] = scope["client"][0] if scope.get("client") else None
             if stages:
                 extra["stage_ms"] = {name: round(value, 2) for name, value in stages.items()}
             logger.info("request", extra=extra)

@@ -57,7 +57,8 @@ class SpanSink:
         if exporter is None:
             if endpoint is None:
                 raise ValueError("either endpoint or exporter must be given")
-            # The collector is asked for directly: the environment's proxy is a dead end (face.landmarks.usage_reports).
+            # The collector is asked for directly: with MediaPipe the environment's proxy is a dead end
+            # (face.landmarks.mediapipe_reference.usage_reports).
             session = requests.Session()
             session.trust_env = False
             exporter = OTLPSpanExporter(endpoint=endpoint, session=session, timeout=_EXPORT_TIMEOUT_S)

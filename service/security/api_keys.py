@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import os
 import re
 import secrets
 import time
@@ -20,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from service.observability.rarely import Rarely
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +61,18 @@ def new_key(key_id: str, role: Role) -> tuple[str, str]:
 
 
 def read_key_file(path: Path) -> tuple[ApiKey, ...]:
-    """All keys of a file. Raises KeyFileError on any line that is not understood, and on a file without keys."""
+    """All keys of a file; none if it is empty or holds comments only: then no key is valid.
+
+    Raises KeyFileError where the file cannot be read, and on any line that is not understood.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyFileError(f"{path}: the API key file cannot be read ({type(error).__name__})") from error
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise KeyFileError(
+            f"{path}: the API key file cannot be read by uid {os.getuid()} ({reason}); "
+            "python -m service.security.new_key makes its lines"
+        ) from error
     keys: dict[str, ApiKey] = {}
     for number, line in enumerate(lines, start=1):
         fields = line.split("#", 1)[0].split()
@@ -78,25 +88,27 @@ def read_key_file(path: Path) -> tuple[ApiKey, ...]:
         if not _SHA256_HEX.fullmatch(digest):
             raise KeyFileError(f"{path}, line {number}: the hash must be 64 lower-case hex digits")
         keys[key_id] = ApiKey(key_id=key_id, role=role, digest=bytes.fromhex(digest))
-    if not keys:
-        raise KeyFileError(f"{path}: the API key file holds no key")
     return tuple(keys.values())
 
 
 class KeyRing:
     """The keys of a file that may change while the service runs.
 
-    The file is looked at (one ``stat``) at most every ``reload_every_s`` seconds. A changed file that is not
-    understood leaves the old keys in force, with an error in the log: a typing error must not lock the clinic out.
+    The file is looked at (one ``stat``) at most every ``reload_every_s`` seconds. One that was emptied has no valid
+    key. One that cannot be read or is not understood leaves the old keys in force, with an error in the log as long as
+    that lasts: a typing error must not lock the clinic out.
     """
 
     def __init__(self, path: Path, *, reload_every_s: float = 1.0, on_error: Callable[[], None] | None = None) -> None:
         self._path = path
         self._reload_every_s = reload_every_s
         self._on_error = on_error
-        self._keys = read_key_file(path)
+        self._errors = Rarely(logger)
+        self._broken = False
         self._version = self._stat()
+        self._keys = read_key_file(path)
         self._looked_at = time.monotonic()
+        self._warn_if_empty()
 
     def find(self, secret: str) -> ApiKey | None:
         """The key with this secret. Every key is compared, in constant time, whether or not one matched before."""
@@ -107,6 +119,25 @@ class KeyRing:
             if hmac.compare_digest(key.digest, digest):
                 found = key
         return found
+
+    def reload(self) -> None:
+        """Read the file again; the old keys stay in force if it cannot be used."""
+        self._version = self._stat()
+        try:
+            self._keys = read_key_file(self._path)
+        except KeyFileError as error:
+            self._broken = True
+            self._errors.say(logging.ERROR, "API keys not reloaded, the old ones stay in force: %s", error)
+            if self._on_error is not None:
+                self._on_error()
+            return
+        self._broken = False
+        logger.info("API keys reloaded: %d", len(self._keys))
+        self._warn_if_empty()
+
+    def _warn_if_empty(self) -> None:
+        if not self._keys:
+            logger.warning("%s holds no API key: every request that needs one is refused", self._path)
 
     def _stat(self) -> tuple[int, int, int] | None:
         try:
@@ -120,15 +151,5 @@ class KeyRing:
         if now - self._looked_at < self._reload_every_s:
             return
         self._looked_at = now
-        version = self._stat()
-        if version == self._version:
-            return
-        self._version = version
-        try:
-            self._keys = read_key_file(self._path)
-        except KeyFileError as error:
-            logger.error("API keys not reloaded, the old ones stay in force: %s", error)
-            if self._on_error is not None:
-                self._on_error()
-        else:
-            logger.info("API keys reloaded")
+        if self._broken or self._stat() != self._version:
+            self.reload()

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.observability.metrics import Metrics
 from service.observability.request_context import RequestContext
-from service.problems import send_problem
+from service.problems import INFERENCE_PATH, send_problem
 from service.security.api_keys import ApiKey, KeyRing
 from service.security.rate_limit import RateLimiter, retry_after
 
-PROTECTED_PREFIX = "/v1/"
+# What needs a key; health checks do not, under whichever name an orchestrator looks for them.
+PROTECTED_PREFIXES = ("/v1/", f"{INFERENCE_PATH}/")
+PUBLIC_PREFIX = f"{INFERENCE_PATH}/health/"
 ADMIN_PREFIX = "/v1/audit"
 METRICS_PATH = "/metrics"
 
 
 class KeyMiddleware:
-    """Ask for an API key on ``/v1/`` (and on ``/metrics`` if wanted), and for an admin key on ``/v1/audit``.
+    """Ask for an API key on ``/v1/`` and ``/v2`` (on ``/metrics`` if wanted), for an admin key on ``/v1/audit``.
 
     Without a key ring every caller is let in, except to the audit records: these are never public.
     """
@@ -43,7 +47,7 @@ class KeyMiddleware:
             await self.app(scope, receive, send)
             return
         path: str = scope["path"]
-        protected = path.startswith(PROTECTED_PREFIX) or (self._protect_metrics and path == METRICS_PATH)
+        protected = is_protected(path) or (self._protect_metrics and path == METRICS_PATH)
         # A browser asks with OPTIONS before it may send a key.
         if not protected or scope["method"] == "OPTIONS":
             await self.app(scope, receive, send)
@@ -67,13 +71,20 @@ class KeyMiddleware:
             return
         if self._rate is not None:
             client = scope.get("client")
-            wait_s = self._rate.take(key.key_id if key is not None else str(client[0] if client else "unknown"))
+            caller = key.key_id if key is not None else str(client[0] if client else "unknown")
+            wait_s = self._rate.take(caller)
             if wait_s > 0:
                 self._metrics.reject("rate-limit")
                 detail = f"This key has used up its rate; the next request is let in after {wait_s:.1f} s."
                 await send_problem(scope, send, "rate-limited", detail, headers=[retry_after(wait_s)])
                 return
+            scope["state"]["charge"] = partial(self._rate.charge, caller)
         await self.app(scope, receive, send)
+
+
+def is_protected(path: str) -> bool:
+    """Whether a key is needed there, if the service has keys."""
+    return f"{path}/".startswith(PROTECTED_PREFIXES) and not path.startswith(PUBLIC_PREFIX)
 
 
 def presented_key(headers: Headers) -> str:
@@ -107,7 +118,7 @@ class SecurityHeadersMiddleware:
                 headers.setdefault("cross-origin-resource-policy", "same-origin")
                 headers.setdefault("permissions-policy", "camera=(self), microphone=(), geolocation=()")
                 headers.setdefault("content-security-policy", policy_for(scope["path"]))
-                if scope["path"].startswith(PROTECTED_PREFIX):
+                if is_protected(scope["path"]):
                     headers.setdefault("cache-control", "no-store")
                 if self._tls:
                     headers.setdefault("strict-transport-security", "max-age=31536000; includeSubDomains")
@@ -118,7 +129,11 @@ class SecurityHeadersMiddleware:
 
 def policy_for(path: str) -> str:
     """The Content-Security-Policy of a path: nothing for the API, own files for the page."""
-    if path.startswith(PROTECTED_PREFIX) or path in ("/metrics", "/livez", "/readyz", "/openapi.json"):
+    if (
+        is_protected(path)
+        or path.startswith(PUBLIC_PREFIX)
+        or path in ("/metrics", "/livez", "/readyz", "/openapi.json")
+    ):
         return "default-src 'none'; frame-ancestors 'none'"
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "

@@ -28,18 +28,29 @@ class RateLimiter:
 
     def take(self, caller: str) -> float:
         """Take a token. Returns 0.0 if there was one, otherwise the seconds until there will be."""
-        now = self._clock()
-        tokens, filled_at = self._buckets.pop(caller, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - filled_at) * self._per_second)
+        tokens, now = self._tokens(caller)
         wait_s = 0.0
         if tokens >= 1.0:
             tokens -= 1.0
         else:
             wait_s = (1.0 - tokens) / self._per_second
+        self._keep(caller, tokens, now)
+        return wait_s
+
+    def charge(self, caller: str, pictures: int) -> None:
+        """Take what the further pictures of a request that was let in cost: the next request waits for it."""
+        tokens, now = self._tokens(caller)
+        self._keep(caller, tokens - pictures, now)
+
+    def _tokens(self, caller: str) -> tuple[float, float]:
+        now = self._clock()
+        tokens, filled_at = self._buckets.pop(caller, (self._burst, now))
+        return min(self._burst, tokens + (now - filled_at) * self._per_second), now
+
+    def _keep(self, caller: str, tokens: float, now: float) -> None:
         self._buckets[caller] = (tokens, now)
         if len(self._buckets) > _BUCKETS_MAX:
             self._buckets.popitem(last=False)
-        return wait_s
 
 
 def retry_after(wait_s: float) -> tuple[bytes, bytes]:

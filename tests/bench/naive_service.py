@@ -23,8 +23,9 @@ from fastapi import FastAPI, HTTPException, UploadFile
 from mediapipe.tasks.python import BaseOptions, vision
 
 from face.frame.regions import photo_to_mosaic
-from face.landmarks.detector import Face, find_landmark_model
-from face.landmarks.usage_reports import stop_usage_reports
+from face.landmarks.found_face import Face
+from face.landmarks.mediapipe_reference.usage_reports import stop_usage_reports
+from face.landmarks.model_file import find_landmark_model
 from face.palsy.decoding import PalsyCalibration, decode
 from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
 from model_training.networks.htnet_enhanced import HTNetEnhanced
@@ -72,7 +73,7 @@ def detect(landmarker: vision.FaceLandmarker, rgb: Photo) -> Face:
 def run_network(network: HTNetEnhanced, made: PalsyInput) -> dict[str, npt.NDArray[Any]]:
     with torch.no_grad():
         tensors = {name: torch.from_numpy(value[None]) for name, value in made.tensors.items()}
-        outputs = network(tensors["images"], tensors["landmarks"], return_roi_maps=True)
+        outputs = network.forward_all(tensors["images"], tensors["landmarks"], return_roi_maps=True)
     return {name: value.numpy() for name, value in outputs.items()}
 
 

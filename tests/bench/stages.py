@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from face.frame.quality import QualityLimits, check_quality, measure_quality
-from face.frame.regions import regional_asymmetry
+from face.frame.regions import regional_asymmetry, roi_masks
 from face.image.decode import decode_image
-from face.landmarks.both_looks import look_both_ways
-from face.landmarks.detector import FaceLandmarker, choose_face
+from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.decoding import PalsyCalibration, decode
 from face.palsy.input import PalsyInputSpec, palsy_input
 from face.photograph import PhotographReader
@@ -50,8 +49,7 @@ def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str,
         tempfile.TemporaryDirectory() as folder,
     ):
         rgb = decode_image(photo).rgb
-        face = choose_face(landmarker.detect(rgb), policy="single")
-        face = look_both_ways(rgb, face, landmarker).face
+        face = landmarker.look(rgb, policy="largest", both_ways=True).face
         made = palsy_input(rgb, face, spec)
         inputs = {name: tensor[None] for name, tensor in made.tensors.items()}
         outputs = loaded.session.run(inputs)
@@ -94,11 +92,13 @@ def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str,
         stages = interleaved(
             {
                 "decode": lambda: decode_image(photo),
-                "landmarks": lambda: look_both_ways(rgb, landmarker.detect(rgb)[0], landmarker),
+                "landmarks": lambda: landmarker.look(rgb, policy="largest", both_ways=True),
                 "crops": lambda: palsy_input(rgb, face, spec),
                 "quality": quality,
                 "model": model,
-                "regional scores": lambda: regional_asymmetry(outputs["asymmetry_map"][0], made.aligned),
+                "regional scores": lambda: regional_asymmetry(
+                    outputs["asymmetry_map"][0], roi_masks(made.aligned, size=outputs["asymmetry_map"].shape[-1])
+                ),
                 "heatmap": heatmap,
                 "answer as JSON": lambda: PalsyAnswer.of(analysis, model=loaded, request_id="0" * 32).model_dump_json(),
                 "audit record": record,

@@ -31,7 +31,7 @@ def measure_step(*, sizes: dict[str, int], steps: int, device: str = "cpu") -> d
         times = []
         for _ in range(steps + 1):
             started = time.process_time() if device == "cpu" else time.perf_counter()
-            outputs = network(images, landmarks, return_roi_maps=True)
+            outputs = network.forward_all(images, landmarks, return_roi_maps=True)
             sum(value.square().mean() for value in outputs.values()).backward()
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import typer
 
-from docs.generate_reference import PAGES, REFERENCE, page
+from docs.generate_reference import CODE_SYSTEM, PAGES, REFERENCE, code_system_text, page
 from docs.reference_pages.command_line import command_line, subcommands
 from tests.docs.markdown import ROOT, Document, markdown_files
 
@@ -27,6 +27,10 @@ _OWN_LINE = re.compile(r"^ {4,}(?:\$ )?(htnet .+)$", re.MULTILINE)
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_current(name: str) -> None:
     assert (REFERENCE / name).read_text(encoding="utf-8") == page(name), "run python -m docs.generate_reference"
+
+
+def test_the_published_code_system_is_current() -> None:
+    assert CODE_SYSTEM.read_text(encoding="utf-8") == code_system_text(), "run python -m docs.generate_reference"
 
 
 def commands_in(document: Document) -> Iterator[list[str]]:

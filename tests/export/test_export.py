@@ -21,11 +21,13 @@ from export.graphs.networks import EmotionGraph, PalsyGraph
 from export.graphs.parity import check, compare, network_answers
 from face.microexpression.spec import MicroExpressionSpec
 from face.palsy.input import PalsyInputSpec
+from face.vocabulary import VISIBLE_REGIONS
 from model_training.microexpression.folded.network import FoldedConfig, init_weights
 from model_training.microexpression.folded.training import TrainingConfig, predict
 from model_training.networks.build import restore
 from model_training.networks.htnet import HTNet
 from model_training.networks.htnet_enhanced import HTNetEnhanced
+from model_training.palsy.visibility.network import SeenMap
 from model_training.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from service.inference.bundle import load_bundle
 from service.inference.session import open_session
@@ -331,3 +333,42 @@ def test_the_flow_ensemble_is_exported_by_the_same_command(tmp_path):
     answer = open_session(load_bundle(tmp_path / "bundle"), variant="float32").run({"flow": images.numpy()})
     expected = predict(config, weights, images).mean(0).log().numpy()
     np.testing.assert_allclose(answer["emotion_logits"], expected, atol=1e-4)
+
+
+def test_a_visibility_head_goes_into_the_graph_and_its_weights_into_the_bundle(tmp_path):
+    torch.manual_seed(1)
+    head = SeenMap(width=4).eval()
+    spec = PalsyInputSpec()
+    save_checkpoint(
+        Checkpoint(
+            task="palsy", network="SeenMap", config={"model": {"name": "SeenMap", "width": 4}}, labels=VISIBLE_REGIONS,
+            preprocessing={"spec": spec.to_dict(), "fingerprint": spec.fingerprint()}, state_dict=head.state_dict(),
+        ),
+        tmp_path / "head.pt",
+    )  # fmt: skip
+    grader = palsy_checkpoint(tmp_path / "best.pt", network={"closeups": ("mouth",)})
+    export_checkpoint([grader], tmp_path / "bundle", visibility=tmp_path / "head.pt")
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.manifest.schema_version == 2
+    shapes = {output.name: output.shape for output in bundle.manifest.outputs}
+    assert shapes["seen_map"] == (32, 32)
+    assert shapes["movement_logits"] == (4,)
+    assert {file.file for file in bundle.manifest.weights.values()} == {"checkpoint.pt", "visibility.pt"}
+    assert (tmp_path / "bundle/visibility.pt").read_bytes() == (tmp_path / "head.pt").read_bytes()
+    inputs = PalsyGraph(palsy_network(closeups=("mouth",)), head).example_inputs(2, seed=4)
+    arrays = {name: value.numpy() for name, value in inputs.items()}
+    with torch.no_grad():
+        expected = head(inputs["images"]).sigmoid().numpy()
+    for variant in ("float32", "int8"):
+        answer = open_session(bundle, variant=variant).run(arrays)
+        np.testing.assert_allclose(answer["seen_map"], expected, atol=1e-4)
+
+
+def test_a_visibility_head_belongs_to_a_palsy_model_and_is_one(tmp_path):
+    grader, emotion = palsy_checkpoint(tmp_path / "best.pt"), emotion_checkpoint(tmp_path / "emotion.pt")
+    with pytest.raises(ExportError, match="holds HTNetEnhanced for palsy, not a visibility head"):
+        export_checkpoint([grader], tmp_path / "a", visibility=grader)
+    with pytest.raises(ExportError, match="belongs to a palsy model, this is microexpression"):
+        export_checkpoint([emotion], tmp_path / "b", visibility=grader)
+    assert not (tmp_path / "a").exists()
+    assert not (tmp_path / "b").exists()

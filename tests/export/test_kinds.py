@@ -50,7 +50,7 @@ def test_labels_and_licence_of_an_ensemble_come_from_its_checkpoint(tmp_path: Pa
     assert content.calibration == {"temperature": 1.5}
     assert content.metadata.licence.startswith("research-only")
     assert content.metadata.description.startswith("Ensemble of 2 small HTNets")
-    assert content.checkpoint == path
+    assert content.weights == {"checkpoint.pt": path}
     assert network.outputs == ("emotion_logits",)
 
 

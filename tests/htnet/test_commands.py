@@ -29,17 +29,30 @@ def htnet(*arguments: str, program: str = "from htnet.main import main; main()")
 
 def test_no_command_is_missing() -> None:
     assert set(every_command()) == {
-        *("serve", "audit migrate", "audit export", "key new", "export"),
+        *("serve", "audit migrate", "audit export", "audit verify", "audit prune", "key new", "export"),
+        "import-original",
         *(f"data prepare {name}" for name in SETS),
         *(f"data {name}" for name in ("split", "merge", "cache")),
         *(
             f"simulate {name}"
-            for name in ("renders", "preview", "palsies-on-photos", "pick-portraits", "microexpressions")
+            for name in (
+                "renders",
+                "sessions",
+                "hidden-faces",
+                "preview",
+                "palsies-on-photos",
+                "pick-portraits",
+                "microexpressions",
+            )
         ),
         *(f"palsy {name}" for name in ("train", "crossval", "evaluate", "predict", "visualize", "calibrate")),
+        *(
+            f"palsy {name}"
+            for name in ("assess", "judge-sessions", "fit-sessions", "train-visibility", "judge-visibility")
+        ),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),
         *(f"microexpression {name}" for name in ("train", "reference", "finetune", "calibrate", "evaluate")),
-        *(f"microexpression {name}" for name in ("loso", "compare-flow", "metrics")),
+        *(f"microexpression {name}" for name in ("loso", "compare-flow", "metrics", "predict", "false-alarms")),
     }
 
 

@@ -90,7 +90,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
         ("export --checkpoint a.pt --out o", "a.pt: no such checkpoint"),
         ("simulate preview --out o --size 0", "--size must lie in [16, 2048], got 0"),
         ("export --checkpoint a.pt --out o --default-variant int4", "--default-variant must be float32 or int8, got"),
-        ("audit export", "which database? Set HTNET_AUDIT_URL or give --url"),
+        ("audit export", "data/audit.sqlite: there is no audit database"),
+        ("audit export --url=", "which database? HTNET_AUDIT_URL is empty, which switches the audit off"),
+        ("audit prune --older-than soon", "'soon' is no age: write days, weeks or years, such as 90d"),
         (
             "audit migrate --url mysql://host/name",
             "the audit URL must be sqlite:///FILE or postgresql://..., got mysql://host/name",

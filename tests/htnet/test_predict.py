@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,3 +38,35 @@ def test_the_bundle_answers_as_the_service_and_without_torch(astronaut_jpeg: byt
     assert [bool(row["grade"]) for row in rows] == [True, False]
     expected = grade_photographs([tmp_path / "photos"], load_bundle(MODELS / "palsy"), tmp_path / "expected")
     assert (out / "predictions.csv").read_text() == expected.table.read_text()
+
+
+def predicted(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, "palsy", "predict", *map(str, arguments), "--models", MODELS],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_one_photograph_is_answered_on_the_screen(astronaut_jpeg: bytes, tmp_path: Path) -> None:
+    photograph = tmp_path / "face.jpg"
+    photograph.write_bytes(astronaut_jpeg)
+    done = predicted(photograph, tmp_path, photograph)
+    assert done.returncode == 0, done.stderr
+    first, *warnings = done.stdout.splitlines()
+    assert re.fullmatch(rf"{photograph}: grade [IV]+ \(\d+%, likely one of [IV, ]+\), side \w+ \(\d+%\)", first)
+    assert all(line.startswith("  ") for line in warnings), "a picture that is named twice is answered once"
+    assert [path.name for path in tmp_path.iterdir()] == ["face.jpg"]
+
+
+def test_a_command_that_graded_nothing_has_failed(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_bytes(b"no image")
+    done = predicted(tmp_path / "text.jpg")
+    assert done.returncode == 1
+    assert "text.jpg: not graded: " in done.stdout
+    assert "none of 1 images could be graded" in done.stderr
+    done = predicted(tmp_path / "text.jpg", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "each has its reason in" in done.stderr.replace("\n", " ")
+    assert (tmp_path / "out/predictions.csv").is_file()

@@ -50,7 +50,7 @@ def htnet(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 def test_a_service_that_cannot_start_says_why_and_ends_with_its_own_status() -> None:
     done = htnet("serve", "--port", "99999")
     assert done.returncode == launch.STARTUP_FAILED
-    assert done.stderr.startswith("HTNET_PORT: ")
+    assert done.stderr.startswith("HTNET_PORT=99999: ")
     open_to_all = htnet("serve", "--host", "0.0.0.0")  # noqa: S104 - refused without keys
     assert open_to_all.returncode == launch.STARTUP_FAILED
     assert "HTNET_HOST=0.0.0.0 can be reached from other machines" in open_to_all.stderr

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from face.palsy.input import PalsyInputSpec
+from face.vocabulary import VISIBLE_REGIONS
 from model_training.data.cache import CACHE_FORMAT
 
 SPEC = PalsyInputSpec()
@@ -23,8 +24,10 @@ def write_cache(
     classes: int = 6,
     seed: int = 0,
     fingerprint: str = SPEC.fingerprint(),
+    hidden: bool = False,
 ) -> Path:
-    """people x images samples; a third of the people validates, the rest trains. Every class occurs in training."""
+    """hidden: beside the palsies, every second picture has a smooth sheet over the patient's left eye, and the truth of
+    it. people x images samples; a third of the people validates, the rest trains. Every class occurs in training."""
     rng = np.random.default_rng(seed)
     count = people * images
     label = np.arange(count) % classes + 1
@@ -55,6 +58,22 @@ def write_cache(
         "roi_masks": rng.integers(0, 2, (count, 5, 32, 32), dtype=np.uint8) * np.uint8(255),
         "asymmetry_map": np.full((count, 32, 32), np.nan, np.float16),
     }
+    if hidden:
+        covered = np.arange(count) % 2 == 1
+        mosaics[covered, 0, 20:110, 120:210] = 128
+        seen = np.ones((count, 32, 32), np.float16)
+        seen[covered, 3:16, 17:30] = 0
+        arrays["seen_map"] = seen
+        masks = np.zeros((5, 32, 32), np.uint8)
+        for index, place in enumerate(
+            (np.s_[0:3, 6:26], np.s_[5:14, 19:28], np.s_[12:20, 13:17], np.s_[5:14, 4:13], np.s_[20:28, 8:24])
+        ):
+            masks[index][place] = 255
+        arrays["roi_masks"] = np.repeat(masks[None], count, axis=0)
+        frame["hidden"] = np.where(covered, "patch", "clean")
+        frame["hidden_side"] = np.where(covered, "left", "none")
+        for region in VISIBLE_REGIONS:
+            frame[f"seen_{region}"] = np.where(covered & (region == "left_eye"), 0.0, 1.0)
     folder.mkdir(parents=True, exist_ok=True)
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", values)

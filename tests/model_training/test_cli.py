@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from model_training.cli import build_app, main
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
 def app() -> typer.Typer:
@@ -179,3 +181,20 @@ def test_prepare_split_and_merge_from_the_command_line(
     assert len(table) == 60 + 6
     assert all(table.path(path).is_file() for path in table.frame["path"])
     assert table.frame.groupby("person_id")["split"].nunique().max() == 1
+
+
+def test_what_needs_no_torch_is_refused_before_it_is_loaded(tmp_path):
+    """A run that is there and a folder that is no cache: importing torch takes seconds on a cold machine."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/state.pt").write_bytes(b"a run")
+    program = (
+        "import sys; from htnet.main import main\ntry: main()\nfinally: print('torch' in sys.modules, file=sys.stderr)"
+    )
+    for out, complaint in (("run", "holds a run already"), ("new", "is no cache")):
+        sets = ["--set", f"run.out={tmp_path / out}", "--set", f"data.cache={tmp_path / 'nothing'}"]
+        command = ["palsy", "train", "--config", "configs/demo.toml", *sets]
+        done = subprocess.run(
+            [sys.executable, "-c", program, *command], capture_output=True, text=True, check=False, cwd=ROOT
+        )
+        assert complaint in " ".join(done.stderr.split())
+        assert done.stderr.splitlines()[-1] == "False"

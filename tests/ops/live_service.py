@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -101,6 +102,7 @@ def live_service(
         service = LiveService(process=process, port=port, log=log, tls=tls)
         try:
             wait_until_ready(service, ready_within_s)
+            wait_for_workers(service, int(str(values.get("workers", 1))), ready_within_s)
             yield service
         finally:
             if process.poll() is None:
@@ -125,6 +127,17 @@ def wait_until_ready(service: LiveService, within_s: float = 60.0) -> float:
             pass
         time.sleep(0.05)
     raise AssertionError(f"not ready after {within_s} s:\n{service.log.read_text()}")
+
+
+def wait_for_workers(service: LiveService, workers: int, within_s: float = 60.0) -> float:
+    """Seconds until so many workers serve."""
+    started = time.monotonic()
+    while time.monotonic() - started < within_s:
+        with contextlib.suppress(httpx.TransportError):
+            if metric_sum(service.get("/metrics", timeout=5.0).text, "htnet_workers") == workers:
+                return time.monotonic() - started
+        time.sleep(0.1)
+    raise AssertionError(f"{workers} workers do not serve after {within_s} s:\n{service.log.read_text()}")
 
 
 def metric_sum(text: str, name: str, **labels: str) -> float:

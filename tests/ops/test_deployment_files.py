@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 import yaml
 
 from face.version import VERSION
+from service.memory_shares import DECODING_SHARE, UPLOADS_SHARE, WORKER_BYTES
 from service.observability.metrics import Metrics
+from service.setting_faults import COMPOSE_NAMES, known_names
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES_VERSION = "1.31"
@@ -67,6 +70,31 @@ def test_dashboard_is_mounted_where_the_provider_looks() -> None:
 
 
 @pytest.mark.parametrize("name", ["service", "service-gpu"])
+def test_compose_passes_every_setting_and_names_no_other(name: str) -> None:
+    """A setting that does not reach the container is a protection that is off without a word."""
+    (compose,) = documents(ROOT / "docker-compose.yml")
+    environment = compose["services"][name]["environment"]
+    assert set(environment) == known_names() - {"HTNET_MODELS_DIR"}
+    own = {"HTNET_HOST", "HTNET_PORT", *(["HTNET_PROVIDER"] if name == "service-gpu" else [])}
+    for setting, value in environment.items():
+        assert setting in own or value is None or str(value).startswith(f"${{{setting}"), setting
+    # Left to the service: whether keys are needed follows from the address.
+    assert environment["HTNET_ALLOW_ANONYMOUS"] is None
+    assert environment["HTNET_BIND_ADDRESS"] == "${HTNET_BIND_ADDRESS:-127.0.0.1}"
+
+
+def test_what_the_compose_file_reads_is_a_setting_or_allowed_to_stand_beside_them() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert set(re.findall(r"\$\{(HTNET_[A-Z_]+)", text)) <= known_names() | COMPOSE_NAMES
+    assert set(re.findall(r"HTNET_[A-Z_]+", text)) <= known_names() | COMPOSE_NAMES
+
+
+def test_the_health_check_is_the_services_own() -> None:
+    text = (ROOT / "docker/Dockerfile").read_text()
+    assert 'CMD ["python", "-m", "service.server.health"]' in text
+
+
+@pytest.mark.parametrize("name", ["service", "service-gpu"])
 def test_compose_services_are_confined(name: str) -> None:
     (compose,) = documents(ROOT / "docker-compose.yml")
     service = compose["services"][name]
@@ -87,7 +115,7 @@ def test_kubernetes_manifests_are_valid() -> None:
     manifests = documents(ROOT / "docker/kubernetes/service.yaml")
     kinds = ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy"]
     assert [manifest["kind"] for manifest in manifests] == kinds
-    for manifest in manifests:
+    for manifest in manifests + documents(ROOT / "docker/kubernetes/ingress.yaml"):
         kubernetes_validate.validate(manifest, KUBERNETES_VERSION, strict=True)
 
 
@@ -107,7 +135,9 @@ def test_pod_monitor_selects_the_pods_and_their_port() -> None:
     deployment, service, *_ = documents(ROOT / "docker/kubernetes/service.yaml")
     template = deployment["spec"]["template"]
     assert (monitor["apiVersion"], monitor["kind"]) == ("monitoring.coreos.com/v1", "PodMonitor")
-    assert set(monitor["spec"]) == {"selector", "podMetricsEndpoints"}
+    assert set(monitor["spec"]) == {"jobLabel", "selector", "podMetricsEndpoints"}
+    # The rules ask for this job, in a cluster as in compose.
+    assert template["metadata"]["labels"][monitor["spec"]["jobLabel"]] == "htnet"
     assert monitor["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
     assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
@@ -122,6 +152,35 @@ def test_deployment_leaves_time_to_stop() -> None:
     assert spec["terminationGracePeriodSeconds"] >= float(settings["HTNET_DRAIN_S"]) + 30
     assert spec["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert spec["containers"][0]["livenessProbe"]["httpGet"]["path"] == "/livez"
+
+
+def test_probes_take_no_pod_out_for_one_slow_answer() -> None:
+    spec = documents(ROOT / "docker/kubernetes/service.yaml")[0]["spec"]["template"]["spec"]
+    assert spec["enableServiceLinks"] is False
+    container = spec["containers"][0]
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        probe = container[name]
+        assert probe["timeoutSeconds"] >= 5
+        assert probe["failureThreshold"] >= 3
+    assert container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"] >= 120
+
+
+def test_the_memory_of_a_pod_holds_its_workers_beside_what_they_reserve() -> None:
+    container = documents(ROOT / "docker/kubernetes/service.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+    limit = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) * 2**30
+    workers = int(next(entry["value"] for entry in container["env"] if entry["name"] == "HTNET_WORKERS"))
+    assert workers * WORKER_BYTES <= limit * (1 - DECODING_SHARE - UPLOADS_SHARE)
+    (compose,) = documents(ROOT / "docker-compose.yml")
+    assert compose["services"]["service"]["mem_limit"] == "${HTNET_MEMORY_LIMIT:-3g}"
+
+
+def test_the_operators_rules_are_those_that_promtool_tests() -> None:
+    path = ROOT / "docker/kubernetes/prometheus-rule.yaml"
+    script = runpy.run_path(str(ROOT / "docker/kubernetes/make_prometheus_rule.py"))
+    assert path.read_text() == script["prometheus_rule"]()
+    (rule,) = documents(path)
+    (rules,) = documents(ROOT / "docker/prometheus/alerts.yml")
+    assert (rule["kind"], rule["spec"]) == ("PrometheusRule", rules)
 
 
 def test_the_citation_names_the_version() -> None:

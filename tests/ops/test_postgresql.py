@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import psycopg
 import pytest
 from sqlalchemy import inspect
 
+from service.audit import chain, commands
 from service.audit.entry import AuditEntry
 from service.audit.model import Base
 from service.audit.prepare import prepare_database
@@ -181,3 +183,23 @@ def test_the_service_writes_refuses_without_and_recovers(
             database.start()
         assert client.post(GRADE, files={"image": astronaut_jpeg}).status_code == 200
         assert len(client.get("/v1/audit").json()["records"]) >= 2
+
+
+def test_the_chain_holds_and_is_pruned(database: Database, store: AuditStore) -> None:
+    def write(first: int) -> None:
+        for number in range(first, first + 20):
+            store.write(entry(number))
+
+    threads = [threading.Thread(target=write, args=(20 * writer,)) for writer in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert chain.verify(store.engine).records == 60
+    commands.prune(database.url, older_than="1d")
+    assert (chain.verify(store.engine).records, chain.verify(store.engine).pruned) == (0, 60)
+    store.write(entry(1))
+    with psycopg.connect(database.url) as connection:
+        connection.execute("UPDATE analysis SET label = 'I'")
+    with pytest.raises(chain.ChainBroken):
+        chain.verify(store.engine)

@@ -102,9 +102,27 @@ async def one_after_another(port: int, data: bytes) -> Outcome:
     return outcome
 
 
-async def open_loop(port: int, data: bytes, *, per_second: float, seconds: float) -> tuple[Outcome, float]:
-    """(what became of all requests, the rate that really left)."""
+async def probe(port: int, taken_s: list[float]) -> None:
+    """Ask ``/readyz`` on a new connection all the time, as an orchestrator does; its time, or none if it failed."""
+    while True:
+        started = time.perf_counter()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+        except (OSError, TimeoutError):
+            answer = b""
+        taken_s.append(time.perf_counter() - started if answer.startswith(b"HTTP/1.1 200") else float("inf"))
+        await asyncio.sleep(0.1)
+
+
+async def open_loop(
+    port: int, data: bytes, *, per_second: float, seconds: float, readyz_s: list[float]
+) -> tuple[Outcome, float]:
+    """(what became of all requests, the rate that really left). readyz_s: gets the times of a probe beside them."""
     connections, outcome = Connections(port), Outcome()
+    probing = asyncio.create_task(probe(port, readyz_s))
     tasks: set[asyncio.Task[None]] = set()
     started = time.perf_counter()
     number = 0
@@ -118,6 +136,7 @@ async def open_loop(port: int, data: bytes, *, per_second: float, seconds: float
             number += 1
         await asyncio.sleep(0.002)
     elapsed = time.perf_counter() - started
+    probing.cancel()
     await asyncio.gather(*tasks)
     connections.close()
     return outcome, number / elapsed
@@ -131,7 +150,10 @@ def drive(live: LiveService, data: bytes) -> dict[str, object]:
     asyncio.run(one_after_another(live.port, data))  # warm-up
     unloaded = asyncio.run(one_after_another(live.port, data))
     capacity = len(unloaded.answered_s) / sum(unloaded.answered_s)
-    loaded, offered = asyncio.run(open_loop(live.port, data, per_second=FACTOR * capacity, seconds=SECONDS))
+    readyz_s: list[float] = []
+    loaded, offered = asyncio.run(
+        open_loop(live.port, data, per_second=FACTOR * capacity, seconds=SECONDS, readyz_s=readyz_s)
+    )
     recovered_s = wait_until_ready(live, 10)
     after = asyncio.run(one_after_another(live.port, data))
     unloaded_p99 = percentile_ms(unloaded.answered_s, 99)
@@ -149,6 +171,8 @@ def drive(live: LiveService, data: bytes) -> dict[str, object]:
         "refused": len(loaded.refused_s),
         "refused_p50_ms": percentile_ms(loaded.refused_s, 50),
         "refused_p99_ms": percentile_ms(loaded.refused_s, 99),
+        "readyz_asked": len(readyz_s),
+        "readyz_p99_ms": percentile_ms(readyz_s, 99),
         "neither": sorted(set(loaded.other)),
         "ready_after_s": round(recovered_s, 3),
         "after_p99_ms": percentile_ms(after.answered_s, 99),
@@ -175,6 +199,7 @@ def test_overload(tmp_path: Path, tiny_models: Path) -> None:
         os.sched_setaffinity(0, set(cores))
     write_figures("overload", {"service_core": service_core, "generator_core": own_core.pop(), **figures})
     assert figures["neither"] == []
+    assert float(str(figures["readyz_p99_ms"])) <= 500
     assert figures["after_answered"] == UNLOADED_REQUESTS
     assert figures["in_flight_after"] == 0
     assert float(str(figures["offered_per_s"])) > 0.9 * FACTOR * float(str(figures["capacity_per_s"]))

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from tests import factories
 from tests.face.microexpression.test_input import SMILE, warped
 from tests.ops.live_service import EMOTION, FIGURES, GRADE, ROOT, figures_are_kept, live_service, write_figures

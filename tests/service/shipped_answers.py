@@ -28,7 +28,8 @@ import httpx
 import numpy as np
 
 from face.image.files import list_images
-from face.landmarks.detector import FaceLandmarker, find_landmark_model
+from face.landmarks.landmarker import FaceLandmarker
+from face.landmarks.model_file import find_landmark_model
 from tests import factories
 from tests.face.microexpression.test_input import BROW_RAISE, LEFT_SMILE, SMILE, warped
 from tests.ops.live_service import ROOT, free_port

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face.frame.regions import regional_asymmetry
-from face.landmarks.both_looks import look_both_ways
-from face.landmarks.detector import Face, FaceLandmarker, choose_face
+from face.frame.regions import regional_asymmetry, roi_masks
+from face.landmarks.found_face import Face
+from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
 from face.palsy.input import PalsyInput, PalsyInputSpec, palsy_input
-from model_training.simulator.palsy import RegionalSeverity
+from face.palsy.severity import RegionalSeverity
 from model_training.simulator.photographs.fields import AskedMovement, warp_photograph
 from service.inference.bundle import load_bundle
 from service.inference.manifest import PalsyManifest
@@ -24,8 +24,7 @@ pytestmark = pytest.mark.skipif(not (BUNDLE / "manifest.json").exists(), reason=
 
 
 def input_of(rgb: np.ndarray, landmarker: FaceLandmarker, spec: PalsyInputSpec) -> PalsyInput:
-    face = choose_face(landmarker.detect(rgb), policy="single")
-    return palsy_input(rgb, look_both_ways(rgb, face, landmarker).face, spec)
+    return palsy_input(rgb, landmarker.look(rgb, policy="single", both_ways=True).face, spec)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +75,6 @@ def test_the_region_that_does_not_move_has_the_highest_score(
     warped = warp_photograph(astronaut_rgb, astronaut_face, asked)
     made = input_of(warped, face_landmarker, PalsyInputSpec())
     outputs = session.run({name: tensor[None] for name, tensor in made.tensors.items()})
-    scores = regional_asymmetry(outputs["asymmetry_map"][0], made.aligned)
+    scores = regional_asymmetry(outputs["asymmetry_map"][0], roi_masks(made.aligned, size=32))
     assert max(scores, key=lambda name: scores[name]) == region
     assert scores[region] > 0.3

@@ -135,6 +135,7 @@ def _add_row(
         pose=pose if pose is not None else ours.pop("pose", ""),
         split=ours.pop("split", ""),
         onset_path=None,
+        where=where,
         **{k: v for k, v in ours.items() if k != "pose"},
     )
     return None

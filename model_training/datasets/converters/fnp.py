@@ -10,6 +10,7 @@ from face.image.files import images_under
 from model_training.datasets.reading.conversion import Conversion
 from model_training.datasets.reading.frames import require_folder
 from model_training.datasets.reading.labels import GradeReader
+from model_training.datasets.reading.people import refuse_doubtful_people
 from model_training.datasets.reading.spreadsheets import read_rows, text
 from model_training.errors import TrainingError
 
@@ -37,8 +38,12 @@ def stem_pattern(pattern: str) -> re.Pattern[str]:
     return compiled
 
 
-def convert_grade_folders(conversion: Conversion, *, root: Path, grades: GradeReader, stem: re.Pattern[str]) -> None:
-    """Folders named `grade_1`, `1`, `grade_III`, or by class (`normal`, `mild`, `severe`); images at any depth
+def convert_grade_folders(
+    conversion: Conversion, *, root: Path, grades: GradeReader, stem: re.Pattern[str], stem_chosen: bool = True
+) -> None:
+    """stem_chosen: the user said how file names are read; otherwise names that hardly are people's are refused.
+
+    Folders named `grade_1`, `1`, `grade_III`, or by class (`normal`, `mild`, `severe`); images at any depth
     below."""
     require_folder(root, "grade folders")
     folders = sorted(item for item in root.iterdir() if item.is_dir() and not item.name.startswith("."))
@@ -49,6 +54,7 @@ def convert_grade_folders(conversion: Conversion, *, root: Path, grades: GradeRe
         except ValueError as error:
             raise TrainingError(f"{folder}: {error}. Say with --grades how the folders are named.") from error
         images = images_under(folder)
+        _list_what_is_not_read(conversion, folder, root, images)
         for image in images:
             conversion.read += 1
             where = image.relative_to(root).as_posix()
@@ -67,6 +73,32 @@ def convert_grade_folders(conversion: Conversion, *, root: Path, grades: GradeRe
             )
         if not images:
             conversion.notes.append(f"folder {folder.name!r} holds no image")
+    _check_people(conversion, stem_chosen)
+
+
+def _check_people(conversion: Conversion, stem_chosen: bool) -> None:
+    people = [str(row["person_id"]).partition("/")[2] for row in conversion.rows]
+    if people:
+        conversion.notes += refuse_doubtful_people(
+            people, [row["label"] for row in conversion.rows], chosen=stem_chosen
+        )
+
+
+def _list_what_is_not_read(conversion: Conversion, folder: Path, root: Path, images: list[Path]) -> None:
+    """Every other file of the folder is counted and has its reason: nobody is lost unnoticed."""
+    read = set(images)
+    for item in sorted(folder.rglob("*")):
+        if item in read or item.is_dir() or item.name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+            continue
+        conversion.read += 1
+        if item.name.startswith("._"):
+            reason = "attributes that macOS keeps beside a file, no picture"
+        elif not item.exists():
+            reason = f"link that leads nowhere: {item.readlink()}"
+        else:
+            kind = item.suffix.lower() or "no suffix"
+            reason = f"not a format that is read ({kind}): save it as JPEG or PNG"
+        conversion.drop(item.relative_to(root).as_posix(), reason)
 
 
 def convert_grade_table(
@@ -77,6 +109,7 @@ def convert_grade_table(
     grades: GradeReader,
     person_column: str | None,
     stem: re.Pattern[str],
+    stem_chosen: bool = True,
 ) -> None:
     """A csv or xlsx with image_path, grade and optionally side, split, pose; the patient id from `person_column` or the
     file-name stem."""
@@ -112,4 +145,7 @@ def convert_grade_table(
                 side=side,
                 split=_SPLITS[split],
                 pose=text(row.get("pose")),
+                where=where,
             )
+    if person_column is None:
+        _check_people(conversion, stem_chosen)

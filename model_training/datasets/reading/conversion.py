@@ -18,7 +18,7 @@ import pandas as pd
 
 from face.whole_file import write_text
 from model_training.data.sample_table import SampleTable, validate, write_table
-from model_training.datasets.reading.people import same_person_spellings
+from model_training.datasets.reading.people import same_person_spellings, what_so_few_can_say
 from model_training.datasets.reading.splits import SplitShares, assign_splits
 from model_training.errors import TrainingError
 
@@ -35,6 +35,7 @@ class Conversion:
     dropped: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     read: int = 0
+    places: list[str] = field(default_factory=list)
 
     def drop(self, where: str, reason: str) -> None:
         """A row that cannot be used. where: spreadsheet row or file, as the user finds it again."""
@@ -51,9 +52,11 @@ class Conversion:
         pose: str = "",
         split: str = "",
         onset_path: Path | None = None,
+        where: str = "",
         **further: Any,
     ) -> None:
-        """A usable row. label counts from 1; paths are made relative to the table's folder."""
+        """A usable row. label counts from 1; paths are made relative to the table's folder; where: as in `drop`, the
+        sample if empty."""
         row = {
             "sample_id": f"{self.dataset}/{sample}",
             "person_id": f"{self.dataset}/{person}",
@@ -67,9 +70,30 @@ class Conversion:
         if onset_path is not None:
             row["onset_path"] = self._relative(onset_path)
         self.rows.append({**row, **further})
+        self.places.append(where or sample)
 
     def _relative(self, path: Path) -> str:
         return Path(os.path.relpath(path.resolve(), self.out.resolve())).as_posix()
+
+    def _take_repeated_rows_once(self) -> None:
+        """Raises TrainingError for rows of one sample that contradict each other."""
+        first: dict[str, int] = {}
+        repeated = []
+        for number, row in enumerate(self.rows):
+            kept = first.setdefault(row["sample_id"], number)
+            if kept == number:
+                continue
+            other = self.rows[kept]
+            different = [name for name in {**other, **row} if other.get(name) != row.get(name)]
+            if different:
+                what = ", ".join(f"{name} {other.get(name)!r} and {row.get(name)!r}" for name in different)
+                raise TrainingError(
+                    f"{self.dataset}: {self.places[kept]} and {self.places[number]} contradict each other about "
+                    f"{row['sample_id']!r}: {what}. Correct one, or take it out"
+                )
+            repeated.append(number)
+            self.drop(self.places[number], f"written twice: the same as {self.places[kept]}")
+        self.rows = [row for number, row in enumerate(self.rows) if number not in set(repeated)]
 
     def finish(self, *, shares: SplitShares | None, seed: int) -> ConversionReport:
         """Write samples.parquet, dropped.csv and report.json into `out`. shares None keeps the splits that the rows
@@ -78,17 +102,21 @@ class Conversion:
         Raises TrainingError where no row is usable or a person would be on two sides of a split.
         """
         if not self.rows:
+            write_table(pd.DataFrame(self.dropped, columns=["where", "reason"]), self.out / "dropped.csv")
             first = f", first: {self.dropped[0]['where']}: {self.dropped[0]['reason']}" if self.dropped else ""
             raise TrainingError(f"{self.dataset}: no usable row ({self.read} read, {len(self.dropped)} dropped{first})")
+        self._take_repeated_rows_once()
         frame = pd.DataFrame(self.rows)
         frame, merged = same_person_spellings(frame)
         self.notes += merged
         frame = validate(frame, source=self.dataset, num_classes=len(self.labels))
         frame["label_name"] = [self.labels[label - 1] for label in frame["label"]]
+        # Before the split, which may fail: the dropped rows often say why.
+        write_table(pd.DataFrame(self.dropped, columns=["where", "reason"]), self.out / "dropped.csv")
         if shares is not None:
             frame = assign_splits(frame, shares=shares, seed=seed)
+        self.notes += what_so_few_can_say(frame, labels=self.labels)
         report = ConversionReport.of(self, frame)
-        write_table(pd.DataFrame(self.dropped, columns=["where", "reason"]), self.out / "dropped.csv")
         write_table(frame, self.out / "samples.parquet")
         report_text = json.dumps(report.as_dict(), indent=2, ensure_ascii=False)
         write_text(report_text, self.out / "report.json")

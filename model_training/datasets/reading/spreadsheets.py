@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ def read_rows(path: Path, *, columns: tuple[str, ...], sheet: str | None = None)
     them.
     """
     header: dict[str, int] | None = None
+    first: tuple[Any, ...] = ()
     wanted = {_plain(column): column for column in columns}
     for number, cells in enumerate(_cells(path, sheet), start=1):
         if header is None:
+            first = first or tuple(str(cell).strip() for cell in cells if _plain(cell))
             names = {_plain(cell): index for index, cell in reversed(list(enumerate(cells))) if _plain(cell)}
             if wanted.keys() <= names.keys():
                 header = {wanted.get(name, str(cells[index]).strip()): index for name, index in names.items()}
@@ -33,7 +36,11 @@ def read_rows(path: Path, *, columns: tuple[str, ...], sheet: str | None = None)
             yield number, {name: cells[index] if index < len(cells) else None for name, index in header.items()}
     if header is None:
         raise TrainingError(
-            f"{path}: no header row with the columns {', '.join(columns)}. Is it the annotation file of this data set?"
+            f"{path}: no header row with the columns {', '.join(columns)}; its first row is "
+            f"{', '.join(first) or 'empty'}. If columns of other names mean the same, a column map says so: "
+            '`htnet data prepare neuroface --column-map my.toml`, with [columns] person = "...", label = "...", '
+            'side = "...", [path] template = "{...}" and, for words of another language, [values.side] "..." = "left" '
+            "(docs/how-to/bring-your-data.md)"
         )
 
 
@@ -89,9 +96,11 @@ def whole_number(cell: object) -> int | None:
 
 
 def text(cell: object) -> str:
-    """A cell as text: 6.0 and 6 both `6`, None empty."""
+    """A cell as text: 6.0 and 6 both `6`, None empty. So is `6.0` as text: programs write it that keep a column with an
+    empty cell as floats."""
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return str(cell).strip()
+    plain = str(cell).strip()
+    return plain.partition(".")[0] if re.fullmatch(r"-?\d+\.0+", plain) else plain

@@ -17,7 +17,7 @@ import numpy as np
 
 from face.errors import PreprocessingError
 from face.image.files import list_images
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.microexpression.input import microexpression_input
 from face.microexpression.reading import movement_warnings
 from face.microexpression.spec import MicroExpressionSpec

@@ -1,4 +1,4 @@
-"""A checkpoint from simulation on real clips, none of which it has seen: figures, and their picture."""
+"""A checkpoint on real clips, none of which it has seen: figures, and their picture."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import torch
 
 from model_training.configuration import build
+from model_training.errors import TrainingError
 from model_training.metrics.reliability import equal_count_bins, expected_calibration_error, most_probable
 from model_training.metrics.temperature import tempered
 from model_training.microexpression.evaluation.confusion_plot import draw_confusion
@@ -21,27 +24,39 @@ from model_training.microexpression.evaluation.scores import (
     intervals_by_subject,
     right_by_subject,
 )
+from model_training.microexpression.folded.inputs import mirror, tile_boxes
 from model_training.microexpression.folded.reference import as_tensor
 from model_training.microexpression.folded.training import TrainingConfig, predict
 from model_training.microexpression.published_flow import FlowImages
-from model_training.training.checkpoint import StoredCheckpoint
+from model_training.microexpression.stored_networks import plain_htnet
+from model_training.training.checkpoint import FOLDED_ENSEMBLE, Checkpoint
 
 # Of equally many clips: real sets are too small to fill bins of equal width.
 RELIABILITY_BINS = 5
 
 
-def zero_shot_report(checkpoint: StoredCheckpoint, data: FlowImages) -> dict[str, Any]:
+def zero_shot_report(checkpoint: Checkpoint, data: FlowImages) -> dict[str, Any]:
     """Scores on real clips none of which was trained on: each member, their mean and spread, the ensemble with its
-    interval by subject."""
-    config = build(TrainingConfig, checkpoint["config"], source="the checkpoint")
-    each = predict(config, checkpoint["state_dict"], as_tensor(data.images)).numpy()
+    interval by subject. A single network is an ensemble of one.
+
+    Raises TrainingError where the clips have other classes than the checkpoint.
+    """
+    if data.class_names != checkpoint.labels:
+        raise TrainingError(
+            f"{checkpoint.path}: answers {', '.join(checkpoint.labels)}; the clips are of {', '.join(data.class_names)}"
+        )
+    if "temperature" not in checkpoint.calibration:
+        raise TrainingError(
+            f"{checkpoint.path}: has no temperature in its calibration; training writes one when it ends"
+        )
+    each = _probabilities(checkpoint, as_tensor(data.images))
     ensemble = each.mean(0)
-    among: Clips = {"truth": data.labels, "datasets": data.datasets, "classes": config.model.num_classes}
+    classes = len(checkpoint.labels)
+    among: Clips = {"truth": data.labels, "datasets": data.datasets, "classes": classes}
     members = [composite_scores(predicted=one.argmax(-1), **among) for one in each]
     full = np.array([[one["full"]["uf1"], one["full"]["uar"]] for one in members])
     predicted = ensemble.argmax(-1)
-    answered = tempered(ensemble, checkpoint["calibration"]["temperature"])
-    by_others, temperatures = calibrated_by_others(ensemble, data.labels, data.subjects)
+    answered = tempered(ensemble, checkpoint.calibration["temperature"])
     curve = equal_count_bins(*most_probable(answered, data.labels), bins=RELIABILITY_BINS)
     pairs = [(first, second) for second in range(len(each)) for first in range(second)]
     return {
@@ -58,23 +73,47 @@ def zero_shot_report(checkpoint: StoredCheckpoint, data: FlowImages) -> dict[str
         },
         "ensemble": composite_scores(predicted=predicted, **among),
         "ensemble_interval_95_by_subject": intervals_by_subject(
-            truth=data.labels, predicted=predicted, subjects=data.subjects, classes=config.model.num_classes
+            truth=data.labels, predicted=predicted, subjects=data.subjects, classes=classes
         ),
         "ensemble_confusion": {
             name: counts.tolist() for name, counts in composite_confusion(predicted=predicted, **among).items()
         },
         "calibration": {
-            "temperature": float(checkpoint["calibration"]["temperature"]),
+            "temperature": float(checkpoint.calibration["temperature"]),
             "ece": expected_calibration_error(answered, data.labels),
             "ece_uncalibrated": expected_calibration_error(ensemble, data.labels),
-            "ece_temperature_from_other_subjects": expected_calibration_error(by_others, data.labels),
-            "temperature_from_other_subjects": float(temperatures.mean()),
+            **_calibration_by_others(ensemble, data),
         },
         "reliability": [
             {"confidence": point.confidence, "accuracy": point.accuracy, "clips": point.count} for point in curve
         ],
         "per_subject": right_by_subject(truth=data.labels, predicted=predicted, subjects=data.subjects, name="right"),
     }
+
+
+def _calibration_by_others(probabilities: npt.NDArray[np.float32], data: FlowImages) -> dict[str, float]:
+    """Nothing where there are no others."""
+    if len(data.subject_names) < 2:
+        return {}
+    calibrated, temperatures = calibrated_by_others(probabilities, data.labels, data.subjects)
+    return {
+        "ece_temperature_from_other_subjects": expected_calibration_error(calibrated, data.labels),
+        "temperature_from_other_subjects": float(temperatures.mean()),
+    }
+
+
+@torch.inference_mode()
+def _probabilities(checkpoint: Checkpoint, images: torch.Tensor) -> npt.NDArray[np.float32]:
+    """(N, 3, 28, 28) uint8 -> (members, N, classes), each averaged with the mirrored clip where training mirrored."""
+    if checkpoint.network == FOLDED_ENSEMBLE:
+        config = build(TrainingConfig, checkpoint.config, source=str(checkpoint.path))
+        folded: npt.NDArray[np.float32] = predict(config, dict(checkpoint.state_dict), images).numpy()
+        return folded
+    network, boxes = plain_htnet(checkpoint), checkpoint.config.get("input") == "published_boxes"
+    views = [images, mirror(images)] if checkpoint.config.get("flip", True) else [images]
+    answers = [network(tile_boxes(view) if boxes else view).softmax(-1) for view in views]
+    mean: npt.NDArray[np.float32] = torch.stack(answers).mean(0, keepdim=True).numpy()
+    return mean
 
 
 def write_zero_shot(report: dict[str, Any], out: Path, names: Sequence[str]) -> None:

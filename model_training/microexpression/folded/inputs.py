@@ -50,9 +50,14 @@ def network_input(images: Tensor, *, kind: InputKind) -> Tensor:
         return standardise(images)
     if kind != "published_boxes":
         raise ValueError(f"input must be one of {', '.join(get_args(InputKind))}, got {kind!r}")
+    return tile_boxes(images).flip(1).float()
+
+
+def tile_boxes(images: Tensor) -> Tensor:
+    """(N, 3, 28, 28) -> the same shape and type: the four fixed boxes of the published code, tiled."""
     boxes = [images[:, :, row - HALF : row + HALF, column - HALF : column + HALF] for row, column in PUBLISHED_CENTRES]
     upper, lower = torch.cat(boxes[:2], -1), torch.cat(boxes[2:], -1)
-    return torch.cat([upper, lower], -2).flip(1).float()
+    return torch.cat([upper, lower], -2)
 
 
 def shift_randomly(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:

@@ -15,21 +15,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from model_training.errors import TrainingError
+from face.whole_file import whole_file
+from model_training.errors import Interrupted, TrainingError
 from model_training.microexpression.folded.network import one_fold
 from model_training.microexpression.folded.reference import load_reference
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages, load_flow
+from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.shard import Shard
+from model_training.runtime.worker_pool import spawned_workers
 
 PROTOCOLS = {
     "a": "best epoch chosen on the test subject (the paper's protocol, leaks)",
@@ -142,9 +144,8 @@ def fit_chunk(data: FlowImages, run: LosoRun, folds: list[int]) -> dict[str, np.
 def _fit_to_file(source: str, run: LosoRun, folds: list[int], target: str) -> str:
     torch.set_num_threads(1)
     result = fit_chunk(load_flow(Path(source)), run, folds)
-    part = f"{target}.part.npz"
-    np.savez(part, allow_pickle=False, **result)
-    os.replace(part, target)  # noqa: PTH105 - the atomic call itself
+    with whole_file(Path(target)) as temporary:
+        np.savez(temporary, allow_pickle=False, **result)
     return target
 
 
@@ -154,11 +155,13 @@ def run_loso(
     *,
     out: Path,
     processes: int = 1,
+    shard: Shard | None = None,
     progress: Callable[[str], None] | None = None,
     on_chunk: Callable[[int, int], object] | None = None,
-) -> LosoResult:
+) -> LosoResult | None:
     """One LOSO; finished chunks under `out` are kept and taken up again. progress gets a line a chunk, on_chunk (chunks
-    done, all), the kept ones first. Raises TrainingError on unusable data."""
+    done, all), the kept ones first. shard: fit only its chunks; None comes back unless all are there by then. Raises
+    TrainingError on unusable data, Interrupted on Ctrl-C."""
     data = load_flow(source)
     names = data.subject_names
     if len(names) < 2:
@@ -176,25 +179,38 @@ def run_loso(
         for first in range(0, len(names), run.folds_per_chunk)
     ]
     files = [folder / f"folds_{chunk[0]:03d}.npz" for chunk in chunks]
-    missing = [(chunk, file) for chunk, file in zip(chunks, files, strict=True) if not file.is_file()]
+    mine = list(zip(chunks, files, strict=True))
+    missing = [(chunk, file) for chunk, file in (shard.of(mine) if shard else mine) if not file.is_file()]
     say = progress or (lambda _: None)
-    kept = len(chunks) - len(missing)
+    kept = sum(file.is_file() for file in files)
     say(f"{run.name()}: {kept} of {len(chunks)} chunks are done")
     count = on_chunk or (lambda _done, _all: None)
     count(kept, len(chunks))
-    if processes <= 1:
-        for number, (chunk, file) in enumerate(missing, start=1):
-            _fit_to_file(str(source), run, chunk, str(file))
-            say(f"{run.name()}: chunk {number} of {len(missing)}")
-            count(kept + number, len(chunks))
-    elif missing:
-        # Not forked: a fork of a process in which torch has computed hangs in its threads.
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            futures = [pool.submit(_fit_to_file, str(source), run, chunk, str(file)) for chunk, file in missing]
-            for number, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                say(f"{run.name()}: chunk {number} of {len(missing)}")
-                count(kept + number, len(chunks))
+
+    def finished(number: int) -> None:
+        say(f"{run.name()}: chunk {number} of {len(missing)}")
+        count(kept + number, len(chunks))
+
+    try:
+        if processes <= 1:
+            for number, (chunk, file) in enumerate(missing, start=1):
+                _fit_to_file(str(source), run, chunk, str(file))
+                finished(number)
+        elif missing:
+            with spawned_workers(min(processes, len(missing))) as pool:
+                with children_ignore_ctrl_c():
+                    futures = [pool.submit(_fit_to_file, str(source), run, chunk, str(file)) for chunk, file in missing]
+                for number, future in enumerate(as_completed(futures), start=1):
+                    future.result()
+                    finished(number)
+    except KeyboardInterrupt:
+        done = sum(file.is_file() for file in files)
+        raise Interrupted(
+            f"Stopped. {done} of {len(files)} chunks of {run.name()} are finished and kept in {folder}; the same "
+            "command goes on from there."
+        ) from None
+    if shard is not None and not all(file.is_file() for file in files):
+        return None
     probabilities = np.full((run.config.epochs, len(data), run.config.model.num_classes), np.nan, np.float32)
     losses = []
     for file in files:

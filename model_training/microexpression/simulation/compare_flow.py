@@ -147,7 +147,7 @@ def compare(pairs: Path, tvl1: Path, checkpoint: Path, settings: tuple[DisParame
 def cost(repeats: int = 30) -> dict[str, float]:
     """CPU milliseconds of one pair on one thread: landmarks of both frames, the input stage after them, and the flow in
     it."""
-    from face.landmarks.detector import FaceLandmarker
+    from face.landmarks.landmarker import FaceLandmarker
     from face.microexpression.flow import luminance
     from face.microexpression.input import microexpression_input
     from face.microexpression.registration import onset_crop

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 from face.microexpression.head_motion import similarity_field
 from model_training.microexpression.simulation.simulated_flow import warp_forward
 from model_training.simulator.sensor import encode_jpeg

@@ -31,8 +31,9 @@ from model_training.runtime.interruption import children_ignore_ctrl_c
 from model_training.training.checkpoint import load_checkpoint
 from model_training.training.config import TrainConfig
 from model_training.training.row_split import Split, check_split, selected
+from model_training.training.run_files import STATE
 from model_training.training.run_model import run_model
-from model_training.training.run_state import STATE, keep_plan
+from model_training.training.run_state import keep_plan
 from model_training.training.train import fit
 
 DONE = "fold.json"

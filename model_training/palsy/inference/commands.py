@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from face.vocabulary import FacePolicy
 from model_training.command_options import CheckpointFile, Device, progress_bar
+from model_training.errors import Interrupted, UserError
+
+if TYPE_CHECKING:
+    from face.palsy.prediction_table import Predictions
 
 Images = Annotated[list[Path], typer.Argument(help="Image files, folders, or a .txt with one path a line.")]
 AnswersFolder = Annotated[Path, typer.Option("--out", help="Folder for predictions.csv (and pictures).")]
@@ -35,10 +39,24 @@ def predict_command(
 
     Example: `htnet palsy predict photos/ --checkpoint runs/demo/best.pt --out runs/demo/answers --pictures`
     """
+    tell(with_checkpoint(images, checkpoint, out, pictures=pictures, faces=faces, bundle=bundle, device=device))
+
+
+def with_checkpoint(
+    images: list[Path],
+    checkpoint: Path,
+    out: Path,
+    *,
+    pictures: bool,
+    faces: FacePolicy,
+    bundle: Path | None,
+    device: str,
+) -> Predictions:
+    """`predict_files` with a progress bar."""
     from model_training.palsy.inference.predict import predict_files
 
     with progress_bar("predict") as bar:
-        made = predict_files(
+        return predict_files(
             images,
             checkpoint,
             out,
@@ -48,6 +66,16 @@ def predict_command(
             device=device,
             progress=bar.at,
         )
+
+
+def tell(made: Predictions) -> None:
+    """What became of the images. Raises Interrupted where Ctrl-C stopped it, UserError where none was graded."""
+    if made.stopped:
+        raise Interrupted(
+            f"Stopped after {made.graded + made.refused} of {made.images} images; their answers are in {made.table}."
+        )
+    if not made.graded:
+        raise UserError(f"none of {made.images} images could be graded; each has its reason in {made.table}")
     typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")
 
 
@@ -56,6 +84,9 @@ def visualize_command(
     checkpoint: CheckpointFile,
     out: Annotated[Path, typer.Option(help="Folder for one PNG an image.")],
     device: Device = "cpu",
+    roi_threshold: Annotated[
+        float, typer.Option(help="Leave out what a ROI map shows below this.", min=0.0, max=1.0)
+    ] = 0.0,
 ) -> None:
     """Face, the four regions, ROI maps, asymmetry map and attention, all on the photograph.
 
@@ -64,7 +95,9 @@ def visualize_command(
     from model_training.palsy.inference.visualize import visualize_files
 
     with progress_bar("visualize") as bar:
-        written = visualize_files(images, checkpoint, out, device=device, say=bar.say, progress=bar.at)
+        written = visualize_files(
+            images, checkpoint, out, device=device, roi_threshold=roi_threshold, say=bar.say, progress=bar.at
+        )
     typer.echo(f"images drawn: {len(written)}, in {out}")
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from face.image.decode import ImageLimits
+from face.image.limits import ImageLimits
 from face.palsy.decoding import PalsyCalibration
 from face.palsy.input import PalsyInputSpec
 from face.palsy.reading import ReadPhotograph, read_palsy

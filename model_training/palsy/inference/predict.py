@@ -8,7 +8,6 @@ from pathlib import Path
 from face.palsy.prediction_table import Predictions, predict_photographs
 from face.palsy.reading import ReadPhotograph
 from face.vocabulary import FacePolicy
-from model_training.errors import Interrupted
 from model_training.palsy.inference.given_images import given_images
 from model_training.palsy.inference.grader import Grader
 
@@ -26,7 +25,7 @@ def predict_files(
 ) -> Predictions:
     """Writes OUT/predictions.csv with one row an image, and with `pictures` OUT/pictures. bundle: see Grader.
 
-    Raises TrainingError for no image; Interrupted on Ctrl-C, after what was graded so far was written.
+    Raises TrainingError for no image. Ctrl-C writes what was graded so far; the result says so.
     """
     images = given_images(given)
     with Grader(checkpoint, bundle=bundle, device=device, faces=faces) as grader:
@@ -36,11 +35,6 @@ def predict_files(
 
             draw_answer(read, grader.labels, out / "pictures" / f"{number:05d}_{path.stem}.png")
 
-        made = predict_photographs(
+        return predict_photographs(
             images, grader.grade, grader.labels, out, on_reading=draw if pictures else None, progress=progress
         )
-    if made.stopped:
-        raise Interrupted(
-            f"Stopped after {made.graded + made.refused} of {made.images} images; their answers are in {made.table}."
-        )
-    return made

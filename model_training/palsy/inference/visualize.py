@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -31,6 +32,7 @@ def visualize_files(
     out: Path,
     *,
     device: str = "cpu",
+    roi_threshold: float = 0.0,
     say: Callable[[str], None] = print,
     progress: Callable[[int, int], object] | None = None,
 ) -> list[Path]:
@@ -54,7 +56,7 @@ def visualize_files(
                     say(f"left out: {refused}")
                     continue
                 target = out / f"{number:05d}_{path.stem}.png"
-                draw_sample(answer, grader.labels, recorder.share(), target)
+                draw_sample(answer, grader.labels, recorder.share(), target, roi_threshold=roi_threshold)
                 written.append(target)
                 say(str(target))
         except KeyboardInterrupt:
@@ -103,21 +105,34 @@ class MirrorAttentionRecorder:
 
 
 def _heading(answer: ReadPhotograph, labels: tuple[str, ...]) -> str:
+    """Where the grade is not the most probable one, a second line says why."""
     reading = answer.reading
     names = ", ".join(labels[index] for index in reading.prediction_set)
-    return (
+    heading = (
         f"{labels[reading.index]} ({reading.probability:.0%}), set {{{names}}}, expected {reading.expected:.1f}, "
         f"side {reading.side} ({reading.side_probability:.0%})"
     )
+    likeliest = int(np.argmax(reading.probabilities))
+    if likeliest != reading.index:
+        heading += (
+            f"\nThe grade is the median: half of the probability lies at {labels[reading.index]} or below. The most "
+            f"probable single grade is {labels[likeliest]} ({reading.probabilities[likeliest]:.0%})."
+        )
+    return heading
 
 
 def _heat(axes: Any, answer: ReadPhotograph, values: Map, title: str, *, top: float | None = None) -> None:
+    """top: what the brightest colour stands for; the highest value where it is None, so that weak maps can be seen. The
+    legend below tells which."""
     height, width = answer.photograph.rgb.shape[:2]
     on_photo = mosaic_map_to_photo(values.astype(np.float32), answer.made.aligned, width=width, height=height)
     top = max(float(values.max()), 1e-6) if top is None else top
     axes.imshow(answer.photograph.rgb)
-    axes.imshow(on_photo, cmap="inferno", vmin=0, vmax=top, alpha=np.clip(on_photo / top, 0, 1) * 0.75)
-    axes.set_title(f"{title} (max {values.max():.2f})", fontsize=8)
+    shown = axes.imshow(on_photo, cmap="inferno", vmin=0, vmax=top, alpha=np.clip(on_photo / top, 0, 1) * 0.75)
+    axes.set_title(title, fontsize=8)
+    colours = ScalarMappable(norm=shown.norm, cmap=shown.cmap)  # the picture's own are see-through
+    legend = axes.figure.colorbar(colours, ax=axes, orientation="horizontal", fraction=0.05, pad=0.02)
+    legend.ax.tick_params(labelsize=6)
 
 
 def _face(axes: Any, answer: ReadPhotograph) -> None:
@@ -125,7 +140,7 @@ def _face(axes: Any, answer: ReadPhotograph) -> None:
     for name, polygon in region_polygons(answer.made.aligned).items():
         closed = np.vstack([polygon, polygon[:1]])
         axes.plot(closed[:, 0], closed[:, 1], linewidth=1)
-        axes.text(*polygon.min(axis=0), name.replace("_", " "), fontsize=6, color="white", va="bottom")
+        axes.text(*polygon.mean(axis=0), name.replace("_", " "), fontsize=6, color="white", ha="center", va="center")
     axes.plot(*answer.photograph.face.points[:, :2].T, ".", markersize=0.6, color="cyan")
     axes.set_title("face and regions", fontsize=8)
 
@@ -141,8 +156,20 @@ def _crop(axes: Any, answer: ReadPhotograph) -> None:
     axes.axis("off")
 
 
-def draw_sample(answer: ReadPhotograph, labels: tuple[str, ...], attention: Map | None, target: Path) -> None:
-    """The whole sheet of one photograph as a PNG."""
+def above_threshold(values: Map, threshold: float) -> Map:
+    """A map in 0..1 with 0 wherever it is below the threshold."""
+    return np.where(values >= threshold, values, np.float32(0))
+
+
+def draw_sample(
+    answer: ReadPhotograph,
+    labels: tuple[str, ...],
+    attention: Map | None,
+    target: Path,
+    *,
+    roi_threshold: float = 0.0,
+) -> None:
+    """The whole sheet of one photograph as a PNG. roi_threshold: what a ROI map shows below it is left out."""
     maps = [
         (name.replace("_", " "), values)
         for name, values in zip(REGIONS_OF_INTEREST, answer.outputs.get("roi_maps", []), strict=False)
@@ -166,7 +193,7 @@ def draw_sample(answer: ReadPhotograph, labels: tuple[str, ...], attention: Map 
     bars.set_ylim(0, 1)
     bars.set_title("probabilities (orange: prediction set)", fontsize=8)
     for place, (name, values) in zip(axes[5:], maps, strict=False):
-        _heat(place, answer, values, f"ROI {name}", top=1.0)
+        _heat(place, answer, above_threshold(values, roi_threshold), f"ROI {name}")
     for place in [axes[0], *axes[2:4], *axes[5:]]:
         _crop(place, answer)
     figure.suptitle(_heading(answer, labels), fontsize=10)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from face.landmarks.detector import MIRROR_INDEX, FaceLandmarker
+from face.landmarks.found_face import MIRROR_INDEX
+from face.landmarks.landmarker import FaceLandmarker
 from model_training.simulator.head.head import SKIN, Head
 from model_training.simulator.patient import Palsy
 from model_training.simulator.render.camera import Camera

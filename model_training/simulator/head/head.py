@@ -161,6 +161,12 @@ class Head:
         """(2, 3) centres of the patient's left and right eyeball."""
         return np.stack([vertices[self.eyeballs[side]].mean(axis=0) for side in UNIT_SIDES])
 
+    @cached_property
+    def eyeball_radius_m(self) -> float:
+        """Of the mean face's left eyeball, the cornea included."""
+        ball = self.mean[self.eyeballs["Left"]]
+        return float(np.linalg.norm(ball - ball.mean(axis=0), axis=1).max())
+
     def interocular_m(self, vertices: np.ndarray) -> float:
         """Distance between the eyeball centres in metres (about 0.062)."""
         left, right = self.eye_centres(vertices)

@@ -24,8 +24,9 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from face.landmarks.detector import Face
-from model_training.simulator.palsy import RegionalSeverity, movement_left, tone_lost
+from face.landmarks.found_face import Face
+from face.palsy.severity import RegionalSeverity
+from model_training.simulator.palsy import movement_left, tone_lost
 
 PHOTO_POSES = ("rest", "brow_lift", "gentle_closure", "closed_smile")
 

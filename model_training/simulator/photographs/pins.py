@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from face.landmarks.detector import MIRROR_INDEX, Face
+from face.landmarks.found_face import MIRROR_INDEX, Face
 from model_training.simulator.palsy import tone_lost
 from model_training.simulator.photographs.fields import (
     BROW,

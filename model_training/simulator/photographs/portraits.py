@@ -17,8 +17,7 @@ import pandas as pd
 from face.errors import PreprocessingError
 from face.frame.quality import measure_quality
 from face.image.decode import decode_image
-from face.landmarks.both_looks import look_both_ways
-from face.landmarks.detector import FaceLandmarker, choose_face
+from face.landmarks.landmarker import FaceLandmarker
 from model_training.errors import TrainingError
 from model_training.simulator.photographs.warped_set import JPEG_QUALITY, PHOTO_SUFFIXES
 from model_training.simulator.sensor import encode_jpeg
@@ -79,15 +78,17 @@ def _reduced(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def _unfit(rgb: npt.NDArray[np.uint8], landmarker: FaceLandmarker) -> str:
     """Why no palsy can be put on this picture and judged; empty where it can. PreprocessingError: not one face."""
-    face = choose_face(landmarker.detect(rgb), policy="single")
-    quality = measure_quality(rgb, face)
+    look = landmarker.look(rgb, policy="single", both_ways=True)
+    if look.quarter_turns:
+        return "it lies on its side or upside down"
+    quality = measure_quality(rgb, look.face)
     if abs(quality.yaw_deg) > MAX_YAW_DEG or abs(quality.pitch_deg) > MAX_PITCH_DEG:
         return f"turned by {quality.yaw_deg:.0f} degrees to the side and {quality.pitch_deg:.0f} up"
     if quality.face_width_px < MIN_FACE_WIDTH_PX:
         return f"the face is {quality.face_width_px:.0f} pixels wide"
     if quality.sharpness < MIN_SHARPNESS:
         return f"sharpness {quality.sharpness:.2f}"
-    if look_both_ways(rgb, face, landmarker).disagreement is None:
+    if look.disagreement is None:
         return "no face found in the mirrored picture"
     return ""
 

@@ -19,9 +19,9 @@ import numpy as np
 from scipy.spatial import Delaunay
 
 from face.landmarks.canonical import pose_corrected
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
+from face.palsy.severity import RegionalSeverity
 from model_training.simulator.head.head import HEAD_DATA, Head
-from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.patient import Palsy, movement_weights, with_signs
 from model_training.simulator.photographs.fields import LOWER_LID, UPPER_LID, AskedMovement, check_size, resample
 from model_training.simulator.poses import MOVEMENTS

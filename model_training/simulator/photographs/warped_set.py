@@ -19,16 +19,12 @@ import pandas as pd
 
 from face.errors import PreprocessingError
 from face.image.decode import decode_image
-from face.landmarks.detector import Face, FaceLandmarker, choose_face
+from face.landmarks.found_face import Face, choose_face
+from face.landmarks.landmarker import FaceLandmarker
+from face.palsy.severity import MAX_SEVERITY, RegionalSeverity, house_brackmann_grade, overall_severity
 from face.whole_file import write_text
 from model_training.data.sample_table import SPLITS, read_table, write_table
 from model_training.errors import TrainingError
-from model_training.simulator.palsy import (
-    MAX_SEVERITY,
-    RegionalSeverity,
-    house_brackmann_grade,
-    overall_severity,
-)
 from model_training.simulator.patient import HEALTHY_SHARE, regional_severity, sample_effort
 from model_training.simulator.photographs.fields import PHOTO_POSES, AskedMovement, WarpStyle, warp_photograph
 from model_training.simulator.photographs.pins import PIN_POSES, pull_photograph

@@ -101,6 +101,9 @@ class Look:
     light: Light
     creases: Creases
     pupil_rad: float = 0.19
+    # Angle of the iris's edge on the eyeball. The head data's eyeball is larger than a real one (radius 17 mm), and at
+    # this default so is the iris; sessions draw it at its true width, since it is the scale of their millimetres.
+    iris_rad: float = 0.44
 
 
 def sample_person(rng: np.random.Generator, *, age_years: float) -> Person:

@@ -43,6 +43,7 @@ def uniforms_of(look: Look) -> dict[str, object]:
         "shadow_depth": light.shadow,
         "gloss": light.gloss,
         "pupil": look.pupil_rad,
+        "iris_edge": look.iris_rad,
         "forehead_lines": creases.forehead,
         "nose_fold": creases.nose_fold,
         "crow_feet": creases.crow_feet,

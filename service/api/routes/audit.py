@@ -12,11 +12,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from service.api.errors import problem_responses
+from service.api.query import refuse_unknown_query
 from service.api.state import CurrentWorker
 from service.audit.csv_export import as_dict, csv_lines
 from service.audit.store import AuditQuery, AuditStore, AuditUnavailable
 
-router = APIRouter(tags=["audit"])
+router = APIRouter(tags=["audit"], dependencies=[Depends(refuse_unknown_query)])
 
 
 class AuditRecordOut(BaseModel):
@@ -34,6 +35,7 @@ class AuditRecordOut(BaseModel):
     label: str | None
     probabilities: dict[str, float] | None
     refusal: str | None
+    chain_sha256: str | None
 
 
 class AuditPage(BaseModel):

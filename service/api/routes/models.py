@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from face.vocabulary import Task
 from service.api.errors import RequestError, problem_responses
+from service.api.query import refuse_unknown_query
 from service.api.schemas.shared import ModelIdentity, Schema
 from service.api.state import CurrentWorker
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[Depends(refuse_unknown_query)])
 
 
 class ModelList(Schema):

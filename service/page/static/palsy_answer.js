@@ -3,6 +3,8 @@ import { bars, facts, provenance, quality } from "./parts.js";
 import { picture } from "./picture.js";
 import { make, percent, text } from "./texts.js";
 
+const outOf100 = (value) => value === null ? text("not_seen") : (100 * value).toFixed(0);
+
 export function palsyAnswer(answer, photo) {
   const { grade, affected_side: side, asymmetry } = answer;
   const layers = [{ key: "heatmap", label: text("overlay_heatmap"), map: asymmetry.heatmap },
@@ -23,9 +25,10 @@ export function palsyAnswer(answer, photo) {
       make("section", { class: "side" }, make("h3", {}, text("side_title")),
         make("p", { class: "headline small" }, text(`side_${side.side}`, { percent: percent(side.probability) }))),
       make("section", { class: "asymmetry" }, make("h3", {}, text("asymmetry_title")),
-        make("p", {}, text("asymmetry_score", { value: (100 * asymmetry.score).toFixed(0) })),
-        facts(Object.entries(asymmetry.regions).map(([region, value]) => [text(region), (100 * value).toFixed(0)])),
-        make("p", { class: "hint" }, text("asymmetry_hint"))),
+        make("p", {}, text("asymmetry_score", { value: outOf100(asymmetry.score) })),
+        facts(Object.entries(asymmetry.regions).map(([region, value]) => [text(region), outOf100(value)])),
+        make("p", { class: "hint" }, text("asymmetry_hint")),
+        make("p", { class: "hint" }, text(`heatmap_${side.side}`))),
       quality(answer.quality),
       provenance(answer, `palsy-${answer.request_id}.json`)));
 }

@@ -66,7 +66,7 @@ export function picture({ photo, alt, layers, outlines = null, scores = null }) 
     const width = Math.hypot(...[0, 1].map((axis) => outlines.left_eye[0][axis] - outlines.left_eye[1][axis])) || size / 5;
     for (const [region, [x, y]] of Object.entries(places(outlines))) {
       const label = svg("text", { x, y, class: "score", "font-size": width / 5, "text-anchor": "middle" });
-      label.textContent = (100 * scores[region]).toFixed(0);
+      label.textContent = scores[region] === null ? "–" : (100 * scores[region]).toFixed(0);
       drawing.append(label);
     }
   };

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from face.frame.alignment import CANONICAL_EYE_CENTRES, CANONICAL_SIZE, align_face
-from face.landmarks.detector import Face, FaceLandmarker
+from face.landmarks.found_face import Face
+from face.landmarks.landmarker import FaceLandmarker
 
 
 def test_eyes_come_to_their_places(astronaut_rgb: np.ndarray, astronaut_face: Face) -> None:

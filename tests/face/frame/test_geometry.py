@@ -62,8 +62,8 @@ def test_bad_values_are_refused() -> None:
         Similarity(np.full((2, 3), np.nan))
     with pytest.raises(ValueError, match="uniform scale"):
         Similarity(np.array([[1.0, 0, 0], [0, 2, 0]]))
-    with pytest.raises(ValueError, match="uniform scale"):  # a reflection
-        Similarity(np.array([[-1.0, 0, 0], [0, 1, 0]]))
+    with pytest.raises(ValueError, match="uniform scale"):
+        Similarity(np.array([[1.0, 1, 0], [0, 1, 0]]))
     with pytest.raises(ValueError, match="coincide"):
         fit_similarity([[1, 1], [1, 1]], [[0, 0], [1, 0]])
     with pytest.raises(ValueError, match="N >= 2"):
@@ -121,3 +121,23 @@ def test_warp_is_mirror_equivariant(scale: float, fill: float | None) -> None:
     difference = np.abs(one.astype(int) - other)
     assert difference.max() <= 2
     assert (difference > 0).mean() < 0.02
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_turning_goes_where_numpy_turns(turns: int) -> None:
+    picture = np.zeros((30, 50))
+    picture[7, 11] = 1
+    row, column = np.argwhere(np.rot90(picture, turns))[0]
+    turning = Similarity.turning(turns, width=50, height=30)
+    np.testing.assert_allclose(turning.apply([11.5, 7.5]), [column + 0.5, row + 0.5])
+    np.testing.assert_array_equal(turning.warp(picture, np.rot90(picture, turns).shape[::-1]), np.rot90(picture, turns))
+
+
+def test_a_reflection_leads_back_and_warps() -> None:
+    picture = np.arange(12, dtype=np.float64).reshape(3, 4)
+    mirroring = Similarity.mirroring(4)
+    np.testing.assert_allclose(mirroring.then(mirroring).apply([1.0, 2.0]), [1.0, 2.0])
+    np.testing.assert_array_equal(mirroring.warp(picture, (4, 3)), picture[:, ::-1])
+    larger = Similarity.scaling(2).then(Similarity.mirroring(8))
+    assert larger.scale == 2
+    np.testing.assert_allclose(larger.inverse().apply(larger.apply([1.0, 2.0])), [1.0, 2.0])

@@ -10,7 +10,8 @@ from face.errors import FaceTooSmall, FaceTurnedAway
 from face.frame.alignment import align_face
 from face.frame.quality import Quality, QualityLimits, check_quality, head_angles, measure_quality
 from face.image.decode import decode_image
-from face.landmarks.detector import Face, FaceLandmarker
+from face.landmarks.found_face import Face
+from face.landmarks.landmarker import FaceLandmarker
 from tests import factories
 
 GOOD = Quality(

@@ -16,7 +16,7 @@ from face.frame.regions import (
     regional_asymmetry,
     roi_masks,
 )
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
 from face.vocabulary import OUTLINED_REGIONS, REGIONS_OF_INTEREST
 
 
@@ -192,13 +192,14 @@ def test_roi_masks_at_any_size_agree(aligned: AlignedFace) -> None:
 
 def test_regional_asymmetry_is_read_off_the_map(aligned: AlignedFace) -> None:
     size = 32
-    even = regional_asymmetry(np.full((size, size), 0.06, np.float32), aligned, full_scale=0.15)
+    masks = roi_masks(aligned, size=size)
+    even = regional_asymmetry(np.full((size, size), 0.06, np.float32), masks, full_scale=0.15)
     assert even == pytest.approx({"forehead": 0.4, "eye": 0.4, "nose": 0.4, "mouth": 0.4})
     mouth = np.zeros((size, size), np.float32)
-    mouth[roi_masks(aligned, size=size)[REGIONS_OF_INTEREST.index("mouth")] > 0.5] = 0.15
-    scores = regional_asymmetry(mouth, aligned, full_scale=0.15)
+    mouth[masks[REGIONS_OF_INTEREST.index("mouth")] > 0.5] = 0.15
+    scores = regional_asymmetry(mouth, masks, full_scale=0.15)
     assert scores["mouth"] > 0.8
     assert max(scores["forehead"], scores["eye"], scores["nose"]) < 0.2
-    assert regional_asymmetry(np.full((size, size), 9.0, np.float32), aligned)["nose"] == 1.0
+    assert regional_asymmetry(np.full((size, size), 9.0, np.float32), masks)["nose"] == 1.0
     with pytest.raises(ValueError, match="full_scale"):
-        regional_asymmetry(mouth, aligned, full_scale=0.0)
+        regional_asymmetry(mouth, masks, full_scale=0.0)

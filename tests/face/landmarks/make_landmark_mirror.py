@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from face.landmarks.detector import find_landmark_model
+from face.landmarks.model_file import find_landmark_model
 
 TARGET = Path("face/landmarks/mirror_table.py")
 IRIS_PAIRS = ((468, 473), (469, 476), (470, 475), (471, 474), (472, 477))

@@ -3,22 +3,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from concurrent.futures import thread as thread_pools
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from face.errors import MultipleFaces, NoFace
-from face.landmarks import detector
 from face.landmarks import mirror_table as landmark_mirror
-from face.landmarks.detector import (
-    MIRROR_INDEX,
-    Face,
-    FaceLandmarker,
-    choose_face,
-    find_landmark_model,
-)
+from face.landmarks import model_file
+from face.landmarks.found_face import MIRROR_INDEX, Face, choose_face
+from face.landmarks.landmarker import FaceLandmarker
+from face.landmarks.model_file import find_landmark_model
 from tests import factories
 from tests.face.landmarks.make_landmark_mirror import landmark_pairs
 
@@ -139,20 +134,6 @@ def test_closed_landmarker_says_so() -> None:
         FaceLandmarker(max_faces=0)
 
 
-def test_landmarker_left_to_the_garbage_collector_stops_nothing() -> None:
-    """Collection comes at any moment, also under the lock of every thread pool, which MediaPipe's close would take."""
-    FaceLandmarker().close()  # the first one of a process is kept by the frames of MediaPipe's import
-    landmarker = FaceLandmarker()
-
-    def collect() -> None:
-        nonlocal landmarker
-        with thread_pools._global_shutdown_lock:
-            del landmarker
-
-    with pytest.warns(ResourceWarning, match="not closed"):
-        collect()
-
-
 def test_model_is_found_and_verified(tmp_path: Path) -> None:
     model = find_landmark_model()
     assert find_landmark_model(model) == model
@@ -165,7 +146,7 @@ def test_model_is_found_and_verified(tmp_path: Path) -> None:
 
 
 def test_missing_model_of_our_own_names_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector, "LANDMARK_MODEL_FILE", tmp_path / "face_landmarker.task")
+    monkeypatch.setattr(model_file, "LANDMARK_MODEL_FILE", tmp_path / "face_landmarker.task")
     with pytest.raises(FileNotFoundError, match=r"face_landmarker\.task does not exist; .* install the project again"):
         find_landmark_model()
 
@@ -174,7 +155,7 @@ def test_quiet_start_and_clean_exit() -> None:
     """In a fresh process: nothing is printed, and a landmarker left open does not fail at the end."""
     program = (
         "import numpy as np\n"
-        "from face.landmarks.detector import FaceLandmarker\n"
+        "from face.landmarks.landmarker import FaceLandmarker\n"
         "landmarker = FaceLandmarker()\n"
         "landmarker.detect(np.zeros((64, 64, 3), np.uint8))\n"
     )

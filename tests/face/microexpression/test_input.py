@@ -6,7 +6,7 @@ import pytest
 from skimage import data
 
 from face.errors import DifferentFaces, HeadTurned, NoMotion
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.microexpression.input import microexpression_input
 from face.microexpression.spec import MicroExpressionSpec
 

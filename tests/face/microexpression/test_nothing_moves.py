@@ -7,7 +7,7 @@ import pytest
 from skimage import data
 
 from face.errors import NoMotion
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.microexpression.input import microexpression_input
 from face.microexpression.registration import match_sharpness, register_pair
 from face.microexpression.spec import MicroExpressionSpec

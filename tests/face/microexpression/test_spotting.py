@@ -6,7 +6,7 @@ import pytest
 from skimage import data
 
 from face.errors import NoFace
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.microexpression.spec import MicroExpressionSpec
 from face.microexpression.spotting import Frame, find_rest, spot
 from tests.face.microexpression.test_input import BROW_RAISE, SMILE, warped

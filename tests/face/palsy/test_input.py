@@ -7,7 +7,8 @@ import pytest
 from skimage import data
 
 from face.landmarks.canonical import STABLE_TEMPLATE, pose_corrected
-from face.landmarks.detector import MIRROR_INDEX, Face, FaceLandmarker
+from face.landmarks.found_face import MIRROR_INDEX, Face
+from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.input import NEUTRAL_GREY, PalsyInputSpec, local_contrast, palsy_input
 
 

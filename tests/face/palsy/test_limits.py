@@ -9,6 +9,7 @@ import pytest
 from face.errors import InvalidLimits
 from face.frame.quality import QualityLimits
 from face.frame.regions import ASYMMETRY_FULL_SCALE
+from face.palsy.decoding import TurnedHead
 from face.palsy.limits import AnswerLimits
 
 
@@ -21,9 +22,17 @@ def test_what_is_left_out_keeps_the_default() -> None:
             "quality": {"max_yaw_deg": 20.0},
             "out_of_distribution": {"warn_above": 2.4, "refuse_above": None},
             "heatmap_full_scale": 1,
+            "visibility": {"seen_from": 0.6},
+            "turned_head": {"from_deg": 6.0, "per_deg": 0.1},
         }
     )
-    assert given == AnswerLimits(quality=QualityLimits(max_yaw_deg=20.0), warn_above=2.4, full_scale=1.0)
+    assert given == AnswerLimits(
+        quality=QualityLimits(max_yaw_deg=20.0),
+        warn_above=2.4,
+        full_scale=1.0,
+        seen_from=0.6,
+        turned_head=TurnedHead(from_deg=6.0, per_deg=0.1),
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,6 +47,10 @@ def test_what_is_left_out_keeps_the_default() -> None:
         ({"quality": {"max_yaw_deg": -1.0}}, r"max_yaw_deg must be a finite number >= 0, got -1\.0"),
         ({"out_of_distribution": {"warn_above": float("nan")}}, "must be a finite number, got nan"),
         ({"heatmap_full_scale": 0.0}, r"heatmap_full_scale must be a positive number, got 0\.0"),
+        ({"visibility": {"seen_to": 0.5}}, r"unknown key 'visibility\.seen_to'; known here: seen_from"),
+        ({"visibility": {"seen_from": 1.5}}, r"visibility\.seen_from must lie between 0 and 1, got 1\.5"),
+        ({"turned_head": {"per_degree": 0.1}}, r"unknown key 'turned_head\.per_degree'; known here: from_deg, per_deg"),
+        ({"turned_head": {"per_deg": -0.1}}, r"turned_head\.per_deg must be a finite number >= 0, got -0\.1"),
         ({"heatmap_full_scale": -0.1}, r"heatmap_full_scale must be a positive number, got -0\.1"),
         ({"heatmap_full_scale": float("inf")}, "heatmap_full_scale must be a positive number, got inf"),
     ],

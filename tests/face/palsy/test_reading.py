@@ -11,9 +11,9 @@ import pytest
 
 from face.errors import OutOfDistribution
 from face.frame.quality import QualityLimits
-from face.image.decode import ImageLimits
-from face.landmarks.both_looks import BothLooks
-from face.palsy.decoding import PalsyCalibration
+from face.image.limits import ImageLimits
+from face.landmarks.look import Look
+from face.palsy.decoding import PalsyCalibration, TurnedHead
 from face.palsy.input import PalsyInputSpec, palsy_input
 from face.palsy.limits import AnswerLimits
 from face.palsy.reading import Array, Graph, ReadPhotograph, read_palsy, see_palsy
@@ -63,7 +63,7 @@ def test_warnings_come_in_the_order_of_the_stages(reader: PhotographReader, monk
 
     def lose_the_mirrored_face(*arguments: Any, **options: Any) -> Photograph:
         seen = look(*arguments, **options)
-        return replace(seen, looks=BothLooks(face=seen.face, disagreement=None))
+        return replace(seen, looks=Look(face=seen.face, disagreement=None))
 
     monkeypatch.setattr(reader, "read", lose_the_mirrored_face)
     limits = AnswerLimits(quality=QualityLimits(warn_face_width_px=1000.0), warn_above=2.0, refuse_above=3.0)
@@ -119,4 +119,25 @@ def test_every_stage_is_timed(reader: PhotographReader) -> None:
     assert list(watch.timings_ms) == ["decode", "landmarks", "preprocessing", "inference", "rendering"]
     unread = Stopwatch()
     read(reader, graph_without("asymmetry_map"), watch=unread)
-    assert list(unread.timings_ms) == ["decode", "landmarks", "preprocessing", "inference"]
+    assert list(unread.timings_ms) == ["decode", "landmarks", "preprocessing", "inference", "rendering"]
+
+
+def test_a_turned_head_takes_from_the_grade_whichever_way_it_is_turned(reader: PhotographReader) -> None:
+    logits = np.array([[2.0, 1.0, -1.0, -2.0, -3.0]], np.float32)
+    allowance = TurnedHead(from_deg=5.0, per_deg=0.5)
+    np.testing.assert_allclose(allowance.allowed_for(logits, 4.9), logits)
+    np.testing.assert_allclose(allowance.allowed_for(logits, 9.0), logits - 2.0)
+    np.testing.assert_allclose(allowance.allowed_for(logits, -9.0), logits - 2.0)
+    np.testing.assert_allclose(TurnedHead().allowed_for(logits, 40.0), logits)
+
+    def obvious(tensors: Mapping[str, Array]) -> Mapping[str, Array]:
+        del tensors
+        return {**SAID, "grade_logits": np.full((1, 5), 6, np.float32)}
+
+    straight = read(reader, obvious)
+    strict = read(reader, obvious, AnswerLimits(turned_head=TurnedHead(per_deg=10.0)))
+    assert abs(strict.quality.yaw_deg) > 0.8
+    assert (straight.reading.index, strict.reading.index) == (5, 0)
+    assert straight.reading.prediction_set == (5,)
+    assert strict.reading.prediction_set == (0, 1, 2, 3, 4, 5), "what the turn may hide stays possible"
+    np.testing.assert_array_equal(strict.outputs["grade_logits"], straight.outputs["grade_logits"])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from face.errors import OutOfDistribution
-from face.landmarks.both_looks import BothLooks
-from face.landmarks.detector import Face
+from face.landmarks.found_face import Face
+from face.landmarks.look import Look
 from face.palsy.decoding import PalsyCalibration, decode
 from face.palsy.warnings import USUAL_DISAGREEMENT, check_agreement, check_likeness, check_looks
 
@@ -17,7 +17,7 @@ from face.palsy.warnings import USUAL_DISAGREEMENT, check_agreement, check_liken
 def test_looks_that_contradict_each_other_are_said(
     astronaut_face: Face, disagreement: float | None, warning: str | None
 ) -> None:
-    said = check_looks(BothLooks(face=astronaut_face, disagreement=disagreement))
+    said = check_looks(Look(face=astronaut_face, disagreement=disagreement))
     assert (said == []) if warning is None else (warning in said[0])
 
 

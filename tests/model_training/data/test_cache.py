@@ -14,7 +14,8 @@ import pytest
 from model_training.data import cache_build
 from model_training.data.cache import open_cache
 from model_training.data.cache_build import build_cache
-from model_training.errors import Interrupted, TrainingError
+from model_training.errors import Interrupted, TrainingError, UserError
+from model_training.runtime.shard import Shard
 from tests.model_training.data.producers import BytesProducer
 from tests.model_training.data.tables import table
 
@@ -61,6 +62,24 @@ def test_an_interrupted_cache_goes_on_with_what_is_missing(tmp_path: Path) -> No
     assert not [item for item in (tmp_path / "out").iterdir() if item.name.startswith(".")]
 
 
+def test_shards_into_one_folder_are_one_cache(tmp_path: Path) -> None:
+    rows = table(tmp_path / "in", numbered(bad=(3,)))
+    build_cache(rows, tmp_path / "whole", producer=BytesProducer(), jobs=1)
+    for number in (3, 1, 2):
+        report = build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1, shard=Shard(number, 3))
+        assert not report.joined
+    joined = build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1)
+    assert (joined.computed, joined.found) == (0, 149)
+    for name in ("images.npy", "samples.parquet", "cache.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0"])
+def test_a_shard_is_a_number_of_a_count(text: str) -> None:
+    with pytest.raises(UserError, match=f"--shard '{text}': write it as NUMBER/COUNT"):
+        Shard.read(text)
+
+
 def test_another_preprocessing_or_kind_is_refused(tmp_path: Path) -> None:
     rows = table(tmp_path / "in", {"a": b"aaaa", "b": b"bbbb"})
     build_cache(rows, tmp_path / "out", producer=BytesProducer(), jobs=1)
@@ -70,6 +89,15 @@ def test_another_preprocessing_or_kind_is_refused(tmp_path: Path) -> None:
         open_cache(tmp_path / "out", kind="palsy", fingerprint="2" * 64)
     with pytest.raises(TrainingError, match="kind 'palsy', this needs 'microexpression'"):
         open_cache(tmp_path / "out", kind="microexpression")
+    whole = (tmp_path / "out/images.npy").read_bytes()
+    for damage in (whole[:-1], whole[:20], b""):
+        (tmp_path / "out/images.npy").write_bytes(damage)
+        with pytest.raises(TrainingError, match=r"images\.npy: missing, cut short or damaged\. Copy the cache again"):
+            open_cache(tmp_path / "out", kind="palsy")
+    (tmp_path / "out/images.npy").write_bytes(whole)
+    (tmp_path / "out/samples.parquet").write_bytes(b"PAR1")
+    with pytest.raises(TrainingError, match=r"samples\.parquet: missing or damaged"):
+        open_cache(tmp_path / "out", kind="palsy")
     (tmp_path / "out/cache.json").write_text("{", encoding="utf-8")
     with pytest.raises(TrainingError, match=r"cache\.json: cannot be read"):
         open_cache(tmp_path / "out", kind="palsy")

@@ -276,3 +276,109 @@ def test_folds_hold_every_person_once(tmp_path: Path) -> None:
     assert {len(fold) for fold in folds} == {6}
     assert folds == person_folds(table, folds=4, seed=1) != person_folds(table, folds=4, seed=2)
     assert len(person_folds(table, folds=0, seed=0)) == 24
+
+
+def in_grade_folders(root: Path, names: list[str]) -> Path:
+    for number, name in enumerate(names):
+        layouts.write_image(root / f"grade_{number % 6 + 1}" / name)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("names", "doubt"),
+    [
+        ([f"{kind}_{n}.jpg" for kind in ("IMG", "DSC", "photo") for n in range(12)], r"'DSC', 'IMG', 'photo' are what"),
+        ([f"IMG{n:04d}.png" for n in range(12)], "are what a camera calls its files"),
+        ([f"anna_{n}.jpg" for n in range(6)] + [f"bo_{n}.jpg" for n in range(6)], "there would be 2 people only"),
+        ([f"clinic_{n}.jpg" for n in range(12)] + [f"x{n}.jpg" for n in range(6)], "'clinic' would hold 67%"),
+        (
+            [f"anna_{n}.jpg" for n in range(6)] + [f"x{n}.jpg" for n in range(24)],
+            "'anna' would have 6",
+        ),
+    ],
+)
+def test_file_names_that_hardly_name_people_are_refused_unless_the_user_insists(
+    tmp_path: Path, names: list[str], doubt: str
+) -> None:
+    root, reader = in_grade_folders(tmp_path / "fnp", names), grade_reader(grades="1..6", classes=6)
+    with pytest.raises(TrainingError, match=rf"{doubt}.*--stem.*--person-column"):
+        convert_grade_folders(conversion(tmp_path / "out"), root=root, grades=reader, stem=STEM, stem_chosen=False)
+    made = conversion(tmp_path / "out")
+    convert_grade_folders(made, root=root, grades=reader, stem=STEM)
+    assert any(note.startswith("doubtful people: ") for note in made.notes)
+
+
+def test_patients_by_letter_and_number_are_people(tmp_path: Path) -> None:
+    root = in_grade_folders(tmp_path / "fnp", [f"P{n:02d}_left.jpg" for n in range(12)])
+    made = conversion(tmp_path / "out")
+    convert_grade_folders(made, root=root, grades=grade_reader(grades="1..6", classes=6), stem=STEM, stem_chosen=False)
+    assert len(made.rows) == 12
+
+
+def test_what_is_no_picture_is_counted_and_listed_with_its_reason(tmp_path: Path) -> None:
+    layouts.grade_folders(tmp_path / "fnp", first=1)
+    folder = tmp_path / "fnp/grade_2"
+    for name in ("scan.psd", "film.mov", "raw.dng", "._p1.jpg", "notes.docx"):
+        (folder / name).write_bytes(b"something")
+    (folder / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    made = conversion(tmp_path / "out")
+    convert_grade_folders(made, root=tmp_path / "fnp", grades=grade_reader(grades="1..6", classes=6), stem=STEM)
+    table = finished(made, SplitShares(validation=0.34, test=0.33))
+    dropped = pd.read_csv(tmp_path / "out/dropped.csv").set_index("where")["reason"]
+    assert len(table) + len(dropped) == made.read
+    assert dropped["grade_2/scan.psd"] == "not a format that is read (.psd): save it as JPEG or PNG"
+    assert dropped["grade_2/._p1.jpg"].startswith("attributes that macOS keeps")
+    assert dropped["grade_2/gone.jpg"].startswith("link that leads nowhere")
+    assert {"grade_2/film.mov", "grade_2/raw.dng", "grade_2/notes.docx"} <= set(dropped.index)
+
+
+def graded_table(folder: Path, lines: list[str]) -> Conversion:
+    for number in range(1, 4):
+        layouts.write_image(folder / f"a{number}.jpg")
+    (folder / "table.csv").write_text("\n".join(["image_path,grade,side,who", *lines]), encoding="utf-8")
+    made = conversion(folder / "out")
+    convert_grade_table(
+        made, root=folder, table=folder / "table.csv", grades=grade_reader(grades="1..6", classes=6),
+        person_column="who", stem=STEM,
+    )  # fmt: skip
+    return made
+
+
+def test_whole_numbers_that_a_program_wrote_as_floats_are_grades_and_people(tmp_path: Path) -> None:
+    made = graded_table(tmp_path, ["a1.jpg,1.0,left,7.0", "a2.jpg,,left,8.0", "a3.jpg,2.5,,9"])
+    assert [(row["label"], row["person_id"]) for row in made.rows] == [(1, "fnp/7")]
+    assert [item["reason"] for item in made.dropped] == [
+        "label out of range: '' is no grade",
+        "label out of range: '2.5' is no grade",
+    ]
+
+
+def test_a_row_that_was_written_twice_counts_once_and_a_contradiction_is_named(tmp_path: Path) -> None:
+    made = graded_table(tmp_path, ["a1.jpg,1,left,7", "a2.jpg,2,right,8", "a1.jpg,1,left,7"])
+    assert len(finished(made)) == 2
+    assert made.dropped == [{"where": "table.csv row 4", "reason": "written twice: the same as table.csv row 2"}]
+    made = graded_table(tmp_path, ["a1.jpg,1,left,7", "a1.jpg,3,left,7"])
+    with pytest.raises(TrainingError, match=r"table\.csv row 2 and table\.csv row 3 contradict .*: label 1 and 3"):
+        made.finish(shares=None, seed=0)
+
+
+def test_columns_of_another_language_are_answered_with_the_way_to_name_them(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("图像路径,等级,患侧\na1.jpg,1,左\n", encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"first row is 图像路径, 等级, 患侧\. .*--column-map .*\[values\.side\]"):
+        convert_grade_table(
+            conversion(tmp_path / "out"), root=tmp_path, table=tmp_path / "table.csv",
+            grades=grade_reader(grades="1..6", classes=6), person_column=None, stem=STEM,
+        )  # fmt: skip
+
+
+def test_a_table_says_early_how_little_few_people_can_say_and_a_failed_split_leaves_the_dropped_rows(
+    tmp_path: Path,
+) -> None:
+    made = graded_table(tmp_path, ["a1.jpg,1,,7", "a2.jpg,1,,8", "a3.jpg,1,,9", "a4.jpg,1,,10"])
+    made.finish(shares=SplitShares(validation=0.34, test=0.33), seed=0)
+    assert any("all rows have one class, I" in note for note in made.notes)
+    assert any("test has 1 people and 1 of 6 classes: its figures say little" in note for note in made.notes)
+    made = graded_table(tmp_path / "b", ["a1.jpg,1,,7", "a4.jpg,1,,10"])
+    with pytest.raises(TrainingError, match="cannot be split"):
+        made.finish(shares=SplitShares(), seed=0)
+    assert pd.read_csv(tmp_path / "b/out/dropped.csv")["where"].to_list() == ["table.csv row 3"]

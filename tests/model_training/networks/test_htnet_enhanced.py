@@ -4,6 +4,7 @@ import time
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from face.vocabulary import REGIONS_OF_INTEREST
 from model_training.networks.geometry_branch import GeometryBranch
@@ -15,7 +16,7 @@ from model_training.networks.mirror_attention import (
     split_halves,
     swap_halves,
 )
-from model_training.networks.palsy_heads import class_probabilities, ordered_logits
+from model_training.networks.palsy_heads import class_logits, class_probabilities, ordered_logits
 from model_training.networks.roi_attention import RoiAttention
 
 MIRRORED_ROI = [REGIONS_OF_INTEREST.index(name) for name in ("forehead", "right_eye", "nose", "left_eye", "mouth")]
@@ -66,19 +67,47 @@ def test_the_interface_researchers_are_used_to():
         use_diagonal_attn=True,
         use_roi=True,
     )
-    images = torch.rand(2, 3, 224, 224)
-    outputs = model(images)
+    images, grades = torch.rand(2, 3, 224, 224), torch.tensor([0, 5])
+    assert model(images).argmax(1).shape == (2,)
+    F.cross_entropy(model(images), grades).backward()
+    logits, roi_maps = model(images, return_roi_maps=True)
+    assert (logits.shape, roi_maps.shape) == ((2, 6), (2, 5, 32, 32))
+    outputs = model.forward_all(images)
+    torch.testing.assert_close(logits.exp(), class_probabilities(outputs["grade_logits"]))
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {
         "grade_logits": (2, 5),
         "side_logits": (2, 3),
         "regional_asymmetry": (2, 4),
         "asymmetry_map": (2, 32, 32),
     }
-    assert model(images, return_roi_maps=True)["roi_maps"].shape == (2, 5, 32, 32)
+    assert model.forward_all(images, return_roi_maps=True)["roi_maps"].shape == (2, 5, 32, 32)
+
+
+def test_class_logits_lose_nothing_where_a_class_is_hardly_likely():
+    cumulative = torch.tensor([[60.0, 59.0, -40.0], [0.3, 0.3, 0.3]], requires_grad=True)
+    logits = class_logits(cumulative)
+    assert torch.isfinite(logits).all()
+    # In float64: P(1) = s(60) - s(59) = s(-59) - s(-60), which the difference of two ones would lose.
+    exact = torch.tensor([-60.0, -59.0], dtype=torch.float64).sigmoid()
+    assert logits[0, 0].item() == pytest.approx(-60, abs=1e-3)
+    assert logits[0, 1].item() == pytest.approx((exact[1] - exact[0]).log().item(), rel=1e-5)
+    assert logits[0, 3].item() == pytest.approx(-40, abs=1e-3)
+    F.cross_entropy(logits, torch.tensor([0, 1])).backward()
+    assert torch.isfinite(cumulative.grad).all()
+
+
+def test_a_threshold_clears_what_a_roi_map_shows_below_it():
+    model = make(use_geometry=False).eval()
+    _, maps = model(mosaics(1), return_roi_maps=True)
+    threshold = maps.median().item()
+    _, cleared = model(mosaics(1), return_roi_maps=True, roi_threshold=threshold)
+    torch.testing.assert_close(cleared, maps * (maps >= threshold))
+    with pytest.raises(ValueError, match=r"ROI threshold must be in 0\.\.1, as the maps are, got 2"):
+        model(mosaics(1), return_roi_maps=True, roi_threshold=2)
 
 
 def test_outputs_are_finite_and_in_range():
-    outputs = make().eval()(mosaics(3), faces(3), return_roi_maps=True)
+    outputs = make().eval().forward_all(mosaics(3), faces(3), return_roi_maps=True)
     assert all(torch.isfinite(value).all() for value in outputs.values())
     assert (outputs["asymmetry_map"] >= 0).all()
     for name in ("regional_asymmetry", "roi_maps"):
@@ -91,7 +120,7 @@ def test_outputs_are_finite_and_in_range():
 def test_every_weight_learns(geometry):
     model = make(use_geometry=geometry)
     landmarks = faces(4) if geometry else None
-    outputs = model(mosaics(4), landmarks, return_roi_maps=True)
+    outputs = model.forward_all(mosaics(4), landmarks, return_roi_maps=True)
     sum((value * torch.randn_like(value)).sum() for value in outputs.values()).backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
 
@@ -119,8 +148,8 @@ def test_mirrored_photograph_gets_the_mirrored_answer(switches):
     mirrored_landmarks = model.geometry_branch.mirrored(landmarks) if landmarks is not None else None
     has_roi = model.config["use_roi"] and model.config["use_images"]
     with torch.no_grad():
-        answer = model(images, landmarks, return_roi_maps=has_roi)
-        mirrored = model(images.flip(-1), mirrored_landmarks, return_roi_maps=has_roi)
+        answer = model.forward_all(images, landmarks, return_roi_maps=has_roi)
+        mirrored = model.forward_all(images.flip(-1), mirrored_landmarks, return_roi_maps=has_roi)
     for name in ("grade_logits", "regional_asymmetry"):
         torch.testing.assert_close(mirrored[name], answer[name], rtol=0, atol=1e-5)
     torch.testing.assert_close(mirrored["side_logits"][:, [1, 0, 2]], answer["side_logits"], rtol=0, atol=1e-5)
@@ -140,7 +169,7 @@ def test_mirrored_photograph_gets_the_mirrored_answer(switches):
 def test_a_symmetric_image_has_no_side_and_no_heat():
     model = make(use_geometry=False).eval()
     half = mosaics(2)[..., :56]
-    outputs = model(torch.cat((half, half.flip(-1)), dim=-1))
+    outputs = model.forward_all(torch.cat((half, half.flip(-1)), dim=-1))
     assert outputs["asymmetry_map"].abs().max() < 1e-6
     torch.testing.assert_close(outputs["side_logits"][:, 0], outputs["side_logits"][:, 1])
 
@@ -150,7 +179,7 @@ def test_heat_lies_where_one_half_was_changed():
     half = mosaics(1, seed=3)[..., :56]
     image = torch.cat((half, half.flip(-1)), dim=-1)
     image[..., 84:112, 84:112] = 255 - image[..., 84:112, 84:112]  # lower corner of the patient's left half
-    heat = model(image)["asymmetry_map"][0]
+    heat = model.forward_all(image)["asymmetry_map"][0]
     changed = torch.zeros(16, 16, dtype=torch.bool)
     changed[12:, 12:] = changed[12:, :4] = True  # and its mirror partner
     assert heat[changed].mean() > 3 * heat[~changed].mean()
@@ -172,17 +201,17 @@ def test_training_close_ups_alone_leaves_the_rest_as_it_is():
     rest = [name for name in model.state_dict() if not name.startswith("closeup")]
     before = {name: model.state_dict()[name].clone() for name in rest}
     optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
-    outputs = model.train()(images, landmarks)
+    outputs = model.train().forward_all(images, landmarks)
     assert set(outputs) == {"grade_logits", "side_logits", "regional_asymmetry", "movement_logits"}
     sum(values.sum() for values in outputs.values()).backward()
     optimiser.step()
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
     assert all(p.grad is not None for p in (*model.closeups.parameters(), *model.closeup_head.parameters()))
 
-    answer = model.eval()(images, landmarks, return_branches=True)
+    answer = model.eval().forward_all(images, landmarks, return_branches=True)
     plain = make()
     plain.load_state_dict({name: before[name] for name in rest})
-    expected = 0.7 * plain.eval()(images, landmarks)["side_logits"] + 0.3 * answer["closeup_side_logits"]
+    expected = 0.7 * plain.eval().forward_all(images, landmarks)["side_logits"] + 0.3 * answer["closeup_side_logits"]
     torch.testing.assert_close(answer["side_logits"], expected)
 
 
@@ -213,13 +242,13 @@ def test_a_checkpoint_rebuilds_the_network_with_its_fitted_geometry():
     model = make(geometry_share=0.25).eval()
     again = HTNetEnhanced(**model.config)
     again.load_state_dict(model.state_dict())
-    torch.testing.assert_close(again.eval()(mosaics(2), faces(2)), model(mosaics(2), faces(2)))
+    torch.testing.assert_close(again.eval().forward_all(mosaics(2), faces(2)), model.forward_all(mosaics(2), faces(2)))
 
 
 def test_geometry_share_mixes_the_two_heads():
     for share in (0.0, 0.3, 1.0):
         model = make(geometry_share=share).eval()
-        outputs = model(mosaics(2), faces(2), return_branches=True)
+        outputs = model.forward_all(mosaics(2), faces(2), return_branches=True)
         expected = (1 - share) * outputs["fused_grade_logits"] + share * outputs["geometry_grade_logits"]
         torch.testing.assert_close(outputs["grade_logits"], expected)
 
@@ -367,7 +396,7 @@ def test_the_tiny_size_is_tiny():
     best = float("inf")
     for _ in range(3):
         start = time.process_time()
-        outputs = model(images, landmarks, return_roi_maps=True)
+        outputs = model.forward_all(images, landmarks, return_roi_maps=True)
         sum(value.mean() for value in outputs.values()).backward()
         best = min(best, time.process_time() - start)
     assert best / 8 < 0.25, "ten times what a quiet core needs: catches a change of cost, not a busy machine"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from face.landmarks.canonical import pose_corrected
-from face.landmarks.detector import MIRROR_INDEX, Face
+from face.landmarks.found_face import MIRROR_INDEX, Face
 from face.vocabulary import SIDES
 from model_training.palsy.augmentation import augment_palsy, grainy, mirror_palsy, shifted
 from model_training.palsy.natural_asymmetry import NaturalAsymmetry, asymmetric_part, mirror_landmarks

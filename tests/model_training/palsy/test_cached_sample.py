@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from face.landmarks.both_looks import look_both_ways
-from face.landmarks.detector import FaceLandmarker, choose_face
+from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.input import PalsyInputSpec, palsy_input
 from model_training.data.cache import open_cache
 from model_training.data.cache_build import build_cache
@@ -40,6 +39,8 @@ def test_photographs_go_through_the_services_preprocessing(tmp_path: Path) -> No
     rows = table(tmp_path / "in", contents)
     (tmp_path / "in/map.png").write_bytes(png(np.full((64, 64), 20000, np.uint16)))
     rows.frame["asymmetry_map"] = ["map.png" if name == "mapped.png" else "" for name in contents]
+    (tmp_path / "in/seen.png").write_bytes(png(np.full((64, 64), 51, np.uint8)))
+    rows.frame["seen_map"] = ["seen.png" if name == "mapped.png" else "" for name in contents]
     report = build_cache(rows, tmp_path / "out", producer=PalsyProducer(), jobs=1)
     assert report.found == 2
     assert report.not_found["no-face"] == 1
@@ -47,10 +48,12 @@ def test_photographs_go_through_the_services_preprocessing(tmp_path: Path) -> No
     assert sum(report.not_found.values()) == 5
     made = open_cache(tmp_path / "out", kind="palsy", fingerprint=PalsyInputSpec().fingerprint())
     with FaceLandmarker() as landmarker:
-        looks = look_both_ways(astronaut, choose_face(landmarker.detect(astronaut), policy="single"), landmarker)
+        looks = landmarker.look(astronaut, policy="single", both_ways=True)
     expected = palsy_input(astronaut, looks.face, PalsyInputSpec())
     for name in ("images", "landmarks"):
         np.testing.assert_array_equal(made.arrays[name][0], expected.tensors[name])
     assert np.isnan(made.arrays["asymmetry_map"][0]).all()
     np.testing.assert_allclose(made.arrays["asymmetry_map"][1], 0.2, atol=1e-3)
+    assert np.isnan(made.arrays["seen_map"][0]).all()
+    np.testing.assert_allclose(made.arrays["seen_map"][1], 0.2, atol=1e-3)
     assert made.arrays["roi_masks"].shape == (2, 5, 32, 32)

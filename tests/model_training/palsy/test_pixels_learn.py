@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.input import PalsyInputSpec, palsy_input
+from face.palsy.severity import RegionalSeverity
 from model_training.networks.htnet_enhanced import HTNetEnhanced
 from model_training.simulator.head.head import Head
-from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.patient import Palsy
 from model_training.simulator.poses import MOVEMENTS
 from model_training.simulator.render.renderer import Renderer

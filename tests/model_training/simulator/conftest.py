@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from model_training.simulator.head.head import Head
 from model_training.simulator.render.renderer import Renderer
 

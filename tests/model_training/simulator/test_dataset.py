@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from face.palsy.severity import RegionalSeverity, house_brackmann_grade
 from model_training.cli import build_app
 from model_training.data.sample_table import read_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.simulator import dataset
 from model_training.simulator.asymmetry_map import MAP_UNIT
 from model_training.simulator.dataset import SimulationConfig, simulate
-from model_training.simulator.palsy import RegionalSeverity, house_brackmann_grade
 
 SMALL = {"identities": 3, "images_per_identity": 4, "seed": 11, "size_px": 160, "split": "train"}
 

@@ -7,17 +7,15 @@ import itertools
 import numpy as np
 import pytest
 
-from face.vocabulary import REGIONS
-from model_training.simulator.palsy import (
+from face.palsy.severity import (
     REGION_WEIGHTS,
     RegionalSeverity,
     grade_of_severity,
     house_brackmann_grade,
-    movement_left,
     overall_severity,
-    synkinesis,
-    tone_lost,
 )
+from face.vocabulary import REGIONS
+from model_training.simulator.palsy import movement_left, synkinesis, tone_lost
 
 
 @pytest.mark.parametrize("row", range(6))

@@ -356,6 +356,18 @@ def test_a_run_of_another_configuration_or_preprocessing_is_refused(cache: Path,
         train(make_task(config(other, out, optimisation={"epochs": 1})), resume=True, say=quiet)
 
 
+def test_more_epochs_go_on_where_the_run_ended(cache: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    first = train(make_task(config(cache, out, optimisation={"epochs": 1})), say=quiet)
+    lines: list[str] = []
+    longer = train(make_task(config(cache, out, optimisation={"epochs": 3})), resume=True, say=lines.append)
+    assert (first.epochs, longer.epochs) == (1, 3)
+    assert len(losses(out)) == 3 * 8
+    assert any("planned for 1 epochs, goes on to 3" in line for line in lines)
+    with pytest.raises(TrainingError, match=r"3 epochs are trained already, more than optimisation\.epochs=2"):
+        train(make_task(config(cache, out)), resume=True, say=quiet)
+
+
 def test_a_gpu_that_is_not_there_is_an_error(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     refused(cache, tmp_path / "out", "no usable CUDA GPU", run={"device": "cuda"})

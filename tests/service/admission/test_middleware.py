@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from service.admission.byte_budget import ByteBudget
 from service.admission.gate import Gate, GateLimits
 from service.admission.middleware import AdmissionMiddleware, RequestLimits
 from service.observability.metrics import Metrics
@@ -84,7 +85,8 @@ def build(app: Any, **limits: float) -> tuple[AdmissionMiddleware, Gate]:
         body_timeout_s=limits.get("body_timeout_s", 5.0),
         request_timeout_s=limits.get("request_timeout_s", 5.0),
     )  # fmt: skip
-    return AdmissionMiddleware(app, gate=gate, limits=request_limits, metrics=Metrics()), gate
+    uploads = ByteBudget(int(limits.get("uploads_bytes", 10_000)), wait_s=1)
+    return AdmissionMiddleware(app, gate=gate, limits=request_limits, uploads=uploads, metrics=Metrics()), gate
 
 
 async def test_full_service_refuses_without_reading_the_body() -> None:
@@ -170,6 +172,25 @@ async def test_uploads_are_bounded() -> None:
     slow.gone.set()
     await reading
     assert gate.uploads == 0
+
+
+async def test_bodies_together_stay_within_their_memory() -> None:
+    """A body without a length could be as long as the longest."""
+    app = SlowApp()
+    admission, _ = build(app, uploads_bytes=1.5 * LIMIT)
+    first, second, small = Client([b"x" * 10]), Client([b"y" * 10]), Client([b"z" * 10], content_length=10)
+    reading = asyncio.create_task(admission(first.scope, first.receive, first.send))
+    await asyncio.sleep(0.01)
+    await admission(second.scope, second.receive, second.send)
+    assert (second.status, second.code, second.received_pieces) == (503, "overloaded", 0)
+    waiting = asyncio.create_task(admission(small.scope, small.receive, small.send))
+    await asyncio.sleep(0.01)
+    app.go.set()
+    await asyncio.gather(reading, waiting)
+    assert (first.status, small.status) == (200, 200)
+    again = Client([b"y" * 10])
+    await admission(again.scope, again.receive, again.send)
+    assert again.status == 200
 
 
 async def test_time_limit_answers_but_the_place_stays_taken_until_the_work_ends() -> None:

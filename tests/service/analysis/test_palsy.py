@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from face.image.decode import ImageLimits
+from face.image.limits import ImageLimits
 from face.palsy.decoding import name_side
 from face.photograph import PhotographReader
 from face.vocabulary import SIDES

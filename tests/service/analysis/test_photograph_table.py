@@ -67,7 +67,11 @@ def test_ctrl_c_keeps_what_was_read(
         return read(analyzer, data, **options)
 
     monkeypatch.setattr(PalsyAnalyzer, "read", interrupted_at_the_second)
-    made = grade_photographs([photographs / "face.png"] * 3, bundle, tmp_path)
+    picture = (photographs / "face.png").read_bytes()
+    given = [tmp_path / f"{number}.png" for number in range(3)]
+    for path in given:
+        path.write_bytes(picture)
+    made = grade_photographs(given, bundle, tmp_path / "out")
     assert (made.stopped, made.images, made.graded) == (True, 3, 1)
     assert len(made.table.read_text(encoding="utf-8").splitlines()) == 2
 
@@ -82,13 +86,13 @@ def test_what_cannot_be_graded_is_named(photographs: Path, bundle: Bundle, tmp_p
 def test_a_picture_that_cannot_be_read_has_a_row_that_says_so(
     photographs: Path, bundle: Bundle, tmp_path: Path
 ) -> None:
-    """An iPhone's HEIC beside JPEGs: left out without a word, its patient would be lost."""
+    """A DICOM file beside photographs: left out without a word, its patient would be lost."""
     (tmp_path / "in").mkdir()
-    (tmp_path / "in/IMG_1.HEIC").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))
+    (tmp_path / "in/IMG_1.dcm").write_bytes(bytes(128) + b"DICM" + bytes(64))
     (tmp_path / "in/face.png").write_bytes((photographs / "face.png").read_bytes())
     made = grade_photographs([tmp_path / "in"], bundle, tmp_path / "out")
     assert (made.graded, made.refused) == (1, 1)
     with made.table.open(encoding="utf-8", newline="") as file:
         refused = next(row for row in csv.DictReader(file) if row["code"])
-    assert (Path(refused["path"]).name, refused["code"]) == ("IMG_1.HEIC", "unsupported-media-type")
-    assert "HEIC" in refused["reason"]
+    assert (Path(refused["path"]).name, refused["code"]) == ("IMG_1.dcm", "unsupported-media-type")
+    assert "DICOM" in refused["reason"]

@@ -152,3 +152,43 @@ def test_nothing_of_the_photograph_is_logged(client: TestClient, jpeg: bytes, ca
     assert caplog.records
     assert "Doe_Jane" not in caplog.text + str([vars(record) for record in caplog.records])
     assert "Doe_Jane" not in response.text
+
+
+def test_a_whole_face_is_said_to_be_seen_everywhere(client: TestClient, jpeg: bytes) -> None:
+    visibility = grade(client, jpeg)["visibility"]
+    assert list(visibility) == ["forehead", "left_eye", "right_eye", "nose", "left_mouth", "right_mouth"]
+    assert all(region == {"value": 1.0, "seen": True} for region in visibility.values())
+
+
+def test_a_covered_forehead_has_no_score_and_the_set_is_wider(serve: Serve, tmp_path: Path, jpeg: bytes) -> None:
+    seen = np.ones((32, 32), np.float32)
+    seen[:7] = 0.1
+    write_palsy_bundle(tmp_path / "palsy", graph={"seen_map": seen}, thresholds__visibility={"seen_from": 0.6})
+    with serve(tmp_path) as client:
+        answer = grade(client, jpeg)
+    assert not answer["visibility"]["forehead"]["seen"]
+    assert answer["asymmetry"]["regions"]["forehead"] is None
+    others = [answer["asymmetry"]["regions"][region] for region in ("eye", "nose", "mouth")]
+    assert answer["asymmetry"]["score"] == pytest.approx(sum(others) / 3)
+    assert answer["grade"]["prediction_set"] == ["II", "III", "IV", "V"]
+    assert any("the forehead" in warning for warning in answer["quality"]["warnings"])
+
+
+def test_a_covered_eye_is_refused_by_name(serve: Serve, tmp_path: Path, jpeg: bytes) -> None:
+    seen = np.ones((32, 32), np.float32)
+    seen[2:17, 17:] = 0.0
+    write_palsy_bundle(tmp_path / "palsy", graph={"seen_map": seen})
+    with serve(tmp_path) as client:
+        refused = client.post(URL, files={"image": ("photo.jpg", jpeg, "image/jpeg")})
+    assert (refused.status_code, refused.json()["code"]) == (422, "face-covered")
+    assert "the left eye" in refused.json()["detail"]
+
+
+def test_the_pose_says_whether_the_face_is_at_rest(serve: Serve, tmp_path: Path, jpeg: bytes) -> None:
+    surely_vi = {"grade_logits": (9.0,) * 5, "movement_logits": (0.0, 0.0, 0.0, 5.0)}
+    write_palsy_bundle(tmp_path / "palsy", graph=surely_vi)
+    with serve(tmp_path) as client:
+        assert grade(client, jpeg)["grade"]["prediction_set"] == ["VI"]
+        assert grade(client, jpeg, pose="rest")["grade"]["prediction_set"] == ["V", "VI"]
+        wrong = client.post(URL, params={"pose": "wink"}, files={"image": ("photo.jpg", jpeg, "image/jpeg")})
+    assert wrong.json()["code"] == "invalid-parameters"

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.version import VERSION
 from service.inference.errors import BundleError, NonFiniteOutput
 from service.problems import PROBLEMS
+from service.security.api_keys import new_key
 from tests.onnx_factory import write_palsy_bundle
 from tests.service.api.conftest import Serve
 
@@ -23,7 +24,7 @@ def test_probes(client: TestClient) -> None:
 def test_not_ready_while_draining(serve: Serve, tmp_path: Path) -> None:
     write_palsy_bundle(tmp_path / "palsy")
     with serve(tmp_path) as client:
-        client.app_state["drain"].start()
+        client.app_state["operations"].drain.start()
         response = client.get("/readyz")
         assert response.status_code == 503
         assert response.json()["code"] == "not-ready"
@@ -192,3 +193,43 @@ def test_a_request_that_never_reaches_its_handler_is_counted_by_its_route(client
     text = client.get("/metrics").text
     assert 'htnet_http_requests_total{method="POST",route="/v1/palsy/grade",status="413"}' in text
     assert 'route="/v1/models/{task}"' in text
+
+
+def test_under_a_path_of_a_proxy_keys_are_asked_for_all_the_same(serve: Serve, tmp_path: Path) -> None:
+    """Whether the proxy takes the path away or leaves it."""
+    write_palsy_bundle(tmp_path / "palsy")
+    secret, line = new_key("ward", "user")
+    (tmp_path / "keys").write_text(line, encoding="utf-8")
+    with serve(tmp_path, root_path="/clinic/htnet", api_keys_file=tmp_path / "keys") as client:
+        for path in ("/v1/models", "/clinic/htnet/v1/models"):
+            assert client.get(path).status_code == 401
+            assert client.get(path, headers={"x-api-key": secret}).status_code == 200
+        assert client.get("/clinic/htnet/v1/audit", headers={"x-api-key": secret}).status_code == 403
+        assert client.get("/clinic/htnetv1/models").status_code == 404
+        assert client.get("/clinic/htnet/readyz").status_code == client.get("/readyz").status_code == 200
+        assert client.get("/clinic/htnet/openapi.json").json()["servers"] == [{"url": "/clinic/htnet"}]
+        assert 'route="/v1/models",status="401"' in client.get("/metrics").text
+        for page in ("/clinic/htnet", "/clinic/htnet/", "/clinic/htnet/docs"):
+            assert client.get(page).status_code == 200
+
+
+def test_nothing_redirects_to_another_host_or_scheme(client: TestClient) -> None:
+    for path in ("/v1/audit/", "/docs/", "/v1/palsy/grade/", "/livez/"):
+        answer = client.get(path, headers={"host": "inside:8000"}, follow_redirects=False)
+        assert (answer.status_code, answer.headers.get("location")) in ((404, None), (403, None))
+
+
+def test_a_picture_that_takes_more_memory_than_there_is_gets_413_and_one_that_must_wait_503(
+    serve: Serve, tmp_path: Path, jpeg: bytes
+) -> None:
+    write_palsy_bundle(tmp_path / "palsy")
+    with serve(tmp_path, decoding_max_bytes=100_000) as client:
+        answer = client.post("/v1/palsy/grade", files={"image": jpeg})
+        assert (answer.status_code, answer.json()["code"]) == (413, "image-too-large")
+    with serve(tmp_path, decoding_max_bytes=50_000_000, queue_wait_s=0.05) as client:
+        with client.app_state["operations"].decoding.reserve(49_999_999):
+            answer = client.post("/v1/palsy/grade", files={"image": jpeg})
+            assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+            assert answer.headers["retry-after"] == "1"
+        assert client.post("/v1/palsy/grade", files={"image": jpeg}).status_code == 200
+        assert 'htnet_rejected_total{reason="memory"} 1.0' in client.get("/metrics").text

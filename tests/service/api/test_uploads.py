@@ -59,11 +59,12 @@ async def read(
         form(part(*["X: y"] * 7, IMAGE)),
         form(part(IMAGE)) + b"an epilogue\r\n--b\r\nthat nobody reads",
         b"\r\n" + form(part(IMAGE)),
+        b"This is a message in several parts.\r\n" + form(part(IMAGE)),
     ],
     ids=[
         "file", "no-last-line-end", "no-file-name", "empty-file-name", "lowercase-headers", "uppercase-header",
         "other-headers", "binary", "typed-multipart", "extended-file-name", "quote-in-file-name", "eight-headers",
-        "epilogue", "empty-line-before",
+        "epilogue", "empty-line-before", "preamble",
     ],
 )  # fmt: skip
 async def test_the_image_is_read_to_the_byte(body: bytes) -> None:
@@ -131,13 +132,17 @@ async def test_the_order_of_two_fields_does_not_matter() -> None:
 
 CUT_OFF = "The multipart body is cut off: its closing boundary is missing."
 NO_NAME = "A part of the multipart body has no field name."
+NOT_BEGUN = (
+    "The body does not begin with the boundary that its Content-Type names. Let your HTTP library set the Content-Type "
+    "of multipart/form-data."
+)
 NOT_VALID = "The body is not valid multipart/form-data."
 
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (b"", CUT_OFF),
+        (b"", NOT_BEGUN),
         (part(IMAGE), CUT_OFF),
         (form(part(IMAGE))[:-3], CUT_OFF),
         (form(part(IMAGE)).replace(b"--b--", b"--c--"), CUT_OFF),
@@ -145,7 +150,7 @@ NOT_VALID = "The body is not valid multipart/form-data."
         (form(part("Content-Type: image/jpeg")), NO_NAME),
         (form(part("Content-Disposition: form-data; name*=UTF-8''image")), NO_NAME),
         (form(part()), NO_NAME),
-        (b"a preamble\r\n" + form(part(IMAGE)), NOT_VALID),
+        (b"no boundary " * 10_000, NOT_BEGUN),
         (form(part('Content-Disposition: form-data; name="im\r\nage"')), NOT_VALID),
         (form(part('Content-Disposition: form-data;\r\n name="image"')), NOT_VALID),
         (form(part(IMAGE)).replace(b"\r\n", b"\n"), NOT_VALID),
@@ -156,7 +161,7 @@ NOT_VALID = "The body is not valid multipart/form-data."
     ],
     ids=[
         "nothing", "no-closing-boundary", "half-a-closing-boundary", "another-closing-boundary", "file-name-only",
-        "no-disposition", "extended-name-only", "no-headers", "preamble", "line-end-in-name", "folded-header",
+        "no-disposition", "extended-name-only", "no-headers", "text", "line-end-in-name", "folded-header",
         "bare-line-feeds", "empty-header-name", "header-without-colon", "nine-headers", "endless-header",
     ],
 )  # fmt: skip
@@ -207,17 +212,70 @@ async def test_fields_that_are_not_wanted(names: list[str], sentence: str, filen
     ids=["none", "empty", "quoted-empty", "open-quote", "quotes-inside", "too-long", "another", "extended"],
 )
 async def test_boundaries_that_cannot_be_used(content_type: str) -> None:
-    await refused(form(part(IMAGE)), "invalid-request", NOT_VALID, content_type)
+    with pytest.raises(RequestError, match=r"boundary|Let your HTTP library|not valid multipart") as refusal:
+        await read(form(part(IMAGE)), content_type)
+    assert refusal.value.code == "invalid-request"
+
+
+@pytest.mark.parametrize("packed", ["gzip", "br"])
+def test_a_compressed_body_is_named(client: TestClient, jpeg: bytes, packed: str) -> None:
+    answer = client.post("/v1/palsy/grade", content=jpeg, headers={"content-encoding": packed})
+    assert answer.status_code == 415
+    assert f"Content-Encoding: {packed}" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "application/octet-stream", "binary/octet-stream"])
+def test_the_body_may_be_the_picture(client: TestClient, jpeg: bytes, content_type: str) -> None:
+    answer = client.post("/v1/palsy/grade?heatmap=false", content=jpeg, headers={"content-type": content_type})
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(
-    "content_type", ["multipart/mixed; boundary=b", "application/x-www-form-urlencoded", "text/plain", "multipart"]
+    ("path", "said"),
+    [
+        ("/v1/palsy/grade?heatmaps=false", "no query parameter 'heatmaps'; did you mean 'heatmap'?"),
+        ("/v1/microexpression/classify?heatmap=false&zzz=1", "'zzz'; there are 'face', 'heatmap', 'mirrored'."),
+    ],
 )
-async def test_other_kinds_of_body(content_type: str) -> None:
+def test_an_unknown_query_name_is_refused(client: TestClient, jpeg: bytes, path: str, said: str) -> None:
+    answer = client.post(path, files={"image": jpeg})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-parameters")
+    assert said in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "cause"),
+    [
+        ("multipart/mixed; boundary=b", ""),
+        ("text/plain", ""),
+        ("multipart", ""),
+        (
+            "application/x-www-form-urlencoded",
+            " curl's -d and --data-binary call every body application/x-www-form-urlencoded: "
+            "use -F 'image=@photo.jpg'.",
+        ),
+        ("application/json", " No JSON is read, and no base64 in it."),
+    ],
+)
+async def test_other_kinds_of_body(content_type: str, cause: str) -> None:
     sentence = (
         "Send multipart/form-data with the field 'image', or the image itself with a Content-Type such as image/jpeg."
     )
-    await refused(form(part(IMAGE)), "unsupported-media-type", sentence, content_type)
+    await refused(form(part(IMAGE)), "unsupported-media-type", sentence + cause, content_type)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "said"),
+    [
+        ({"content-type": FORM, "content-encoding": "gzip"}, 415, "compressed"),
+        ({"content-type": "multipart/form-data"}, 400, "names no boundary"),
+        ({"content-type": "application/json"}, 415, "No JSON is read"),
+    ],
+)
+def test_a_session_is_told_the_same(client: TestClient, headers: dict[str, str], status: int, said: str) -> None:
+    answer = client.post("/v1/palsy/assess", content=form(part(IMAGE)), headers=headers)
+    assert answer.status_code == status
+    assert said in answer.json()["detail"]
 
 
 async def refused(body: bytes, code: str, sentence: str, content_type: str = FORM) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import event, inspect, text
 
 from service.audit.csv_export import COLUMNS, csv_lines
 from service.audit.entry import AuditEntry, hash_image
-from service.audit.migration import head_revision
 from service.audit.model import Base
 from service.audit.prepare import prepare_database
 from service.audit.store import AuditQuery, AuditStore, AuditUnavailable, checked_url
@@ -57,11 +56,10 @@ def test_record_is_read_back_by_another_connection(url: str, store: AuditStore) 
 
 def test_migrations_make_the_models_schema(store: AuditStore) -> None:
     inspector = inspect(store.engine)
-    table = Base.metadata.tables["analysis"]
-    assert [column["name"] for column in inspector.get_columns("analysis")] == [c.name for c in table.columns]
-    assert [column["nullable"] for column in inspector.get_columns("analysis")] == [c.nullable for c in table.columns]
-    assert {index["name"] for index in inspector.get_indexes("analysis")} == {index.name for index in table.indexes}
-    assert head_revision() == "0001"
+    for table in Base.metadata.tables.values():
+        found = {column["name"]: column["nullable"] for column in inspector.get_columns(table.name)}
+        assert found == {column.name: column.nullable for column in table.columns}
+        assert {index["name"] for index in inspector.get_indexes(table.name)} == {index.name for index in table.indexes}
 
 
 def test_filters_and_pages(store: AuditStore) -> None:
@@ -95,7 +93,7 @@ def test_full_database_fails_clearly_and_recovers(store: AuditStore) -> None:
         for number in range(1, 200):
             store.write(entry(number))
 
-    with pytest.raises(AuditUnavailable, match="OperationalError"):
+    with pytest.raises(AuditUnavailable, match="database or disk is full"):
         fill()
     limit = 10_000
     store.write(entry(999))
@@ -156,4 +154,6 @@ def test_the_command_exports_and_says_what_is_wrong_in_a_line(url: str, store: A
     lost = audit_command("export", url=f"sqlite:///{tmp_path}/nowhere.sqlite")
     assert (lost.returncode, lost.stderr.count("\n")) == (1, 1)
     assert "there is no audit database" in lost.stderr
-    assert audit_command("migrate", url="").returncode == 2
+    off = audit_command("migrate", url="")
+    assert (off.returncode, off.stderr.count("\n")) == (1, 1)
+    assert "switches the audit off" in off.stderr

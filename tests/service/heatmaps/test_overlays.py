@@ -10,7 +10,7 @@ from PIL import Image
 
 from face.frame.alignment import AlignedFace, align_face
 from face.frame.regions import region_polygons
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from service.heatmaps.overlay import mosaic_overlay, overlay_size, photo_overlay
 from service.heatmaps.palette_png import MAX_ALPHA, colour_table, encode_palette_png
 from tests.onnx_factory import left_mouth_map

@@ -72,7 +72,7 @@ def test_a_microexpression_manifest_is_told_apart_by_its_task() -> None:
         ({"labels__grades": ["I", "I"]}, "grades must differ"),
         ({"labels__grades": ["normal", "mild", "severe"]}, "grade_logits must have shape [2]"),
         ({"labels__sides": ["right", "left", "none"]}, "palsy.labels.sides"),
-        ({"schema_version": 2}, "palsy.schema_version"),
+        ({"schema_version": 3}, "palsy.schema_version"),
         ({"task": "gait"}, "union_tag_invalid|palsy"),
         ({"thresholds__out_of_distribution": {"warn_above": 1.0, "refuse_above": 2.0}}, "ood_score"),
     ],

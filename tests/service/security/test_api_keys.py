@@ -97,14 +97,56 @@ def test_a_broken_change_keeps_the_old_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "fault"),
     [("ward user", "expected"), ("ward boss " + "0" * 64, "role"), ("ward user 12", "hash"),
-     ("w/d user " + "0" * 64, "id"),
-     ("", "no key")],
+     ("w/d user " + "0" * 64, "id")],
 )  # fmt: skip
 def test_faults_in_the_file_are_named(tmp_path: Path, line: str, fault: str) -> None:
     path = tmp_path / "keys"
     path.write_text(line, encoding="utf-8")
     with pytest.raises(KeyFileError, match=fault):
         read_key_file(path)
+
+
+def test_an_emptied_file_has_no_valid_key(tmp_path: Path) -> None:
+    """Who empties the file locks everybody out, and means it."""
+    secret, line = new_key("ward", "user")
+    path = tmp_path / "keys"
+    for nothing in ("", "# all keys are revoked\n\n"):
+        write_keys(path, line)
+        ring = KeyRing(path, reload_every_s=0.0)
+        assert ring.find(secret) is not None
+        path.write_text(nothing, encoding="utf-8")
+        assert ring.find(secret) is None
+
+
+def test_a_lost_file_keeps_the_old_keys_loudly_until_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret, line = new_key("ward", "user")
+    path = tmp_path / "keys"
+    write_keys(path, line)
+    faults: list[int] = []
+    ring = KeyRing(path, reload_every_s=0.0, on_error=lambda: faults.append(1))
+    path.unlink()
+    for _ in range(3):
+        assert ring.find(secret) is not None
+    assert len(faults) == 3
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert str(path) in said
+    assert "No such file" in said
+    other, line = new_key("ward", "user")
+    write_keys(path, line)
+    assert (ring.find(secret), ring.find(other) is not None) == (None, True)
+
+
+def test_the_key_file_is_read_again_when_told(tmp_path: Path) -> None:
+    secret, line = new_key("ward", "user")
+    path = tmp_path / "keys"
+    path.write_text("", encoding="utf-8")
+    ring = KeyRing(path, reload_every_s=1000.0)
+    write_keys(path, line)
+    assert ring.find(secret) is None
+    ring.reload()
+    assert ring.find(secret) is not None
 
 
 def test_audit_is_for_admin_keys_only(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ uniform float beard_density;
 uniform float moustache_density;
 uniform float lens_tint;
 uniform float pupil;
+uniform float iris_edge;
 uniform vec2 forehead_lines; // left, right; likewise below
 uniform vec2 nose_fold;
 uniform vec2 crow_feet;
@@ -119,9 +120,10 @@ void main() {
         vec3 d = normalize(place);
         float off_axis = acos(clamp(-d.y, -1.0, 1.0));
         base_colour = vec3(0.86, 0.83, 0.80) * (1.0 - 0.40 * smoothstep(0.55, 1.2, off_axis));
+        float across = off_axis * (0.44 / iris_edge);
         float ring = noise(vec3(atan(d.x, d.z) * 9.0, off_axis * 6.0, 1.0));
-        vec3 iris = iris_colour * (0.7 + 0.6 * ring) * mix(0.55, 1.0, smoothstep(0.44, 0.32, off_axis));
-        base_colour = mix(base_colour, iris, smoothstep(0.47, 0.41, off_axis));
+        vec3 iris = iris_colour * (0.7 + 0.6 * ring) * mix(0.55, 1.0, smoothstep(0.44, 0.32, across));
+        base_colour = mix(base_colour, iris, smoothstep(0.47, 0.41, across));
         base_colour = mix(base_colour, vec3(0.015), smoothstep(pupil + 0.015, pupil - 0.015, off_axis));
         specular = 0.75;
         shine = 500.0;

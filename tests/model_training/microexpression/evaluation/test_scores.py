@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 from model_training.metrics.classification import confusion_matrix
 from model_training.metrics.reliability import expected_calibration_error
@@ -21,6 +22,7 @@ from model_training.microexpression.folded.network import FoldedConfig, init_wei
 from model_training.microexpression.folded.training import TrainingConfig
 from model_training.microexpression.published_flow import FlowImages
 from model_training.microexpression.simulation.flow_statistics import write_statistics
+from model_training.training.checkpoint import FOLDED_ENSEMBLE, Checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,10 @@ def clips():
 def report(clips):
     config = TrainingConfig(model=FoldedConfig(dim=4, block_repeats=(1, 1, 1)), input="standardised")
     weights = init_weights(config.model, 2, torch.Generator().manual_seed(0))
-    checkpoint = {"config": config.to_dict(), "state_dict": weights, "calibration": {"temperature": 1.3}}
+    checkpoint = Checkpoint(
+        task="microexpression", network=FOLDED_ENSEMBLE, config=config.to_dict(), labels=EMOTIONS, preprocessing={},
+        state_dict=weights, calibration={"temperature": 1.3},
+    )  # fmt: skip
     return zero_shot_report(checkpoint, clips)
 
 

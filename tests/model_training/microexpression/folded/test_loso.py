@@ -1,10 +1,16 @@
 """LOSO on a small made-up set: what a fold sees, the three protocols, resuming, the report."""
 
+import os
+import signal
+import threading
+import time
+from multiprocessing import active_children
+
 import numpy as np
 import pytest
 import torch
 
-from model_training.errors import TrainingError
+from model_training.errors import Interrupted, TrainingError
 from model_training.microexpression.evaluation.report import loso_report, write_report
 from model_training.microexpression.folded.inputs import mirror, network_input, shift_randomly
 from model_training.microexpression.folded.loso import (
@@ -19,6 +25,7 @@ from model_training.microexpression.folded.loso import (
 from model_training.microexpression.folded.network import FoldedConfig
 from model_training.microexpression.folded.training import TrainingConfig, balance, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages, load_flow
+from model_training.runtime.shard import Shard
 
 SMALL = TrainingConfig(
     model=FoldedConfig(dim=4, block_repeats=(1, 1, 1), dropout=0.0), epochs=8, batch_size=16, learning_rate=5e-3
@@ -64,6 +71,32 @@ def test_every_clip_is_tested_by_a_network_that_has_not_seen_its_subject():
     assert np.isfinite(first[:, tested]).all()
     assert np.isnan(first[:, ~tested]).all()
     np.testing.assert_array_equal(first[:, tested], second[:, tested])
+
+
+def test_shards_into_one_folder_are_one_run(cache, tmp_path):
+    short = SMALL.changed(epochs=2)
+    run = LosoRun(config=short, seed=0, folds_per_chunk=1)
+    whole = run_loso(cache, run, out=tmp_path / "whole")
+    assert run_loso(cache, run, out=tmp_path / "shared", shard=Shard(2, 2)) is None
+    both = run_loso(cache, run, out=tmp_path / "shared", shard=Shard(1, 2))
+    joined = run_loso(cache, run, out=tmp_path / "shared")
+    for result in (both, joined):
+        np.testing.assert_array_equal(result.probabilities, whole.probabilities)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_ctrl_c_ends_a_long_run_at_once_and_keeps_finished_chunks(cache, tmp_path, processes):
+    run = LosoRun(config=SMALL.changed(epochs=100_000), seed=0, folds_per_chunk=2)
+    folder = tmp_path / "out" / f"{run.name()}_{run.fingerprint(load_flow(cache))}"
+    folder.mkdir(parents=True)
+    (folder / "folds_000.npz").write_bytes(b"finished before")
+    timer = threading.Timer(4, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(Interrupted, match=r"1 of 2 chunks of seed0 are finished and kept in .*goes on from there"):
+        run_loso(cache, run, out=tmp_path / "out", processes=processes)
+    assert time.monotonic() - started < 30, "the run itself would take many minutes"
+    assert active_children() == []
 
 
 def test_loso_learns_resumes_and_is_the_same_in_two_processes(cache, tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from face.landmarks.detector import FaceLandmarker
+from face.landmarks.landmarker import FaceLandmarker
 from face.microexpression.spec import MicroExpressionSpec
 from model_training.errors import TrainingError
 from model_training.microexpression.evaluation.false_alarms import false_alarms

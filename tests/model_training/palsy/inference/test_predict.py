@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from skimage import data
 
 from face.palsy.reading import ReadPhotograph
+from face.vocabulary import HOUSE_BRACKMANN
 from model_training.errors import Interrupted, TrainingError
+from model_training.palsy.inference.commands import tell
 from model_training.palsy.inference.given_images import given_images
 from model_training.palsy.inference.grader import Grader
 from model_training.palsy.inference.predict import predict_files
-from model_training.palsy.inference.visualize import MirrorAttentionRecorder, visualize_files
+from model_training.palsy.inference.visualize import MirrorAttentionRecorder, _heading, visualize_files
 from model_training.tasks import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
@@ -94,8 +97,9 @@ def test_ctrl_c_keeps_what_was_graded(
         return grade(grader, data)
 
     monkeypatch.setattr(Grader, "grade", stopping)
+    made = predict_files([photographs], checkpoint, tmp_path)
     with pytest.raises(Interrupted, match="Stopped after 2 of 5 images"):
-        predict_files([photographs], checkpoint, tmp_path)
+        tell(made)
     assert len(pd.read_csv(tmp_path / "predictions.csv")) == 2
 
 
@@ -153,3 +157,17 @@ def test_a_checkpoint_of_another_task_or_preprocessing_is_refused(
         torch.save({**payload, **change}, tmp_path / "changed.pt")
         with pytest.raises(TrainingError, match=message):
             predict_files([photographs], tmp_path / "changed.pt", tmp_path / "out")
+
+
+def test_a_sheet_says_why_the_grade_is_not_the_most_probable_one() -> None:
+    probabilities = np.array([0.0, 0.0, 0.24, 0.25, 0.24, 0.27])
+    reading = SimpleNamespace(
+        probabilities=probabilities, index=4, probability=0.24, expected=4.5, prediction_set=(3, 4, 5), side="left",
+        side_probability=0.9,
+    )  # fmt: skip
+    heading = _heading(SimpleNamespace(reading=reading), HOUSE_BRACKMANN)
+    assert heading.startswith("V (24%)")
+    assert "The grade is the median" in heading
+    assert "The most probable single grade is VI (27%)." in heading
+    reading.probabilities, reading.index = np.array([0.9, 0.1, 0, 0, 0, 0]), 0
+    assert "median" not in _heading(SimpleNamespace(reading=reading), HOUSE_BRACKMANN)

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 import skimage.data
 
-from face.landmarks.detector import MIRROR_INDEX, Face, FaceLandmarker
+from face.landmarks.found_face import MIRROR_INDEX, Face
+from face.landmarks.landmarker import FaceLandmarker
+from face.palsy.severity import RegionalSeverity
 from model_training.data.sample_table import read_table, write_table
 from model_training.errors import TrainingError
-from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.patient import HEALTHY_SHARE
 from model_training.simulator.photographs.fields import PHOTO_POSES, AskedMovement, warp_photograph
 from model_training.simulator.photographs.pins import PIN_POSES, moving_least_squares, pull_photograph

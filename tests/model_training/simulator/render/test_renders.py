@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from face.landmarks.detector import Face, FaceLandmarker
+from face.landmarks.found_face import Face
+from face.landmarks.landmarker import FaceLandmarker
+from face.palsy.severity import RegionalSeverity
 from model_training.simulator.head.anatomy import landmark_vertices
 from model_training.simulator.head.head import Head
-from model_training.simulator.palsy import RegionalSeverity
 from model_training.simulator.patient import Palsy
 from model_training.simulator.poses import MOVEMENTS
 from model_training.simulator.render.camera import Camera

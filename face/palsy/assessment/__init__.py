@@ -1,0 +1,1 @@
+"""Several photographs of one person, each of another movement -> one examination: grade, scores, measures."""

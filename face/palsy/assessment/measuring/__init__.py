@@ -1,0 +1,1 @@
+"""What is measured on the photographs of an examination, from landmarks alone."""

@@ -1,0 +1,1 @@
+"""The clinical scales, each read from the same shares of movement."""

@@ -1,0 +1,92 @@
+"""`evaluate`: a micro-expression checkpoint on clips that it has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from model_training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from model_training.microexpression.published_flow import FlowImages
+    from model_training.training.checkpoint import Checkpoint
+
+# Fewer, and an interval by subject says more of who they happen to be than of the model.
+FEW_SUBJECTS = 10
+
+
+def evaluate_command(
+    checkpoint: Annotated[
+        Path, typer.Option(help="Checkpoint of `train`, `reference` or `htnet import-original`, or a folder of one.")
+    ],
+    data: Annotated[
+        Path, typer.Option("--data", help="A cache, a folder of the published flow images, or an .npz flow cache.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for zero_shot.json (figures, for `export --metrics`) and a PNG."),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Of a cache, judge only the rows of this split, e.g. test.")] = None,
+    subject: Annotated[
+        list[str] | None, typer.Option(help="Judge only this subject's clips, e.g. casme2/sub01. Repeatable.")
+    ] = None,
+) -> None:
+    """Judge a checkpoint on clips of people whom it has not seen: UF1 and UAR, by data set, with intervals by subject.
+
+    Example: `htnet microexpression evaluate --checkpoint runs/reference.pt --data FLOW --out runs/zero-shot`
+    """
+    from model_training.microexpression.evaluation.zero_shot import write_zero_shot, zero_shot_report
+    from model_training.microexpression.published_flow import load_flow
+    from model_training.training.checkpoint import load_checkpoint
+
+    stored = load_checkpoint(checkpoint)
+    clips = _of_subjects(load_flow(data, split=split), subject or (), data)
+    _refuse_training_clips(stored, clips, chosen=split not in (None, "train", "val") or bool(subject))
+    report = zero_shot_report(stored, clips)
+    if out is not None:
+        write_zero_shot(report, out, clips.class_names)
+    both, interval = report["ensemble"]["full"], report["ensemble_interval_95_by_subject"]["uf1"]
+    if len(report["members"]) > 1:
+        single = report["single_mean"]
+        typer.echo(f"single, mean of {len(report['members'])}: {single['uf1']:.3f}/{single['uar']:.3f}")
+    name = "ensemble" if len(report["members"]) > 1 else "UF1/UAR"
+    typer.echo(
+        f"{name}: {both['uf1']:.3f}/{both['uar']:.3f}, UF1 95 % by subject {interval[0]:.3f}-{interval[1]:.3f} "
+        f"({len(clips)} clips of {report['subjects']} subjects)"
+    )
+    if report["subjects"] < FEW_SUBJECTS:
+        typer.echo(
+            f"warning: {report['subjects']} subjects say little of others; with fewer than {FEW_SUBJECTS} even the "
+            "interval is too narrow",
+            err=True,
+        )
+    typer.echo("figures: written nowhere; give --out" if out is None else f"figures: {out / 'zero_shot.json'}")
+
+
+def _of_subjects(clips: FlowImages, subjects: list[str] | tuple[()], data: Path) -> FlowImages:
+    import numpy as np
+
+    unknown = [name for name in subjects if name not in clips.subject_names]
+    if unknown:
+        raise TrainingError(
+            f"{data}: no clip of {', '.join(unknown)}; subjects are {', '.join(clips.subject_names[:8])} ..."
+        )
+    return clips.of(np.isin(clips.subjects, subjects)) if subjects else clips
+
+
+def _refuse_training_clips(checkpoint: Checkpoint, clips: FlowImages, *, chosen: bool) -> None:
+    """Raises TrainingError where figures would be figures on training data. chosen: the user named the clips."""
+    trained_on = checkpoint.training_data
+    if trained_on.get("kind") == "fine-tuned":
+        raise TrainingError(
+            f"{checkpoint.path}: was trained on real clips; figures of it on them would be figures on training data. "
+            "Its estimate is `htnet microexpression loso` with the same configuration"
+        )
+    shared = sorted({*trained_on.get("datasets", ())} & {*clips.datasets.tolist()})
+    if shared and not chosen:
+        raise TrainingError(
+            f"{checkpoint.path}: was trained on people of {', '.join(shared)}; judge it on those it has not seen, with "
+            "--split test or --subject"
+        )

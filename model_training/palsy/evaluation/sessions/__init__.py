@@ -1,0 +1,1 @@
+"""Judging and fitting examinations: tables of sessions, read once, assessed in many ways."""

@@ -1,0 +1,1 @@
+"""An examination from the files of a folder, and its page for people: no HTTP."""

@@ -1,0 +1,60 @@
+"""What stops a start is found before any worker has started, and said in one line: files, audit database, address."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+
+from service.audit.prepare import prepare_database
+from service.audit.store import AuditUnavailable
+from service.config import Settings
+from service.security.api_keys import KeyFileError, read_key_file
+from service.server.certificate import CertificateError, load_chain
+
+
+class CannotStart(Exception):
+    """The service cannot start; the message names the setting, its value and the cure."""
+
+
+def check_files(settings: Settings) -> None:
+    """Read every file that a setting names, and bring the audit database up to date. Raises CannotStart."""
+    try:
+        if settings.tls_certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            load_chain(context, certificate=str(settings.tls_certificate), key=str(settings.tls_key))
+        if settings.api_keys_file is not None:
+            read_key_file(settings.api_keys_file)
+        if settings.audit_url.get_secret_value():
+            prepare_database(settings.audit_url.get_secret_value())
+    except KeyFileError as error:
+        raise CannotStart(f"HTNET_API_KEYS_FILE: {error}") from error
+    except CertificateError as error:
+        raise CannotStart(str(error)) from error
+    except AuditUnavailable as error:
+        raise CannotStart(f"HTNET_AUDIT_URL: the audit database cannot be made ready: {error}") from error
+    if settings.landmark_model is not None and not os.access(settings.landmark_model, os.R_OK):
+        raise CannotStart(f"HTNET_LANDMARK_MODEL={settings.landmark_model}: there is no such file that can be read")
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening address, taken once for all workers. Raises CannotStart."""
+    where = f"HTNET_HOST={settings.host}, HTNET_PORT={settings.port}"
+    host = settings.host.strip("[]")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise CannotStart(f"{where}: this is no address of this machine ({error.strerror})") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise CannotStart(
+            f"{where}: cannot listen there: {error.strerror}; stop what uses the port, or choose another"
+        ) from error
+    listener.set_inheritable(True)
+    return listener

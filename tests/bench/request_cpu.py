@@ -1,0 +1,140 @@
+"""CPU time of a request by the size of its picture, and what the picture takes of memory, of one or two checkouts.
+
+    python -m tests.bench.request_cpu [--against OTHER_CHECKOUT] [--rounds 20]
+
+One service with one worker for each checkout, on this machine, asked in turns; the CPU time is that of its processes.
+The picture is the astronaut's head and shoulders, as tall as the picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import psutil
+
+from face.landmarks.model_file import find_landmark_model
+from tests import factories
+from tests.ops.live_service import ROOT, free_port
+
+SIZES = ((1024, 1024), (2000, 1500), (4000, 3000), (8160, 6144))
+
+
+@dataclass
+class Service:
+    name: str
+    process: psutil.Process
+    client: httpx.Client
+
+    def cpu_s(self) -> float:
+        return sum(sum(one.cpu_times()[:2]) for one in (self.process, *self.process.children(recursive=True)))
+
+    def resident_mb(self) -> float:
+        return max(one.memory_info().rss for one in (self.process, *self.process.children(recursive=True))) / 1e6
+
+    def grade(self, image: bytes) -> None:
+        answer = self.client.post("/v1/palsy/grade?face=largest", files={"image": image})
+        if answer.status_code != 200:
+            sys.exit(f"{self.name}: {answer.status_code} {answer.text}")
+
+
+@contextmanager
+def service_of(checkout: Path) -> Iterator[Service]:
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
+    environment |= {
+        "HTNET_PORT": str(port),
+        "HTNET_MODELS_DIR": "models",
+        "HTNET_AUDIT_URL": "",
+        "HTNET_IMAGE_MAX_PIXELS": "60000000",
+        "HTNET_IMAGE_MAX_BYTES": "40000000",
+        "HTNET_LANDMARK_MODEL": str(find_landmark_model()),
+    }
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service"], cwd=checkout, env=environment, stdout=log, stderr=log
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+                until = time.monotonic() + 120
+                while time.monotonic() < until and process.poll() is None:
+                    try:
+                        if client.get("/readyz").status_code == 200:
+                            break
+                    except httpx.TransportError:
+                        pass
+                    time.sleep(0.2)
+                yield Service(str(checkout), psutil.Process(process.pid), client)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def photograph(width: int, height: int) -> bytes:
+    head = np.ascontiguousarray(factories.astronaut()[:320, 64:384])
+    square = cv2.resize(head, (height, height), interpolation=cv2.INTER_CUBIC)
+    canvas = np.full((height, width, 3), 90, np.uint8)
+    canvas[:, (width - height) // 2 :][:, :height] = square
+    return factories.jpeg(canvas, quality=90)
+
+
+def peak_mb(service: Service, image: bytes) -> float:
+    """Resident memory at its highest while one request runs, above what it was before."""
+    before, highest, done = service.resident_mb(), 0.0, threading.Event()
+
+    def watch() -> None:
+        nonlocal highest
+        while not done.wait(0.002):
+            highest = max(highest, service.resident_mb())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    service.grade(image)
+    done.set()
+    watching.join()
+    return max(0.0, highest - before)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--rounds", type=int, default=20)
+    asked = parser.parse_args()
+    with ExitStack() as running:
+        checkouts = [ROOT] + ([asked.against.resolve()] if asked.against else [])
+        services = [running.enter_context(service_of(checkout)) for checkout in checkouts]
+        print("resident memory of a worker, MB: " + ", ".join(f"{service.resident_mb():.0f}" for service in services))
+        for width, height in SIZES:
+            image = photograph(width, height)
+            peaks = [peak_mb(service, image) for service in services]
+            cpu_ms: list[list[float]] = [[] for _ in services]
+            for turn in range(asked.rounds):
+                order = range(len(services)) if turn % 2 else reversed(range(len(services)))
+                for index in order:
+                    before = services[index].cpu_s()
+                    for _ in range(5):  # the kernel counts in steps of 10 ms
+                        services[index].grade(image)
+                    cpu_ms[index].append((services[index].cpu_s() - before) * 200)
+            medians = [statistics.median(values) for values in cpu_ms]
+            print(
+                f"{width}x{height}: CPU ms a request {', '.join(f'{value:.1f}' for value in medians)}"
+                + (f" (ratio {medians[0] / medians[1]:.2f})" if asked.against else "")
+                + f"; peak MB above rest {', '.join(f'{value:.0f}' for value in peaks)}"
+            )
+
+
+if __name__ == "__main__":
+    main()

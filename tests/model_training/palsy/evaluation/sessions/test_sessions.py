@@ -1,0 +1,125 @@
+"""Reading, fitting and judging, on examinations whose landmarks are the simulated head's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from face.errors import NoFace
+from face.palsy.assessment.fitted import FittedNumbers, fitted_numbers
+from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.severity import RegionalSeverity, house_brackmann_grade, overall_severity
+from face.vocabulary import POSES, Pose
+from model_training.data.sample_table import write_table
+from model_training.errors import TrainingError
+from model_training.palsy.evaluation.sessions.figures import judge_sessions
+from model_training.palsy.evaluation.sessions.fit import fit_numbers
+from model_training.palsy.evaluation.sessions.readings import ReadSession, read_sessions
+from model_training.palsy.evaluation.sessions.true_findings import true_findings
+from model_training.simulator.head.head import Head
+from model_training.simulator.patient import Palsy, movement_weights
+from model_training.simulator.poses import MOVEMENTS
+from model_training.simulator.sessions.session_set import truth_columns
+from model_training.simulator.sessions.visit import TrueMeasures, measure_halves, true_landmarks
+from tests.face.palsy.assessment.patients import OPEN_FISSURE_MM, left_palsy, patient
+
+
+def truth(palsy: Palsy, pose: Pose, *, effort: float) -> dict[str, float]:
+    head = Head.load()
+    weights = movement_weights(MOVEMENTS[pose], palsy, effort=effort)
+    halves = measure_halves(true_landmarks(head.deform(head.mean, weights)))
+    opening = {side.lower(): OPEN_FISSURE_MM * (1 - weights.get(f"eyeBlink{side}", 0.0)) for side in ("Left", "Right")}
+    return truth_columns(TrueMeasures(halves=halves, opening=opening))
+
+
+@pytest.fixture(scope="module")
+def sessions() -> list[ReadSession]:
+    """24 people with two visits each, every third without a palsy."""
+    rng = np.random.default_rng(5)
+    made = []
+    for person in range(24):
+        severity = RegionalSeverity.even(0.0 if person % 3 == 0 else float(rng.uniform(1, 4.5)))
+        palsy = left_palsy(**severity.as_dict()) if person % 3 else Palsy({})
+        for visit in (1, 2):
+            effort = float(rng.uniform(0.8, 1.1))
+            noisy: dict[Pose, SessionPicture] = {}
+            for pose, picture in patient(palsy, effort=effort, side="left" if person % 3 else "none").items():
+                points = picture.points + rng.normal(0, 0.004, picture.points.shape).astype(np.float32)
+                noisy[pose] = SessionPicture(points, picture.probabilities, picture.side_probabilities, 0.0, 0.0)
+            common = {
+                "person_id": f"p{person}", "session_id": f"p{person}-{visit}", "visit_of": f"p{person}", "visit": visit,
+                "label": house_brackmann_grade(severity), "severity": overall_severity(severity),
+                "side": "left" if person % 3 else "none", "pattern": "alike",
+                **{f"severity_{region}": value for region, value in severity.as_dict().items()},
+            }  # fmt: skip
+            rows = {pose: pd.Series({**common, **truth(palsy, pose, effort=effort)}) for pose in POSES}
+            made.append(ReadSession(rows=rows, pictures=noisy, refused=0))
+    return made
+
+
+def test_what_is_fitted_can_be_read_and_follows_the_truth(sessions: list[ReadSession]) -> None:
+    numbers = FittedNumbers.of(fit_numbers(sessions))
+    # The landmarks are true here but for the noise, and the ring of the iris is the ruler.
+    for name in ("brow_excursion", "commissure_excursion", "fissure"):
+        assert numbers.measures[name].slope == pytest.approx(1.0, abs=0.25)
+        assert 0 < numbers.measures[name].u < 1.5
+    assert numbers.doubtful_above > 0
+    assert all(0 < one.temperature <= 5 for one in numbers.calibration.values())
+    assert 0 < numbers.sdc95["share.mouth"] < 0.3
+    assert numbers.severity_covariance[0, 1] > 0
+
+
+def test_figures_are_those_of_the_sessions(sessions: list[ReadSession]) -> None:
+    found = judge_sessions(sessions, fitted_numbers(), repeats=20)
+    assert (found["sessions"], found["people"]) == (48, 24)
+    figures = found["all"]["figures"]
+    # The network of this test is right in every picture.
+    assert figures["exact"] > 0.9
+    assert figures["kappa"] > 0.97
+    assert figures["side_from_III"] == 1.0
+    low, high = found["all"]["intervals"]["exact"]
+    assert low <= figures["exact"] <= high
+    assert found["movements"]["recognised"] > 0.9
+    assert found["measures_mm"]["brow_excursion.brow_lift"]["error"] < 2.5
+    assert found["sunnybrook"]["mae"] < 12
+    assert set(found["smallest_detectable_change"]) >= {"expected_grade", "share.mouth", "sunnybrook"}
+
+
+def test_the_truth_is_read_by_the_same_findings(sessions: list[ReadSession]) -> None:
+    worst = max(sessions, key=lambda session: session.truth["severity"])
+    found = true_findings(worst.rows, "left", fitted_numbers())
+    mouth = found.share("mouth")
+    assert mouth is not None
+    assert mouth < 0.5
+    assert found.closes("tight_closure") is False
+
+
+def test_a_table_is_read_once_and_a_picture_that_cannot_be_used_is_counted(tmp_path: Path) -> None:
+    rows = [
+        {
+            "sample_id": pose, "person_id": "p", "path": f"{pose}.jpg", "label": 1, "side": "none", "pose": pose,
+            "split": "", "dataset": "test", "session_id": "s", "visit_of": "v", "visit": 1, "severity": 0.0,
+        }
+        for pose in ("full_smile", "rest")
+    ]  # fmt: skip
+    for row in rows:
+        (tmp_path / str(row["path"])).write_bytes(str(row["pose"]).encode())
+    write_table(pd.DataFrame(rows), tmp_path / "samples.parquet")
+    picture = patient(Palsy({}), poses=("rest",))["rest"]
+
+    def read(data: bytes) -> SessionPicture:
+        if data == b"full_smile":
+            raise NoFace("none")
+        return picture
+
+    seen: list[tuple[int, int]] = []
+    (session,) = read_sessions([tmp_path], read, progress=lambda done, total: seen.append((done, total)))
+    assert list(session.rows) == ["rest", "full_smile"]
+    assert (list(session.pictures), session.refused) == (["rest"], 1)
+    assert seen[-1] == (2, 2)
+    write_table(pd.DataFrame(rows).drop(columns="visit_of"), tmp_path / "samples.parquet")
+    with pytest.raises(TrainingError, match="no column 'visit_of'"):
+        read_sessions([tmp_path], read)

@@ -18,7 +18,7 @@ from face.landmarks.found_face import Face
 from face.microexpression.flow import FloatArray
 
 MESH_POINTS = 468  # without the irises, which have no depth of their own
-DEPTH_GRID_PX = 6
+DEPTH_GRID_PX = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ def aligned_head(
     shapes = [np.ones((height, width), np.float32), columns, rows, depth / np.float32(width)]
     chosen = np.zeros((height, width), bool)
     chosen[::2, ::2] = weight[::2, ::2] > 0.02
-    trust = weight[chosen].astype(np.float64)
+    trust = weight[chosen]
     picked = [shape[chosen] for shape in shapes]
     for _ in range(steps):
         moved = carried_back(apex, field)
@@ -125,13 +125,14 @@ def aligned_head(
         right, down = right[chosen], down[chosen]
         light = [*picked[:3], (moved[chosen] - 128) / 32, cv2.Laplacian(moved, cv2.CV_32F)[chosen]]
         system = np.stack([*(right * shape for shape in picked), *(down * shape for shape in picked), *light], 1)
-        target = (onset - moved)[chosen].astype(np.float64)
+        target = (onset - moved)[chosen]
         robust = trust
         for _ in range(2):
             weighted = (system * robust[:, None]).T
-            solution = np.linalg.solve(weighted @ system + 1e-6 * np.eye(system.shape[1]), weighted @ target)
-            left = target - system @ solution
-            robust = trust / (1 + (left / max(2.5 * float(np.median(np.abs(left))), 0.3)) ** 2)
+            normal = (weighted @ system).astype(np.float64) + 1e-6 * np.eye(system.shape[1])
+            solution = np.linalg.solve(normal, weighted @ target).astype(np.float32)
+            left = np.abs(target - system @ solution)
+            robust = np.asarray(trust / (1 + (left / max(2.5 * float(np.median(left)), 0.3)) ** 2), np.float32)
         change = [sum(part * shape for part, shape in zip(half, shapes, strict=True)) for half in
                   (solution[:4], solution[4:8])]  # fmt: skip
         field = field + np.dstack(change).astype(np.float32)

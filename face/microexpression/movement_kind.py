@@ -7,6 +7,7 @@ inter-ocular distance) and were fixed on rendered people, docs/research/microexp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,15 +73,15 @@ def _iris(face: Face, iris: int, corners: tuple[int, int]) -> npt.NDArray[np.flo
     return np.array([offset @ along, offset[1] * along[0] - offset[0] * along[1]]) / face.interocular_px * 100
 
 
-def movement_kind(change: FaceChange, *, outside_eyes: bool, turned_deg: float) -> MovementKind:
-    """outside_eyes: whether the flow is sure of a movement beyond the eyes' openings and lids."""
-    if not outside_eyes and abs(change.lids) >= LEAST_LIDS:
-        return "blink"
-    if not outside_eyes and change.gaze >= LEAST_GAZE:
-        return "gaze"
+def movement_kind(change: FaceChange, *, outside_eyes: Callable[[], bool], turned_deg: float) -> MovementKind:
+    """outside_eyes: whether the flow is sure of a movement beyond the eyes' openings and lids; asked only where lids or
+    gaze moved, since it takes time to find out."""
+    lids, gaze = abs(change.lids) >= LEAST_LIDS, change.gaze >= LEAST_GAZE
+    if (lids or gaze) and not outside_eyes():
+        return "blink" if lids else "gaze"
     if turned_deg > MOST_TURN_DEG:
         return "head"
-    # A jaw drops in surprise too, but then the brows go up; the mouth of a smile grows wider.
+    # The mouth of a smile grows wider.
     if abs(change.lips) >= LEAST_LIPS and abs(change.jaw) >= LEAST_JAW and change.mouth_width < LEAST_SMILE:
         return "speech"
     return "expression"

@@ -88,11 +88,14 @@ def pair_motion(
     evidence = evidence_in(pair.mask)
     sure = reliability(evidence)
     change = face_change(onset_face, apex_face)
+
+    def outside_eyes() -> bool:
+        # What a lid draws with it must not pass for an expression.
+        return reliability(evidence_in(pair.mask * (1 - pair.eyes))) >= spec.sure_reliability
+
     kind: MovementKind = "none"
     if sure >= spec.min_reliability:
-        # What a lid draws with it must not pass for an expression.
-        outside = reliability(evidence_in(pair.mask * (1 - pair.eyes))) >= spec.sure_reliability
-        kind = movement_kind(change, outside_eyes=outside, turned_deg=turn)
+        kind = movement_kind(change, outside_eyes=outside_eyes, turned_deg=turn)
     score, regions = motion_scores(motion, pair.mask, pair.interocular_px, spec)
     # Lids may move as far as they like: a blink is no large expression.
     without_eyes = motion_scores(motion * (1 - pair.eyes)[..., None], pair.mask, pair.interocular_px, spec)

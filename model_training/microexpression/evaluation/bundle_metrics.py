@@ -15,6 +15,7 @@ PARTS = {
     "loso_paper_setting": "loso_paper/loso.json",
     "known_movements": "known_movements.json",
     "flow_agreement_with_tvl1": "flow_agreement.json",
+    "false_alarms": "false_alarms.json",
 }
 # Long tables that stay in the figures' folder.
 LEFT_OUT = ("per_subject", "reliability", "seeds")

@@ -52,12 +52,6 @@ class FaceMotion:
         size = self.onset.shape[1], self.onset.shape[0]
         return np.stack([cv2.resize(field, size, interpolation=cv2.INTER_LINEAR) for field in small])
 
-    def relief(self) -> np.ndarray:
-        """(H, W) float32: how far what a pixel shows lies before or behind the face's middle, in crop pixels: a turning
-        head moves its nose and its cheeks across by it."""
-        across = self.displacement([{"headTurn": 1.0}])[0, ..., 0]
-        return np.asarray(across - np.median(across), np.float32)
-
 
 def face_units(head: Head) -> dict[str, np.ndarray]:
     """The head's units with the eyeballs turning in the gaze units, name -> (N, 3) metres."""

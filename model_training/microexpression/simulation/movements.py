@@ -16,8 +16,8 @@ NEGATIVE, POSITIVE, SURPRISE = range(3)
 # Units without a side.
 WHOLE = ("jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthLeft", "mouthRight")
 NEGATIVE_KINDS = {
-    "brow": 0.18, "knit": 0.06, "disgust": 0.18, "sad": 0.07, "contempt": 0.14, "repress": 0.09, "press": 0.06,
-    "chin": 0.05, "fear": 0.04, "anger": 0.07, "squint": 0.02, "upper": 0.04,
+    "brow": 0.24, "disgust": 0.20, "sad": 0.07, "contempt": 0.12, "repress": 0.14,
+    "fear": 0.05, "anger": 0.08, "squint": 0.04, "upper": 0.06,
 }  # fmt: skip
 
 Weights = dict[str, float]
@@ -76,8 +76,7 @@ def draw_movement(label: int, rng: np.random.Generator) -> Weights:
 
 
 def _smile(move: Movement) -> None:
-    # One corner alone is contempt's sign (AU14, unilateral), rarely a smile's.
-    sides = move.sides(0.12)
+    sides = move.sides(0.25)
     move.add("mouthSmile", move.between(0.08, 0.30), sides)
     if move.chance(0.65):
         move.add("cheekSquint", move.between(0.05, 0.40), sides)
@@ -125,36 +124,23 @@ def _negative(move: Movement, kind: str) -> None:
         move.maybe(0.5, "browDown", 0.1, 0.4)
         move.maybe(0.4, "browInnerUp", 0.1, 0.3)
         move.maybe(0.5, "mouthShrugLower", 0.15, 0.5)
-    elif kind == "knit":
-        # The corrugator draws the brows together: their inner ends go up a little while the rest goes down.
-        move.add("browDown", move.between(0.15, 0.5), move.sides(0.1))
-        move.add("browInnerUp", move.between(0.05, 0.2))
     elif kind == "contempt":
-        # A smirk: one corner tightened, and in part drawn up as in a smile.
-        sides = move.sides(0.8)
-        move.add("mouthDimple", move.between(0.15, 0.5), sides)
-        if move.chance(0.5):
-            move.add("mouthSmile", move.between(0.02, 0.10), sides)
+        move.add("mouthDimple", move.between(0.15, 0.45), move.sides(0.6))
         move.add("mouthPress", move.between(0.0, 0.15))
     elif kind == "repress":
-        if move.chance(0.65):
+        way = move.rng.random()
+        if way < 0.45:
             move.add("mouthFrown", move.between(0.15, 0.45), move.sides(0.2))
             move.add("mouthShrugLower", move.between(0.15, 0.6))
             move.add("mouthShrugUpper", move.between(0.0, 0.25))
+        elif way < 0.75:
+            move.add("mouthPress", move.between(0.15, 0.4), move.sides(0.15))
+            move.add("mouthDimple", move.between(0.0, 0.2))
+            move.add("mouthShrugLower", move.between(0.0, 0.4))
         else:
             move.add("mouthRollLower", move.between(0.1, 0.4))
             move.add("mouthPress", move.between(0.05, 0.2))
             move.add("mouthShrugLower", move.between(0.1, 0.4))
-    elif kind == "press":
-        move.add("mouthPress", move.between(0.15, 0.5), move.sides(0.15))
-        move.maybe(0.4, "mouthRollUpper", 0.05, 0.25)
-        move.maybe(0.4, "mouthRollLower", 0.05, 0.25)
-        move.maybe(0.4, "mouthDimple", 0.05, 0.2)
-        move.maybe(0.3, "mouthShrugLower", 0.05, 0.4)
-    elif kind == "chin":
-        move.add("mouthShrugLower", move.between(0.2, 0.7))
-        move.maybe(0.5, "mouthShrugUpper", 0.05, 0.25)
-        move.maybe(0.3, "mouthFrown", 0.05, 0.2)
     elif kind == "fear":
         move.add("browInnerUp", move.between(0.1, 0.3))
         move.add("mouthStretch", move.between(0.1, 0.35), move.sides(0.2))

@@ -110,17 +110,17 @@ def film_pair(
 
 
 def estimate(
-    onset: np.ndarray, apex: np.ndarray, rng: np.random.Generator, mask: np.ndarray, *, depth: np.ndarray | None
+    onset: np.ndarray, apex: np.ndarray, rng: np.random.Generator, mask: np.ndarray, *, registered: bool
 ) -> np.ndarray:
     """Flow (H, W, 2) by the service's method with parameters drawn about its own, so that no single smoothness is
-    learnt. depth: the face's relief (H, W), to take the head's motion out as the service does; None leaves it in."""
+    learnt."""
     parameters = DisParameters() if rng.random() < 0.25 else DisParameters(
         patch_size=8, patch_stride=int(rng.choice([3, 4, 5])), gradient_descent_iterations=12,
         refinement_iterations=int(rng.choice([3, 5])), smoothness=float(np.exp(rng.uniform(np.log(10), np.log(80)))),
     )  # fmt: skip
     flow = dis_flow(onset, match_exposure(apex, onset, mask), parameters)
-    if depth is not None:
-        flow = flow - head_motion(flow, mask, depth=depth).field
+    if registered:
+        flow = flow - head_motion(flow, mask).field
     if rng.random() < 0.4:
         channels = [cv2.medianBlur(np.ascontiguousarray(flow[..., k]), 5) for k in (0, 1)]
         flow = np.dstack(channels)
@@ -174,7 +174,6 @@ def simulate_person(
     displacement = face.displacement(movements)
     grey = luminance(face.onset)
     mask = face_ellipse(studio.spec)
-    relief = face.relief()
     images = np.zeros((config.per_person, 28, 28, 3), np.uint8)
     height, width = grey.shape
     published = rng.random(config.per_person) < config.tvl1_share
@@ -187,8 +186,7 @@ def simulate_person(
         if published[index]:
             waiting.append((onset, apex))
             continue
-        registered = rng.random() < config.registered_share
-        flow = estimate(onset, apex, rng, mask, depth=relief if registered else None)
+        flow = estimate(onset, apex, rng, mask, registered=bool(rng.random() < config.registered_share))
         images[index] = to_image(flow, rng)
     if waiting:
         for row, flow in zip(np.flatnonzero(published), estimate_tvl1(waiting, rng), strict=True):

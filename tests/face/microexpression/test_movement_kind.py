@@ -25,7 +25,7 @@ STILL = FaceChange(lids=0.0, lips=0.0, jaw=0.0, mouth_width=0.0, gaze=0.0)
     ],
 )
 def test_the_kind_follows_from_what_moved(change, outside_eyes, turned_deg, kind):
-    assert movement_kind(replace(STILL, **change), outside_eyes=outside_eyes, turned_deg=turned_deg) == kind
+    assert movement_kind(replace(STILL, **change), outside_eyes=lambda: outside_eyes, turned_deg=turned_deg) == kind
 
 
 def test_what_is_no_expression_and_what_is_barely_one_comes_with_a_sentence():

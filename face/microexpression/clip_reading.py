@@ -7,7 +7,7 @@ probabilities, their mean -> an emotion, where the event is an expression that c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,11 +62,12 @@ def read_clip(
     temperature: float,
     limits: QualityLimits,
     watch: Stopwatch,
+    progress: Callable[[float], object] = lambda _: None,
 ) -> ReadClip:
-    """Stages `spotting` and `inference`. Raises what `spot` raises, and the PreprocessingErrors of check_quality for
+    """Stages `spotting` and `inference`. progress: as of `spot`. Raises what `spot` raises, and the PreprocessingErrors of check_quality for
     the frame at rest."""
     with watch.stage("spotting"):
-        spotted = spot(frames, spec)
+        spotted = spot(frames, spec, progress=progress)
         rest = spotted.at_rest
         quality = measure_quality(rest.rgb, rest.face, sent_px=rest.sent_px)
         warnings = [*_clip_warnings(frames, spotted), *check_quality(quality, limits)]

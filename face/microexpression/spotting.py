@@ -7,7 +7,7 @@ offset. A clip in which nothing moves has no event; that is an answer, not an er
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +65,10 @@ class SpottedClip:
     events: tuple[Event, ...]
 
 
-def spot(frames: Sequence[ClipFrame], spec: MicroExpressionSpec) -> SpottedClip:
-    """frames: in the order of time.
+def spot(
+    frames: Sequence[ClipFrame], spec: MicroExpressionSpec, *, progress: Callable[[float], object] = lambda _: None
+) -> SpottedClip:
+    """frames: in the order of time. progress: is told the share of them that was measured.
 
     Raises ValueError for fewer than 3 frames or times that do not ascend, NoFace where too few frames show one.
     """
@@ -81,7 +83,10 @@ def spot(frames: Sequence[ClipFrame], spec: MicroExpressionSpec) -> SpottedClip:
         )
     rest = find_rest([None if frame.seen is None else frame.seen.face for frame in frames], times)
     at_rest = seen[min(seen, key=lambda number: abs(number - (rest[0] + rest[1]) / 2))]
-    moved = [_moved(at_rest, frame.seen, spec) for frame in frames]
+    moved = []
+    for number, frame in enumerate(frames, 1):
+        moved.append(_moved(at_rest, frame.seen, spec))
+        progress(number / len(frames))
     motion = np.array([np.nan if one is None else one.moved for one in moved])
     reliability = np.array([0.0 if one is None else one.reliability for one in moved])
     spans = _spans(reliability, times, spec)

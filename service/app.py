@@ -18,6 +18,7 @@ from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
 from service.api.routes import assess, audit, compare, fhir, health, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
+from service.clips.room import ClipRoom
 from service.config import Settings
 from service.fhir.code_system import Codes
 from service.oip import routes as oip
@@ -65,7 +66,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     }
     # An inference may be any of them.
     body_bytes |= dict.fromkeys(oip.INFER_PATHS, max(body_bytes.values()))
-    operations = build_operations(settings, body_bytes=body_bytes)
+    clip_bytes: dict[str, int] = {}  # a route that takes a clip stands here
+    operations = build_operations(settings, body_bytes=body_bytes, clip_bytes=clip_bytes)
     app = FastAPI(
         title=TITLE,
         version=VERSION,
@@ -140,12 +142,22 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     task=model.task, name=manifest.name, version=manifest.version, sha256=model.sha256
                 )
             executor = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="analysis"))
+            clips = ClipRoom(
+                limits=settings.clip_limits,
+                decoding=settings.decoding_limits,
+                timeout_s=settings.clip_timeout_s,
+                landmark_model=settings.landmark_model,
+                max_faces=settings.faces_max,
+                reserve=operations.decoding.reserve,
+            )
+            opened.callback(clips.close)
             pictures = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="picture"))
             opened.callback(operations.drain.start)
             worker = Worker(
                 models=loaded,
                 executor=executor,
                 pictures=pictures,
+                clips=clips,
                 metrics=operations.metrics,
                 audit=operations.audit,
                 drain=operations.drain,

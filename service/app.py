@@ -16,8 +16,19 @@ from face.photograph import PhotographReader
 from face.version import VERSION
 from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
-from service.api.routes import assess, audit, compare, fhir, health, microexpression, models, palsy
+from service.api.routes import (
+    assess,
+    audit,
+    compare,
+    fhir,
+    health,
+    microexpression,
+    microexpression_clip,
+    models,
+    palsy,
+)
 from service.api.state import LifespanState, Worker
+from service.clips.room import ClipRoom
 from service.config import Settings
 from service.fhir.code_system import Codes
 from service.oip import routes as oip
@@ -31,7 +42,7 @@ TITLE = "htnet-clinical"
 DESCRIPTION = (
     "Facial-palsy grading (House-Brackmann) from photographs of one or several movements, and micro-expression "
     "recognition from an onset/apex "
-    "pair. Sides are the patient's. No photograph, landmark or file name is stored or logged."
+    "pair or a clip. Sides are the patient's. No photograph, landmark or file name is stored or logged."
 )
 # A multipart body is a little larger than the images in it.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
@@ -65,7 +76,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     }
     # An inference may be any of them.
     body_bytes |= dict.fromkeys(oip.INFER_PATHS, max(body_bytes.values()))
-    operations = build_operations(settings, body_bytes=body_bytes)
+    clip_bytes = {microexpression_clip.PATH: microexpression_clip.MAX_BYTES}
+    operations = build_operations(settings, body_bytes=body_bytes, clip_bytes=clip_bytes)
     app = FastAPI(
         title=TITLE,
         version=VERSION,
@@ -85,6 +97,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         assess.router,
         compare.router,
         microexpression.router,
+        microexpression_clip.router,
         models.router,
         audit.router,
         fhir.router,
@@ -140,12 +153,22 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     task=model.task, name=manifest.name, version=manifest.version, sha256=model.sha256
                 )
             executor = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="analysis"))
+            clips = ClipRoom(
+                limits=settings.clip_limits,
+                decoding=settings.decoding_limits,
+                timeout_s=settings.clip_timeout_s,
+                landmark_model=settings.landmark_model,
+                max_faces=settings.faces_max,
+                reserve=operations.decoding.reserve,
+            )
+            opened.callback(clips.close)
             pictures = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="picture"))
             opened.callback(operations.drain.start)
             worker = Worker(
                 models=loaded,
                 executor=executor,
                 pictures=pictures,
+                clips=clips,
                 metrics=operations.metrics,
                 audit=operations.audit,
                 drain=operations.drain,

@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from service.admission.byte_budget import ByteBudget
 from service.admission.gate import Gate, GateLimits
-from service.admission.middleware import AdmissionMiddleware, RequestLimits
+from service.admission.middleware import AdmissionMiddleware, Lane
 from service.audit.prepare import prepare_database
 from service.audit.store import AuditStore
 from service.memory_shares import DECODING_SHARE, UPLOADS_SHARE, share_of_memory
@@ -42,9 +42,7 @@ class Operations:
     """What one worker needs around its analyses. ``audit`` is None if it was switched off."""
 
     metrics: Metrics
-    gate: Gate
-    limits: RequestLimits
-    uploads: ByteBudget
+    lanes: tuple[Lane, ...]
     decoding: ByteBudget
     keys: KeyRing | None
     rate: RateLimiter | None
@@ -60,8 +58,11 @@ class Operations:
             self.spans.close()
 
 
-def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, int]) -> Operations:
-    """Make everything from the settings; ``body_bytes`` maps the template of each analysing route to its largest body.
+def build_operations(
+    settings: OperationSettings, *, body_bytes: Mapping[str, int], clip_bytes: Mapping[str, int]
+) -> Operations:
+    """Make everything from the settings. ``body_bytes``, ``clip_bytes``: by the template of each route that analyses
+    photographs, or a clip, its largest body.
 
     Raises KeyFileError and AuditUnavailable: a service without its keys or its audit does not start.
     """
@@ -81,25 +82,9 @@ def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, in
         prepare_database(audit_url)
     return Operations(
         metrics=metrics,
-        gate=Gate(
-            GateLimits(
-                running_max=settings.running_max,
-                queue_max=settings.queue_max,
-                queue_wait_s=settings.queue_wait_s,
-                uploads_max=settings.uploads_max,
-            )
-        ),
-        uploads=ByteBudget(
-            max(share_of_memory(settings, settings.uploads_max_bytes, UPLOADS_SHARE), *body_bytes.values()),
-            wait_s=settings.queue_wait_s,
-        ),
+        lanes=(_photographs(settings, body_bytes), _clips(settings, clip_bytes)),
         decoding=ByteBudget(
             share_of_memory(settings, settings.decoding_max_bytes, DECODING_SHARE), wait_s=settings.queue_wait_s
-        ),
-        limits=RequestLimits(
-            body_bytes=body_bytes,
-            body_timeout_s=settings.body_timeout_s,
-            request_timeout_s=settings.request_timeout_s,
         ),
         keys=keys,
         rate=rate,
@@ -110,6 +95,50 @@ def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, in
             else None
         ),
     )
+
+
+def _photographs(settings: OperationSettings, body_bytes: Mapping[str, int]) -> Lane:
+    return Lane(
+        body_bytes=body_bytes,
+        body_timeout_s=settings.body_timeout_s,
+        work_timeout_s=settings.request_timeout_s,
+        gate=Gate(
+            GateLimits(
+                running_max=settings.running_max,
+                queue_max=settings.queue_max,
+                queue_wait_s=settings.queue_wait_s,
+                uploads_max=settings.uploads_max,
+            )
+        ),
+        uploads=_bodies(settings, body_bytes),
+    )
+
+
+def _clips(settings: OperationSettings, clip_bytes: Mapping[str, int]) -> Lane:
+    return Lane(
+        body_bytes=clip_bytes,
+        body_timeout_s=settings.clip_timeout_s,
+        # The work itself stops at the time limit, and its own sentence should come first.
+        work_timeout_s=settings.clip_timeout_s + settings.queue_wait_s,
+        gate=Gate(
+            GateLimits(
+                running_max=settings.clips_running_max,
+                queue_max=settings.clips_queue_max,
+                queue_wait_s=settings.clips_queue_wait_s,
+                uploads_max=settings.uploads_max,
+            )
+        ),
+        uploads=_bodies(settings, clip_bytes),
+        sent="clips",
+        too_large="clip-too-large",
+        by_part=False,
+    )
+
+
+def _bodies(settings: OperationSettings, body_bytes: Mapping[str, int]) -> ByteBudget:
+    """Memory for the bodies of one lane, at least for one of the largest."""
+    share = share_of_memory(settings, settings.uploads_max_bytes, UPLOADS_SHARE)
+    return ByteBudget(max([share, *body_bytes.values()]), wait_s=settings.queue_wait_s)
 
 
 def add_middlewares(app: Starlette, operations: Operations, settings: OperationSettings) -> None:
@@ -140,9 +169,7 @@ def add_middlewares(app: Starlette, operations: Operations, settings: OperationS
         ),
         Middleware(
             AdmissionMiddleware,
-            gate=operations.gate,
-            limits=operations.limits,
-            uploads=operations.uploads,
+            lanes=operations.lanes,
             metrics=operations.metrics,
         ),
     ]

@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.admission.byte_budget import ByteBudget
 from service.admission.gate import Gate, GateLimits
-from service.admission.middleware import AdmissionMiddleware, RequestLimits
+from service.admission.middleware import AdmissionMiddleware, Lane
 from service.observability.metrics import Metrics
 
 LIMIT = 1000
@@ -80,13 +80,14 @@ def build(app: Any, **limits: float) -> tuple[AdmissionMiddleware, Gate]:
             uploads_max=int(limits.get("uploads_max", 3)),
         )
     )  # fmt: skip
-    request_limits = RequestLimits(
+    lane = Lane(
         body_bytes={"/v1/palsy/grade": LIMIT, "/v1/things/{thing}/grade": 2 * LIMIT},
         body_timeout_s=limits.get("body_timeout_s", 5.0),
-        request_timeout_s=limits.get("request_timeout_s", 5.0),
-    )  # fmt: skip
-    uploads = ByteBudget(int(limits.get("uploads_bytes", 10_000)), wait_s=1)
-    return AdmissionMiddleware(app, gate=gate, limits=request_limits, uploads=uploads, metrics=Metrics()), gate
+        work_timeout_s=limits.get("work_timeout_s", 5.0),
+        gate=gate,
+        uploads=ByteBudget(int(limits.get("uploads_bytes", 10_000)), wait_s=1),
+    )
+    return AdmissionMiddleware(app, lanes=[lane], metrics=Metrics()), gate
 
 
 async def test_full_service_refuses_without_reading_the_body() -> None:
@@ -195,7 +196,7 @@ async def test_bodies_together_stay_within_their_memory() -> None:
 
 async def test_time_limit_answers_but_the_place_stays_taken_until_the_work_ends() -> None:
     app = SlowApp()
-    admission, gate = build(app, request_timeout_s=0.03)
+    admission, gate = build(app, work_timeout_s=0.03)
     client = Client([b"x"])
     await admission(client.scope, client.receive, client.send)
     assert (client.status, client.code) == (503, "overloaded")

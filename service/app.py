@@ -16,7 +16,7 @@ from face.photograph import PhotographReader
 from face.version import VERSION
 from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
-from service.api.routes import assess, audit, compare, fhir, health, microexpression, models, palsy
+from service.api.routes import assess, audit, compare, fhir, health, look, microexpression, models, palsy
 from service.api.state import LifespanState, Worker
 from service.clips.room import ClipRoom
 from service.config import Settings
@@ -59,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     body_bytes = {
         assess.PATH: settings.assess_max_bytes + MULTIPART_OVERHEAD_BYTES,
         compare.PATH: compare.MAX_BYTES,
+        look.PATH: settings.image_max_bytes + look.REST_MAX_BYTES + MULTIPART_OVERHEAD_BYTES,
         **{
             template: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
             for template, images in ANALYSING_ROUTES.items()
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # An inference may be any of them.
     body_bytes |= dict.fromkeys(oip.INFER_PATHS, max(body_bytes.values()))
     clip_bytes: dict[str, int] = {}  # a route that takes a clip stands here
-    operations = build_operations(settings, body_bytes=body_bytes, clip_bytes=clip_bytes)
+    operations = build_operations(settings, body_bytes=body_bytes, clip_bytes=clip_bytes, live=[look.PATH])
     app = FastAPI(
         title=TITLE,
         version=VERSION,
@@ -85,6 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (
         palsy.router,
         assess.router,
+        look.router,
         compare.router,
         microexpression.router,
         models.router,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +34,11 @@ from face.palsy.assessment.measuring.movement import (
     same_movement,
     sort_by_movement,
 )
-from face.palsy.assessment.measuring.scale import IRIS_RING_MM, NOMINAL_MM_PER_UNIT
+from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, mm_per_unit_by_iris
 from face.vocabulary import Pose, Side
 
 # The fewest pictures with a face, and their least share of the clip, from which something can be said.
 _LEAST_SEEN, _LEAST_SHARE = 10, 0.5
-# An iris is measured in an eye that is open by more than this share of the ring.
-_OPEN_SHARE = 0.6
 # Both flanks of a movement are looked at from rest on.
 _MARGIN_S = 0.3
 # Of each kind of movement one pose, in the order of `_levels`.
@@ -149,7 +146,7 @@ def examine_clip(faces: Sequence[TimedFace], numbers: FittedNumbers) -> ClipExam
             f"A face is seen in {len(there)} of {len(seen)} pictures of the clip; it should be in view from the first "
             "to the last, from the front, evenly lit and not covered."
         )
-    mm = _mm_per_unit(there)
+    mm = mm_per_unit_by_iris(face.halves for face in there) or NOMINAL_MM_PER_UNIT
     # First against the median of the clip, in thresholds: only to find rest.
     middle = SeenFace.of(np.median([face.points for face in there], axis=0).astype(np.float32))
     at_rest = find_rest(times, np.stack([_both_sides(face, middle, mm) for face in seen]))
@@ -184,15 +181,6 @@ def examine_clip(faces: Sequence[TimedFace], numbers: FittedNumbers) -> ClipExam
         blinks=tuple(find_blinks(times, left=_only(left.opening, quiet), right=_only(right.opening, quiet))),
         seen_share=len(there) / len(seen),
     )
-
-
-def _mm_per_unit(faces: Sequence[SeenFace]) -> float:
-    rings = [
-        (half_l.iris + half_r.iris) / 2
-        for half_l, half_r in ((face.halves.left, face.halves.right) for face in faces)
-        if min(half_l.fissure, half_r.fissure) > _OPEN_SHARE * (half_l.iris + half_r.iris) / 2
-    ]
-    return IRIS_RING_MM / median(rings) if rings else NOMINAL_MM_PER_UNIT
 
 
 def _levels(seen: Activation | None) -> FloatArray:

@@ -16,7 +16,7 @@ from face.photograph import PhotographReader
 from face.version import VERSION
 from service.analysis.models import load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
-from service.api.routes import assess, audit, compare, fhir, health, look, microexpression, models, palsy
+from service.api.routes import assess, audit, compare, fhir, health, look, microexpression, models, palsy, video
 from service.api.state import LifespanState, Worker
 from service.clips.room import ClipRoom
 from service.config import Settings
@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     }
     # An inference may be any of them.
     body_bytes |= dict.fromkeys(oip.INFER_PATHS, max(body_bytes.values()))
-    clip_bytes: dict[str, int] = {}  # a route that takes a clip stands here
+    clip_bytes = {video.PATH: settings.clip_max_bytes + MULTIPART_OVERHEAD_BYTES}
     operations = build_operations(settings, body_bytes=body_bytes, clip_bytes=clip_bytes, live=[look.PATH])
     app = FastAPI(
         title=TITLE,
@@ -86,6 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (
         palsy.router,
         assess.router,
+        video.router,
         look.router,
         compare.router,
         microexpression.router,

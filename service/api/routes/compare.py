@@ -53,7 +53,7 @@ async def compare_examinations(asked: ComparisonRequest, fhir: WantedFhir) -> Re
     comparison = compare(followed(before), followed(after), fitted_numbers().sdc95)
     if fhir is None:
         return Response(ComparisonAnswer.of(comparison).model_dump_json(), media_type="application/json")
-    units = {measure.id: measure.unit for measure in after.measures}
+    units: dict[str, str] = {measure.id: measure.unit for measure in after.measures}
     sources = [Identifier(system=REQUEST_ID_SYSTEM, value=answer.request_id) for answer in (before, after)]
     # The model of the answers, which need not be the one that is loaded here.
     maker = Maker(**{field.name: getattr(after.model, field.name) for field in fields(Maker)})

@@ -10,10 +10,12 @@ import typer
 
 from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
+from htnet.adaptation import adapt_command
 from htnet.groups import command_group
 from model_training.command_options import Device, progress_bar, refuse_given
 from model_training.commands import train_command
 from model_training.errors import Interrupted, UserError
+from model_training.palsy.adaptation import commands as adaptation
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
 from model_training.palsy.visibility import commands as visibility
@@ -254,6 +256,10 @@ palsy.command("crossval")(evaluation.crossval_command)
 palsy.command("evaluate")(evaluation.evaluate_command)
 palsy.command("visualize")(inference.visualize_command)
 palsy.command("calibrate")(evaluation.calibrate_command)
+palsy.command("adapt")(adapt_command)
+palsy.command("site-update")(adaptation.site_update_command)
+palsy.command("average-updates")(adaptation.average_updates_command)
+palsy.command("study-sites")(adaptation.study_sites_command)
 palsy.command("evidence")(evaluation.evidence_command)
 palsy.command("ablation")(evaluation.ablation_command)
 palsy.command("throughput")(evaluation.throughput_command)

@@ -107,8 +107,8 @@ proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all opera
 proof-schema: $(DEV_READY) ## schemathesis against the live service
 	$(PY) -m pytest -m slow tests/ops/test_proof_schema.py -s $(ARGS)
 
-proof-fuzz: $(DEV_READY) ## ten thousand mutated images
-	$(PY) -m pytest -m slow tests/ops/test_proof_mutated_images.py -s $(ARGS)
+proof-fuzz: $(DEV_READY) ## ten thousand mutated pictures, five thousand DICOM files and clips
+	$(PY) -m pytest -m slow tests/ops/test_proof_mutated_files.py -s $(ARGS)
 
 proof-kill: $(DEV_READY) ## kill -9 of a worker under load; every answer is in the audit
 	$(PY) -m pytest -m slow tests/ops/test_proof_kill.py -s $(ARGS)

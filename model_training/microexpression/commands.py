@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from model_training.command_options import ShardText, progress_bar
+from model_training.command_options import Device, ShardText, progress_bar, refuse_given
 from model_training.errors import TrainingError
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of the published flow images, or an .npz flow cache.")]
@@ -17,9 +17,17 @@ ConfigFile = Annotated[
     Path, typer.Option("--config", help="TOML: sections [training], [training.model], [simulation].")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Where the results go.")]
+Precision = Annotated[
+    Literal["float32", "bf16"] | None,
+    typer.Option(help="bf16: matrix products in half the width, for a GPU; instead of what the configuration says."),
+]
+FoldsAtOnce = Annotated[
+    int | None, typer.Option(help="Folds trained together: 17 on a CPU, all on a GPU, as memory allows.", min=1)
+]
 
 
 def loso_command(
+    context: typer.Context,
     data: Data,
     config: Annotated[
         list[Path],
@@ -36,6 +44,9 @@ def loso_command(
         typer.Option(help="Seeds of protocol (c), a run of its own each; default: all, 0: leave it out.", min=0),
     ] = None,
     shuffled: Annotated[bool, typer.Option(help="Run the control with shuffled labels (one seed).")] = True,
+    device: Device = "cpu",
+    precision: Precision = None,
+    folds_at_once: FoldsAtOnce = None,
     shard: ShardText = None,
 ) -> None:
     """Leave-one-subject-out: protocols (a) paper, (b) fixed final epoch, (c) held-out subjects, side by side.
@@ -43,10 +54,18 @@ def loso_command(
 
     Example: `htnet microexpression loso --data FLOW --config configs/microexpression.toml --initial reference.pt
     --out runs/loso`
+
+    The paper's setting on a GPU, all folds in one batch: `... loso --data FLOW --config
+    configs/microexpression_paper.toml --device cuda --precision bf16 --out runs/paper`
     """
+    if device != "cpu":
+        refuse_given(context, "processes", why="a GPU trains all folds at once, in one process")
+    if initial is not None and not initial.is_file():
+        raise TrainingError(f"{initial}: no such checkpoint; make one with `htnet microexpression reference`")
     from model_training.microexpression.config import training_config
     from model_training.microexpression.evaluation.report import loso_report, write_report
-    from model_training.microexpression.folded.loso import LosoRun, run_loso
+    from model_training.microexpression.folded.fold_chunk import LosoRun, adapted, folds_in_a_chunk
+    from model_training.microexpression.folded.loso import run_loso
     from model_training.microexpression.published_flow import load_flow
     from model_training.runtime.shard import Shard
 
@@ -57,10 +76,10 @@ def loso_command(
             "--held-out-seeds 0 leaves it out"
         )
     share = Shard.read(shard) if shard else None
-    trainings = [training_config(path) for path in config]
+    clips = load_flow(data)
+    trainings = [adapted(training_config(path), clips, precision=precision) for path in config]
     start = "" if initial is None else str(initial)
-    if initial is not None and not initial.is_file():
-        raise TrainingError(f"{initial}: no such checkpoint; make one with `htnet microexpression reference`")
+    at_once = folds_in_a_chunk(folds_at_once, clips, device=device)
 
     runs = seeds + kept_seeds * len(trainings) + shuffled
     finished = 0
@@ -68,7 +87,7 @@ def loso_command(
 
         def run(seed: int, training: Any = trainings[0], **kind: bool) -> Any:
             nonlocal finished
-            job = LosoRun(config=training, seed=seed, initial=start, **kind)
+            job = LosoRun(config=training, seed=seed, initial=start, folds_per_chunk=at_once, device=device, **kind)
             result = run_loso(
                 data,
                 job,
@@ -93,9 +112,7 @@ def loso_command(
         )
         return
     about = {"config": trainings[0].to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
-    report = loso_report(
-        results, kept, control, load_flow(data), configurations=[path.stem for path in config], about=about
-    )
+    report = loso_report(results, kept, control, clips, configurations=[path.stem for path in config], about=about)
     write_report(report, out)
     for name, protocol in report["protocols"].items():
         single, both = protocol["single"]["full"], protocol["ensemble"]["full"]

@@ -65,10 +65,12 @@ def refuse_before_torch(settings: TrainConfig, *, resume: bool) -> None:
     from model_training.data.cache import open_cache
     from model_training.runtime.gpu_presence import refuse_missing_gpu
     from model_training.training.run_files import refuse_run_in_use
+    from model_training.training.trackers import refuse_missing_trackers
 
     if find_spec("torch") is None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
     refuse_missing_gpu(settings.run.device, name="run.device")
+    refuse_missing_trackers(settings.run)
     refuse_run_in_use(Path(settings.run.out), resume=resume)
     open_cache(Path(settings.data.cache), kind=settings.task)
 

@@ -20,6 +20,7 @@ from model_training.training.run_files import STATE, refuse_run_in_use
 # more epochs, are what the user goes on for.
 FREE_TO_CHANGE = (
     *("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps"),
+    *("run.mlflow", "run.wandb"),
     "optimisation.epochs",
 )
 

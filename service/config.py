@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from face.image.limits import ImageLimits
 from face.photograph import LandmarkEngine
@@ -79,12 +80,24 @@ class Settings(OperationSettings):
     overlay_max_side_px: Annotated[int, Field(ge=64, le=4096)] = 512
     """Longer side of the overlays, which are never larger than the photograph."""
 
-    fhir_snomed_ct: Annotated[dict[str, SnomedCtId], AfterValidator(_known_codes)] = Field(default_factory=dict)
+    fhir_snomed_ct: Annotated[dict[str, SnomedCtId], NoDecode, AfterValidator(_known_codes)] = Field(
+        default_factory=dict
+    )
     """JSON object, code of the local CodeSystem -> SNOMED CT id: FHIR answers name that concept too, behind the local
     one. For those who have a licence; ids are the operator's to verify."""
 
     page_enabled: bool = True
     """The web page for people at `/`."""
+
+    @field_validator("fhir_snomed_ct", mode="before")
+    @classmethod
+    def _read_codes(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f'this is no JSON object ({error}); write it like {{"side-left": "734418009"}}') from error
 
     @property
     def image_limits(self) -> ImageLimits:

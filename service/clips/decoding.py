@@ -140,7 +140,7 @@ class ClipDecoder:
                             "some are damaged. Record or send it again."
                         )
                     else:
-                        raise UndecodableClip("The clip cannot be opened: its pictures are damaged.")
+                        raise _undecodable()
         finally:
             self._places.release()
 
@@ -174,10 +174,15 @@ class _Pipe:
         self._process.wait()
         if time.monotonic() >= self._ends - 1:
             return self._overran()
-        return UndecodableClip(
-            "The clip cannot be decoded: it is damaged, or decoding it takes more memory or time than it may. "
-            "Record it in 1080p with H.264."
-        )
+        return _undecodable()
+
+
+def _undecodable() -> UndecodableClip:
+    """A video library that finds no memory says what it says of damaged pictures, or nothing."""
+    return UndecodableClip(
+        "The clip cannot be decoded: it is damaged, or decoding it takes more memory or time than it may. "
+        "Record it in 1080p with H.264."
+    )
 
 
 @contextmanager

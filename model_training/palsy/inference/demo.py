@@ -21,6 +21,7 @@ import pandas as pd
 
 from face.whole_file import write_text
 from model_training.data.sample_table import read_table
+from model_training.datasets.converters.fnp import DEFAULT_STEM
 from model_training.errors import TrainingError
 from model_training.palsy.inference.served import ask, compare, served
 
@@ -81,7 +82,11 @@ def run_demo(
         size=size.size_px, processes=jobs,
     )  # fmt: skip
     lay_out_as_grade_folders(simulated, photographs)
-    step("prepare", "fnp", root=photographs, grades="1..6", out=table, validation=0.2, test=0.2, seed=seed)
+    # Named, as `prepare` asks, since a simulated person has every grade in turn, which a patient has not.
+    step(
+        "prepare", "fnp", root=photographs, grades="1..6", stem=DEFAULT_STEM, out=table, validation=0.2, test=0.2,
+        seed=seed,
+    )  # fmt: skip
     step("cache", table, out=cache, jobs=jobs)
     step("train", config=config, set=chosen)
     step("evaluate", checkpoint=checkpoint, cache=cache, out=report)

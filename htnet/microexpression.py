@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from htnet.groups import command_group
 from model_training.commands import train_command
-from model_training.microexpression import commands, pair_commands
+from model_training.microexpression import commands, loso_commands, pair_commands
 from model_training.microexpression.evaluate_command import evaluate_command
-from model_training.microexpression.study_command import study_command
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 
 microexpression = command_group(
@@ -21,8 +20,8 @@ microexpression.command("reference")(commands.train_command)
 microexpression.command("finetune")(commands.finetune_command)
 microexpression.command("calibrate")(commands.calibrate_command)
 microexpression.command("evaluate")(evaluate_command)
-microexpression.command("loso")(commands.loso_command)
-microexpression.command("study")(study_command)
+microexpression.command("loso")(loso_commands.loso_command)
+microexpression.command("study")(loso_commands.study_command)
 microexpression.command("compare-flow")(commands.compare_images_command)
 microexpression.command("metrics")(commands.metrics_command)
 microexpression.command("predict")(pair_commands.predict_command)

@@ -27,14 +27,6 @@ Device = Annotated[
         help="cpu, cuda or cuda:N. A GPU that is not there is an error.", callback=lambda device: _device(device)
     ),
 ]
-ShardText = Annotated[
-    str | None,
-    typer.Option(
-        "--shard",
-        help="Do one share of the work, e.g. 2/8; the others elsewhere, into the same folder. The same command without "
-        "--shard then joins what all have done.",
-    ),
-]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one key of the configuration, e.g. --set run.seed=3. Repeatable."),

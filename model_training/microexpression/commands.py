@@ -1,130 +1,21 @@
-"""Micro-expressions from flow images: the reference trained on simulated people, calibrated, fine-tuned, judged, and
-leave-one-subject-out. `simulate_command` makes the simulated people."""
+"""Micro-expressions from flow images: the reference trained on simulated people, calibrated and fine-tuned.
+`simulate_command` makes the simulated people."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 
-from model_training.command_options import Device, ShardText, progress_bar, refuse_given
-from model_training.errors import TrainingError
+from model_training.command_options import progress_bar
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of the published flow images, or an .npz flow cache.")]
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="TOML: sections [training], [training.model], [simulation].")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Where the results go.")]
-Precision = Annotated[
-    Literal["float32", "bf16"] | None,
-    typer.Option(help="bf16: matrix products in half the width, for a GPU; instead of what the configuration says."),
-]
-FoldsAtOnce = Annotated[
-    int | None, typer.Option(help="Folds trained together: 17 on a CPU, all on a GPU, as memory allows.", min=1)
-]
-
-
-def loso_command(
-    context: typer.Context,
-    data: Data,
-    config: Annotated[
-        list[Path],
-        typer.Option(help="TOML as above. Repeatable: the first is reported, protocol (c) chooses among all of them."),
-    ],
-    out: Out,
-    seeds: Annotated[int, typer.Option(help="Number of seeds, at least 5 for a report.", min=1)] = 5,
-    processes: Annotated[int, typer.Option(help="Processes that share the folds.", min=1)] = 1,
-    initial: Annotated[
-        Path | None, typer.Option(help="Checkpoint of `htnet microexpression reference` to start every fold from.")
-    ] = None,
-    held_out_seeds: Annotated[
-        int | None,
-        typer.Option(help="Seeds of protocol (c), a run of its own each; default: all, 0: leave it out.", min=0),
-    ] = None,
-    shuffled: Annotated[bool, typer.Option(help="Run the control with shuffled labels (one seed).")] = True,
-    device: Device = "cpu",
-    precision: Precision = None,
-    folds_at_once: FoldsAtOnce = None,
-    shard: ShardText = None,
-) -> None:
-    """Leave-one-subject-out: protocols (a) paper, (b) fixed final epoch, (c) held-out subjects, side by side.
-    Resumable.
-
-    Example: `htnet microexpression loso --data FLOW --config configs/microexpression.toml --initial reference.pt
-    --out runs/loso`
-
-    The paper's setting on a GPU, all folds in one batch: `... loso --data FLOW --config
-    configs/microexpression_paper.toml --device cuda --precision bf16 --out runs/paper`
-    """
-    if device != "cpu":
-        refuse_given(context, "processes", why="a GPU trains all folds at once, in one process")
-    if initial is not None and not initial.is_file():
-        raise TrainingError(f"{initial}: no such checkpoint; make one with `htnet microexpression reference`")
-    from model_training.microexpression.config import training_config
-    from model_training.microexpression.evaluation.report import loso_report, write_report
-    from model_training.microexpression.folded.fold_chunk import LosoRun, adapted, folds_in_a_chunk
-    from model_training.microexpression.folded.loso import run_loso
-    from model_training.microexpression.published_flow import load_flow
-    from model_training.runtime.shard import Shard
-
-    kept_seeds = seeds if held_out_seeds is None else held_out_seeds
-    if len(config) > 1 and kept_seeds == 0:
-        raise TrainingError(
-            f"--config {config[1]} would have no effect: only protocol (c) chooses among configurations, and "
-            "--held-out-seeds 0 leaves it out"
-        )
-    share = Shard.read(shard) if shard else None
-    clips = load_flow(data)
-    trainings = [adapted(training_config(path), clips, precision=precision) for path in config]
-    start = "" if initial is None else str(initial)
-    at_once = folds_in_a_chunk(folds_at_once, clips, device=device)
-
-    runs = seeds + kept_seeds * len(trainings) + shuffled
-    finished = 0
-    with progress_bar("chunks") as bar:
-
-        def run(seed: int, training: Any = trainings[0], **kind: bool) -> Any:
-            nonlocal finished
-            job = LosoRun(config=training, seed=seed, initial=start, folds_per_chunk=at_once, device=device, **kind)
-            result = run_loso(
-                data,
-                job,
-                out=out / "parts",
-                processes=processes,
-                shard=share,
-                progress=lambda line: bar.say(line, err=True),
-                on_chunk=lambda done, chunks: bar.at(finished * chunks + done, runs * chunks),
-            )
-            finished += 1
-            return result
-
-        results = [run(seed) for seed in range(seeds)]
-        kept = [[run(seed, training, held_out=True) for training in trainings] for seed in range(kept_seeds)]
-        control = [run(0, shuffle=True)] if shuffled else []
-    if share is not None:
-        everything = [*results, *(one for each in kept for one in each), *control]
-        left = sum(one is None for one in everything)
-        whether = f"{left} of {len(everything)} runs wait for other shards" if left else "every run is complete"
-        typer.echo(
-            f"shard {share} is done in {out / 'parts'}; {whether}. Without --shard the command writes the report."
-        )
-        return
-    about = {"config": trainings[0].to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
-    report = loso_report(results, kept, control, clips, configurations=[path.stem for path in config], about=about)
-    write_report(report, out)
-    for name, protocol in report["protocols"].items():
-        single, both = protocol["single"]["full"], protocol["ensemble"]["full"]
-        typer.echo(
-            f"({name}) {protocol['meaning']}: single {single['uf1']:.3f}/{single['uar']:.3f}, "
-            f"ensemble {both['uf1']:.3f}/{both['uar']:.3f}"
-        )
-    baseline = report["baseline"]["scores"]["full"]
-    typer.echo(f"baseline, {report['baseline']['meaning']}: {baseline['uf1']:.3f}/{baseline['uar']:.3f}")
-    for name, score in report.get("shuffled_labels", {}).items():
-        typer.echo(f"({name}) shuffled labels: {score['uf1']:.3f}/{score['uar']:.3f}")
-    typer.echo(f"report: {out / 'loso.json'}")
 
 
 def simulate_command(

@@ -148,6 +148,22 @@ def loso_report(
     return report
 
 
+def told(report: dict[str, Any]) -> list[str]:
+    """The main figures in lines: UF1/UAR of every protocol, the baseline and the control."""
+    lines = []
+    for name, protocol in report["protocols"].items():
+        single, both = protocol["single"]["full"], protocol["ensemble"]["full"]
+        lines.append(
+            f"({name}) {protocol['meaning']}: single {single['uf1']:.3f}/{single['uar']:.3f}, "
+            f"ensemble {both['uf1']:.3f}/{both['uar']:.3f}"
+        )
+    baseline = report["baseline"]["scores"]["full"]
+    lines.append(f"baseline, {report['baseline']['meaning']}: {baseline['uf1']:.3f}/{baseline['uar']:.3f}")
+    for name, score in report.get("shuffled_labels", {}).items():
+        lines.append(f"({name}) shuffled labels: {score['uf1']:.3f}/{score['uar']:.3f}")
+    return lines
+
+
 def write_report(report: dict[str, Any], out: Path) -> None:
     """loso.json, loso.csv (protocol, model, part, UF1, UAR), subjects.csv, loso.png."""
     out.mkdir(parents=True, exist_ok=True)

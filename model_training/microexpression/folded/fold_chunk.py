@@ -60,6 +60,9 @@ class LosoRun:
             digest.update(Path(self.initial).read_bytes())
         return digest.hexdigest()[:16]
 
+    def chunks(self, data: FlowImages) -> int:
+        return -(-len(data.subject_names) // self.folds_per_chunk)
+
     def name(self) -> str:
         return f"seed{self.seed}{'_heldout' if self.held_out else ''}{'_shuffled' if self.shuffle else ''}"
 

@@ -144,6 +144,34 @@ def run_loso(
     )
 
 
+def run_all(
+    source: Path,
+    runs: Sequence[LosoRun],
+    *,
+    out: Path,
+    processes: int = 1,
+    shard: Shard | None = None,
+    progress: Callable[[str], None] | None = None,
+    on_chunk: Callable[[float, int], object] | None = None,
+) -> list[LosoResult | None]:
+    """One `run_loso` after the other, of whose chunks altogether a shard does its share. on_chunk: of all runs."""
+    data = load_flow(source)
+    chunks = [run.chunks(data) for run in runs]
+    results = []
+    for number, run in enumerate(runs):
+        before = sum(chunks[:number])
+
+        def count(done: float, _all: int, before: int = before) -> None:
+            if on_chunk is not None:
+                on_chunk(before + done, sum(chunks))
+
+        share = shard.after(before) if shard else None
+        results.append(
+            run_loso(source, run, out=out, processes=processes, shard=share, progress=progress, on_chunk=count)
+        )
+    return results
+
+
 def choose(result: LosoResult, subject: np.ndarray, protocol: str) -> np.ndarray:
     """Probabilities (N, classes) under a protocol. For (a), among equally good epochs the last, as in the published
     code."""

@@ -12,7 +12,7 @@ from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOp
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
 from htnet.groups import command_group
 from model_training.command_options import Device, progress_bar, refuse_given
-from model_training.commands import train_command
+from model_training.commands import crossval_command, train_command
 from model_training.errors import Interrupted, UserError
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
@@ -250,7 +250,7 @@ def _palsy_bundle(models: Path | None) -> Bundle:
 
 
 palsy.command("train")(train_command("palsy"))
-palsy.command("crossval")(evaluation.crossval_command)
+palsy.command("crossval")(crossval_command("palsy"))
 palsy.command("evaluate")(evaluation.evaluate_command)
 palsy.command("visualize")(inference.visualize_command)
 palsy.command("calibrate")(evaluation.calibrate_command)

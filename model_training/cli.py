@@ -40,7 +40,7 @@ def build_app() -> typer.Typer:
     app.command("portraits")(simulator.portraits_command)
     app.command("cache")(commands.cache_command)
     app.command("train")(commands.train_command())
-    app.command("crossval")(evaluation.crossval_command)
+    app.command("crossval")(commands.crossval_command())
     app.command("evaluate")(evaluation.evaluate_command)
     app.command("predict")(inference.predict_command)
     app.command("visualize")(inference.visualize_command)

@@ -118,24 +118,46 @@ def train_command(
 
 
 def calibrate_command(
-    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of `htnet microexpression reference`.")],
-    simulated: Annotated[
-        list[Path], typer.Option("--simulated", help="Simulated people who were not trained on. Repeatable.")
+    checkpoint: Annotated[Path, typer.Option(help="Any micro-expression checkpoint; with --simulated an ensemble.")],
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="Clips that training has not seen: a cache, the published folder, or an .npz."),
     ],
-    data: Data,
-    out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
+    out: Annotated[Path, typer.Option("--out", help="The checkpoint to write; the network in it is the same.")],
+    split: Annotated[str | None, typer.Option(help="Of a cache, only the rows of this split.")] = None,
+    simulated: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--simulated",
+            help="Simulated people who were not trained on. Repeatable. With them, no label of the clips is read.",
+        ),
+    ] = None,
 ) -> None:
-    """A temperature for real clips from their images alone: no label is read.
+    """Fit the probabilities of a checkpoint anew to labelled clips, or, with simulated people beside, to unlabelled.
 
-    Example: `htnet microexpression calibrate --checkpoint runs/reference.pt --simulated
-    runs/others.npz --data FLOW --out runs/calibrated.pt`
+    Example: `htnet microexpression calibrate --checkpoint runs/mine/best.pt --data runs/clinic-cache --split validation
+    --out runs/calibrated.pt`
+
+    Without labels: `... calibrate --checkpoint runs/reference.pt --simulated runs/others.npz --data FLOW --out
+    runs/calibrated.pt`
     """
+    if not simulated:
+        from model_training.microexpression.evaluation.recalibrate import recalibrate_clips
+        from model_training.microexpression.published_flow import load_flow
+        from model_training.training.checkpoint import load_checkpoint
+
+        for line in recalibrate_clips(load_checkpoint(checkpoint), load_flow(data, split=split), out).lines():
+            typer.echo(line)
+        typer.echo(f"wrote {out}")
+        return
     from model_training.microexpression.evaluation.degraded_calibration import calibrate_by_confidence
     from model_training.microexpression.folded.reference import load_reference, load_simulated
     from model_training.microexpression.published_flow import load_flow
     from model_training.training.checkpoint import save_atomically
 
-    made = calibrate_by_confidence(load_reference(checkpoint), load_simulated(simulated), load_flow(data).images)
+    made = calibrate_by_confidence(
+        load_reference(checkpoint), load_simulated(simulated), load_flow(data, split=split).images
+    )
     save_atomically(made, out)
     typer.echo(json.dumps(made["calibration"]))
     typer.echo(f"wrote {out}")

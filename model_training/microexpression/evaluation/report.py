@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from model_training.judging.confusion_plot import draw_confusion
 from model_training.metrics.classification import confusion_matrix
 from model_training.metrics.reliability import expected_calibration_error
 from model_training.microexpression.evaluation.baseline import baseline_report
-from model_training.microexpression.evaluation.confusion_plot import draw_confusion
 from model_training.microexpression.evaluation.scores import (
     Clips,
     calibrated_by_others,

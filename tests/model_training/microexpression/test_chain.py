@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import typer
 from skimage import data
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from face.landmarks.landmarker import FaceLandmarker
 from model_training.cli import build_app
 from model_training.configuration import build
+from model_training.crossvalidation.crossval import cross_validate
 from model_training.microexpression.published_flow import load_flow
 from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint
@@ -68,6 +70,39 @@ def test_published_images_arrive_unchanged_and_train(published: Path, tmp_path: 
     saved = load_checkpoint(result.best)
     assert saved.labels == ("negative", "positive", "surprise")
     assert saved.calibration["temperature"] > 0
+    cross(published, values, tmp_path)
+
+
+def cross(published: Path, values: dict, tmp_path: Path) -> None:
+    """What else a trained checkpoint and its cache are for."""
+    best, cache, out = tmp_path / "run/best.pt", tmp_path / "cache", tmp_path / "report"
+    run(
+        "evaluate-microexpression",
+        "--checkpoint",
+        best,
+        "--data",
+        cache,
+        "--split",
+        "validation",
+        "--out",
+        out,
+        "--pictures",
+    )
+    page = (out / "report.html").read_text()
+    assert "learning curves" in page
+    assert "say little of others" in page
+    table = pd.read_csv(out / "predictions.csv")
+    shares = table.filter(regex="^probability_")
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["all"]["figures"]["accuracy"] == pytest.approx((table["label"] == table["predicted"]).mean())
+    settings = build(TrainConfig, {**values, "run": {**values["run"], "out": str(tmp_path / "cv")}}, source="test")
+    made = cross_validate(settings, folds=4, validation=0.34, say=lambda _line: None)
+    assert made is not None
+    pooled = pd.read_csv(tmp_path / "cv/report/predictions.csv")
+    assert sorted(pooled["clip"]) == sorted(load_flow(published).clips)
+    assert float(made.figures["uf1"].split()[0]) > 0.5
+    assert any("8 people say little" in warning for warning in made.warnings)
 
 
 SEVEN = ("disgust", "surprise", "others", "fear", "anger", "sadness", "happy")

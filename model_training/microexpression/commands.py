@@ -190,6 +190,25 @@ def finetune_command(
     typer.echo(f"trained on {len(clips)} real clips; the weights carry the licence of that data: wrote {out}")
 
 
+def demo_command(
+    out: Annotated[Path, typer.Option(help="Folder for everything; it must not exist yet.")] = Path(
+        "runs/demo-microexpression"
+    ),
+    small: Annotated[bool, typer.Option("--small", help="A minute's worth, to see that every step works.")] = False,
+    jobs: Annotated[int, typer.Option(help="Processes for caching.", min=1)] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of the people, the split and the training.")] = 0,
+) -> None:
+    """The whole way once on rendered clips; succeeds only if the service answers exactly as `predict` does.
+
+    Example: `htnet microexpression demo --out runs/demo-microexpression`
+    """
+    from model_training.microexpression.inference.demo import FULL, SMALL, describe, run_demo
+
+    for line in describe(run_demo(out, size=SMALL if small else FULL, jobs=jobs, seed=seed, say=typer.echo)):
+        typer.echo(line)
+    typer.echo(f"everything: {out}; the report: {out / 'report/report.html'}")
+
+
 def metrics_command(
     figures: Annotated[Path, typer.Option(help="Folder with zero_shot.json, loso/loso.json and the other figures.")],
     out: Annotated[Path, typer.Option("--out", help="The metrics.json to write, for `htnet export --metrics`.")],

@@ -53,14 +53,14 @@ def _motion(axes: Any, read: ReadPair, apex: Photograph) -> None:
     top = max(float(motion.max()), 1e-6)
     axes.imshow(apex.rgb)
     axes.imshow(motion, cmap="inferno", vmin=0, vmax=top, alpha=np.clip(motion / top, 0, 1) * 0.75)
-    axes.set_title(f"motion; brightest: {top:.1f} % of the distance between the eyes", fontsize=9)
+    axes.set_title(f"motion, up to {top:.1f} % of the eyes' distance", fontsize=9)
     _crop(axes, apex)
 
 
 def _regions(axes: Any, read: ReadPair) -> None:
     regions = read.made.moved.regions
     axes.barh([name.replace("_", " ") for name in regions], list(regions.values()), color="tab:blue")
-    axes.set_title("movement by region, % of the distance between the eyes", fontsize=9)
+    axes.set_title("by region, % of the eyes' distance", fontsize=9)
     axes.tick_params(labelsize=8)
 
 

@@ -10,10 +10,12 @@ import typer
 
 from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
+from htnet.adaptation import adapt_command
 from htnet.groups import command_group
 from model_training.command_options import Device, progress_bar, refuse_given
 from model_training.commands import crossval_command, train_command
 from model_training.errors import Interrupted, UserError
+from model_training.palsy.adaptation import commands as adaptation
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
 from model_training.palsy.visibility import commands as visibility
@@ -180,6 +182,44 @@ def assess_command(
     typer.echo(f"the report: {made.report}; the answer: {made.answer}")
 
 
+@palsy.command("dicom-sr")
+def dicom_sr_command(
+    answer: Annotated[
+        Path,
+        typer.Argument(help="The answer of grade or assess that was asked for with `Accept: application/fhir+json`."),
+    ],
+    pictures: Annotated[list[Path], typer.Argument(help="The DICOM files that were sent, all of them, unchanged.")],
+    out: Annotated[Path, typer.Option(help="DICOM file for the report.")],
+) -> None:
+    """Write an answer as a DICOM Structured Report (TID 1500) of the study that its pictures are of, for the archive.
+
+    Patient and study are copied from the pictures, here and not by the service. Example:
+    `htnet palsy dicom-sr answer.json photo.dcm --out report.dcm`
+    """
+    try:
+        from service.report.structured_report import NoReport, structured_report
+    except ModuleNotFoundError as error:
+        if error.name != "highdicom":
+            raise
+        raise UserError(
+            "DICOM reports are written with highdicom, which is not installed: pip install 'htnet-clinical[dicom-sr]'"
+        ) from error
+    from face.whole_file import whole_file
+
+    for path in (answer, *pictures):
+        if not path.is_file():
+            raise UserError(f"{path}: no such file")
+    try:
+        report = structured_report(
+            answer.read_text(encoding="utf-8", errors="replace"), {str(path): path.read_bytes() for path in pictures}
+        )
+    except NoReport as error:
+        raise UserError(str(error)) from error
+    with whole_file(out) as temporary:
+        report.save_as(temporary, enforce_file_format=True)
+    typer.echo(f"wrote {out}: preliminary and unverified, until a clinician signs it")
+
+
 @palsy.command("judge-sessions")
 def judge_sessions_command(
     tables: Annotated[list[Path], typer.Argument(help="Tables of sessions, as `htnet simulate sessions` writes them.")],
@@ -254,6 +294,10 @@ palsy.command("crossval")(crossval_command("palsy"))
 palsy.command("evaluate")(evaluation.evaluate_command)
 palsy.command("visualize")(inference.visualize_command)
 palsy.command("calibrate")(evaluation.calibrate_command)
+palsy.command("adapt")(adapt_command)
+palsy.command("site-update")(adaptation.site_update_command)
+palsy.command("average-updates")(adaptation.average_updates_command)
+palsy.command("study-sites")(adaptation.study_sites_command)
 palsy.command("evidence")(evaluation.evidence_command)
 palsy.command("ablation")(evaluation.ablation_command)
 palsy.command("throughput")(evaluation.throughput_command)

@@ -218,6 +218,22 @@ def occlude_command(
     typer.echo(f"wrote {table}")
 
 
+def other_camera_command(
+    table: Annotated[Path, typer.Argument(help="Sample table of photographs, or its folder.")],
+    out: OutFolder,
+    seed: Annotated[int, typer.Option(help="Draws the camera: its tones, colours, sharpness, noise, compression.")] = 0,
+) -> None:
+    """The photographs of a table as another camera takes them, with the same truth: one more site.
+
+    Example: `htnet simulate other-camera runs/simulated --out runs/site-b --seed 2`
+    """
+    from model_training.simulator.photographs.other_camera import photograph_again
+
+    with progress_bar("photographs") as bar:
+        written = photograph_again(table, out, seed=seed, on_progress=bar.at)
+    typer.echo(f"wrote {written}")
+
+
 class FormerSimulate(TyperCommand):
     """`simulate` of `python -m model_training`, which was three commands in one: it says where the others are."""
 

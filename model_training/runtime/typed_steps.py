@@ -19,7 +19,7 @@ class TypedSteps:
         self.seconds: dict[str, float] = {}
 
     def run(self, command: str, *arguments: object, **options: object) -> None:
-        """`htnet COMMAND`; its name among the seconds is the last word. Raises TrainingError when it fails."""
+        """A command of htnet; its name among the seconds is the last word. Raises TrainingError when it fails."""
         words = [*command.split(), *map(str, arguments), *as_flags(options)]
         self.say(" ".join(["$ htnet", *words]))
         with self.timed(command.split()[-1]):

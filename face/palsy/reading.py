@@ -123,7 +123,7 @@ def read_palsy(
             photograph.on_sent(made.aligned),
             width=photograph.sent_width,
             height=photograph.sent_height,
-            seen_from=limits.seen_from,
+            limits=limits.visibility,
         )
     warnings += check_visibility(visibility)
     if OUT_OF_DISTRIBUTION_OUTPUT in outputs:

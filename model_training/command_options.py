@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 
 CheckpointFile = Annotated[Path, typer.Option("--checkpoint", help="best.pt of a run.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N. A GPU that is not there is an error.")]
-ShardText = Annotated[
-    str | None,
-    typer.Option(
-        "--shard",
-        help="Do one share of the work, e.g. 2/8; the others elsewhere, into the same folder. The same command without "
-        "--shard then joins what all have done.",
-    ),
-]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one key of the configuration, e.g. --set run.seed=3. Repeatable."),

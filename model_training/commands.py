@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from face.vocabulary import FacePolicy, Task
-from model_training.command_options import Overrides, ShardText, progress_bar, refuse_given
+from model_training.command_options import Overrides, progress_bar, refuse_given
 from model_training.errors import TrainingError
+from model_training.shard_options import RayAddress, ShardText, on_ray, shard_done, share_of_work
 
 if TYPE_CHECKING:
     from model_training.training.config import TrainConfig
@@ -24,30 +25,33 @@ def cache_command(
     kind: Annotated[
         Task, typer.Option(help="What the rows are: photographs, or onset/apex pairs and flow images.")
     ] = "palsy",
-    jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
+    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
     faces: Annotated[
         FacePolicy, typer.Option(help="Several faces in a picture: an error for that row, or take the largest.")
     ] = "largest",
     shard: ShardText = None,
+    ray: RayAddress = None,
 ) -> None:
     """Run the shared preprocessing once over a table: parallel, resumable, faces that are not found are listed.
 
     Example: `htnet data cache runs/fnp --out runs/fnp-cache --jobs 8`
     """
-    from model_training.data.cache_build import build_cache
+    from model_training.data.cache_build import PART_ROWS, build_cache
     from model_training.data.sample_table import read_table
-    from model_training.runtime.shard import Shard
     from model_training.tasks import make_producer
 
-    share = Shard.read(shard) if shard else None
+    share = share_of_work(shard, ray)
     read = read_table(table)
     if kind == "microexpression" and not read.frame.get("onset_path", read.frame["path"].str[:0]).any():
         refuse_given(context, "faces", why=f"{table} holds flow images, in which no face is looked for")
     producer = make_producer(kind, faces=faces)
+    if ray is not None:
+        parts = -(-len(read) // PART_ROWS)
+        on_ray(ray, lambda part: build_cache(read, out, producer=producer, jobs=0, shard=part), folder=out, units=parts)
     with progress_bar("cache", total=len(read)) as bar:
         report = build_cache(read, out, producer=producer, jobs=jobs, shard=share, progress=bar.advance)
-    if not report.joined:
-        typer.echo(f"shard {share} is done in {out / 'parts'}; without --shard the command joins all of them")
+    if share is not None and not report.joined:
+        typer.echo(shard_done(share, out / "parts"))
         return
     for code, count in report.not_found.items():
         typer.echo(f"not used {count}: {code}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from model_training.command_options import ShardText, progress_bar
+from model_training.command_options import progress_bar
 from model_training.errors import TrainingError
+from model_training.shard_options import RayAddress, ShardText, on_ray, share_of_work
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of the published flow images, or an .npz flow cache.")]
 ConfigFile = Annotated[
@@ -37,6 +38,7 @@ def loso_command(
     ] = None,
     shuffled: Annotated[bool, typer.Option(help="Run the control with shuffled labels (one seed).")] = True,
     shard: ShardText = None,
+    ray: RayAddress = None,
 ) -> None:
     """Leave-one-subject-out: protocols (a) paper, (b) fixed final epoch, (c) held-out subjects, side by side.
     Resumable.
@@ -46,9 +48,8 @@ def loso_command(
     """
     from model_training.microexpression.config import training_config
     from model_training.microexpression.evaluation.report import loso_report, write_report
-    from model_training.microexpression.folded.loso import LosoRun, run_loso
+    from model_training.microexpression.folded.loso import LosoRun, run_all
     from model_training.microexpression.published_flow import load_flow
-    from model_training.runtime.shard import Shard
 
     kept_seeds = seeds if held_out_seeds is None else held_out_seeds
     if len(config) > 1 and kept_seeds == 0:
@@ -56,42 +57,43 @@ def loso_command(
             f"--config {config[1]} would have no effect: only protocol (c) chooses among configurations, and "
             "--held-out-seeds 0 leaves it out"
         )
-    share = Shard.read(shard) if shard else None
+    share = share_of_work(shard, ray)
     trainings = [training_config(path) for path in config]
     start = "" if initial is None else str(initial)
     if initial is not None and not initial.is_file():
         raise TrainingError(f"{initial}: no such checkpoint; make one with `htnet microexpression reference`")
 
-    runs = seeds + kept_seeds * len(trainings) + shuffled
-    finished = 0
+    plain = [LosoRun(config=trainings[0], seed=seed, initial=start) for seed in range(seeds)]
+    held_out = [
+        LosoRun(config=training, seed=seed, held_out=True, initial=start)
+        for seed in range(kept_seeds)
+        for training in trainings
+    ]
+    controls = [LosoRun(config=trainings[0], seed=0, shuffle=True, initial=start)] if shuffled else []
+    runs = [*plain, *held_out, *controls]
+    parts = out / "parts"
+    if ray is not None:
+        chunks = sum(run.chunks(load_flow(data)) for run in runs)
+        on_ray(ray, lambda part: run_all(data, runs, out=parts, shard=part), folder=parts, units=chunks)
     with progress_bar("chunks") as bar:
-
-        def run(seed: int, training: Any = trainings[0], **kind: bool) -> Any:
-            nonlocal finished
-            job = LosoRun(config=training, seed=seed, initial=start, **kind)
-            result = run_loso(
-                data,
-                job,
-                out=out / "parts",
-                processes=processes,
-                shard=share,
-                progress=lambda line: bar.say(line, err=True),
-                on_chunk=lambda done, chunks: bar.at(finished * chunks + done, runs * chunks),
-            )
-            finished += 1
-            return result
-
-        results = [run(seed) for seed in range(seeds)]
-        kept = [[run(seed, training, held_out=True) for training in trainings] for seed in range(kept_seeds)]
-        control = [run(0, shuffle=True)] if shuffled else []
+        everything = run_all(
+            data,
+            runs,
+            out=parts,
+            processes=processes,
+            shard=share,
+            progress=lambda line: bar.say(line, err=True),
+            on_chunk=bar.at,
+        )
     if share is not None:
-        everything = [*results, *(one for each in kept for one in each), *control]
         left = sum(one is None for one in everything)
         whether = f"{left} of {len(everything)} runs wait for other shards" if left else "every run is complete"
-        typer.echo(
-            f"shard {share} is done in {out / 'parts'}; {whether}. Without --shard the command writes the report."
-        )
+        typer.echo(f"shard {share} is done in {parts}; {whether}. Without --shard the command writes the report.")
         return
+    complete = [one for one in everything if one is not None]
+    results, control = complete[:seeds], complete[len(runs) - len(controls) :]
+    kept_of = iter(complete[seeds:])
+    kept = [[next(kept_of) for _ in trainings] for _ in range(kept_seeds)]
     about = {"config": trainings[0].to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
     report = loso_report(
         results, kept, control, load_flow(data), configurations=[path.stem for path in config], about=about

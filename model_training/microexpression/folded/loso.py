@@ -71,6 +71,9 @@ class LosoRun:
             digest.update(Path(self.initial).read_bytes())
         return digest.hexdigest()[:16]
 
+    def chunks(self, data: FlowImages) -> int:
+        return -(-len(data.subject_names) // self.folds_per_chunk)
+
     def name(self) -> str:
         return f"seed{self.seed}{'_heldout' if self.held_out else ''}{'_shuffled' if self.shuffle else ''}"
 
@@ -223,6 +226,34 @@ def run_loso(
     return LosoResult(
         probabilities=probabilities, validation_loss=np.concatenate(losses, axis=1), labels=labels_of(data, run)
     )
+
+
+def run_all(
+    source: Path,
+    runs: Sequence[LosoRun],
+    *,
+    out: Path,
+    processes: int = 1,
+    shard: Shard | None = None,
+    progress: Callable[[str], None] | None = None,
+    on_chunk: Callable[[int, int], object] | None = None,
+) -> list[LosoResult | None]:
+    """One `run_loso` after the other, of whose chunks altogether a shard does its share. on_chunk: of all runs."""
+    data = load_flow(source)
+    chunks = [run.chunks(data) for run in runs]
+    results = []
+    for number, run in enumerate(runs):
+        before = sum(chunks[:number])
+
+        def count(done: int, _all: int, before: int = before) -> None:
+            if on_chunk is not None:
+                on_chunk(before + done, sum(chunks))
+
+        share = shard.after(before) if shard else None
+        results.append(
+            run_loso(source, run, out=out, processes=processes, shard=share, progress=progress, on_chunk=count)
+        )
+    return results
 
 
 def choose(result: LosoResult, subject: np.ndarray, protocol: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from model_training.command_options import CheckpointFile, Device, Overrides, progress_bar, refuse_given
+from model_training.shard_options import RayAddress, ShardText, on_ray, shard_done, share_of_work
 
 
 def crossval_command(
@@ -18,6 +19,8 @@ def crossval_command(
     validation: Annotated[
         float, typer.Option(help="Share of each fold's other people that choose the epoch and calibrate.")
     ] = 0.15,
+    shard: ShardText = None,
+    ray: RayAddress = None,
     overrides: Overrides = None,
 ) -> None:
     """Cross-validation by person; finished folds are kept, an interrupted one goes on.
@@ -26,14 +29,37 @@ def crossval_command(
 
     Leave one person out: `... crossval --config my.toml --folds 0`
     """
-    from model_training.palsy.evaluation.crossval import cross_validate
+    from model_training.data.cache import open_cache
+    from model_training.palsy.evaluation.crossval import cross_validate, people_of_folds
     from model_training.training.config import load_config
 
+    share = share_of_work(shard, ray)
     settings = load_config(config, overrides=tuple(overrides or ()))
+    out = Path(settings.run.out)
+    if ray is not None:
+        people = people_of_folds(
+            settings, open_cache(Path(settings.data.cache), kind="palsy"), folds=folds, validation=validation
+        )
+        on_ray(
+            ray,
+            lambda part: cross_validate(settings, folds=folds, validation=validation, shard=part, say=_say_nothing),
+            folder=out,
+            units=len(people),
+            gpu=settings.run.device.startswith("cuda"),
+        )
     with progress_bar("folds") as bar:
-        figures = cross_validate(settings, folds=folds, jobs=jobs, validation=validation, say=bar.say, progress=bar.at)
+        figures = cross_validate(
+            settings, folds=folds, jobs=jobs, validation=validation, shard=share, say=bar.say, progress=bar.at
+        )
+    if share is not None:
+        typer.echo(shard_done(share, out))
+        return
     typer.echo(f"pooled over all folds: {figures}")
-    typer.echo(f"report: {Path(settings.run.out) / 'report/report.html'}")
+    typer.echo(f"report: {out / 'report/report.html'}")
+
+
+def _say_nothing(_line: str) -> None:
+    """Tasks of a cluster talk to nobody."""
 
 
 def evaluate_command(

@@ -20,6 +20,7 @@ from model_training.microexpression.folded.loso import (
     choose_held_out,
     fit_chunk,
     held_out_subjects,
+    run_all,
     run_loso,
 )
 from model_training.microexpression.folded.network import FoldedConfig
@@ -82,6 +83,19 @@ def test_shards_into_one_folder_are_one_run(cache, tmp_path):
     joined = run_loso(cache, run, out=tmp_path / "shared")
     for result in (both, joined):
         np.testing.assert_array_equal(result.probabilities, whole.probabilities)
+
+
+def test_a_shard_does_its_share_of_all_runs_together(cache, tmp_path):
+    short = SMALL.changed(epochs=1)
+    runs = [LosoRun(config=short, seed=seed, folds_per_chunk=3) for seed in range(3)]
+    assert [run.chunks(load_flow(cache)) for run in runs] == [2, 2, 2]
+    for number in (1, 2, 3, 4):
+        run_all(cache, runs, out=tmp_path / "shared", shard=Shard(number, 4))
+        assert len(list((tmp_path / "shared").rglob("*.npz"))) == (2, 4, 5, 6)[number - 1]
+    for shared, whole in zip(
+        run_all(cache, runs, out=tmp_path / "shared"), run_all(cache, runs, out=tmp_path / "whole"), strict=True
+    ):
+        assert shared.probabilities.tobytes() == whole.probabilities.tobytes()
 
 
 @pytest.mark.parametrize("processes", [1, 2])

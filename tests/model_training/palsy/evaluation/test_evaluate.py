@@ -16,6 +16,7 @@ from model_training.errors import Interrupted, TrainingError
 from model_training.palsy.evaluation.crossval import cross_validate
 from model_training.palsy.evaluation.evaluate import evaluate
 from model_training.palsy.evaluation.grading_figures import grading_figures
+from model_training.runtime.shard import Shard
 from model_training.tasks import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
@@ -108,6 +109,19 @@ def test_crossval_judges_every_photograph_once_and_keeps_finished_folds(cache: P
         cross_validate(faster, folds=3, validation=0.25, say=quiet)
     with pytest.raises(TrainingError, match="--folds must be 0"):
         cross_validate(settings, folds=1, say=quiet)
+
+
+def test_folds_in_shards_are_one_cross_validation(cache: Path, tmp_path: Path) -> None:
+    settings = {"optimisation": {"epochs": 1, "warmup_epochs": 0.0}}
+    whole = cross_validate(config(cache, tmp_path / "whole", **settings), folds=3, validation=0.25, say=quiet)
+    shared = config(cache, tmp_path / "shared", **settings)
+    for number in (2, 1):
+        assert cross_validate(shared, folds=3, validation=0.25, shard=Shard(number, 2), say=quiet) is None
+    said: list[str] = []
+    assert cross_validate(shared, folds=3, validation=0.25, say=said.append) == whole
+    assert said == ["3 folds, 3 finished already"]
+    for name in ("report/predictions.csv", "report/metrics.json", "fold_01/fold.npz"):
+        assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_ctrl_c_keeps_the_folds_as_far_as_they_came(

@@ -14,13 +14,14 @@ from fastapi.openapi.utils import get_openapi
 
 from face.photograph import PhotographReader
 from face.version import VERSION
-from service.analysis.models import load_models
+from service.analysis.models import images_a_run, load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
 from service.api.routes import assess, audit, compare, fhir, health, look, microexpression, models, palsy, video
 from service.api.state import LifespanState, Worker
 from service.clips.room import ClipRoom
 from service.config import Settings
 from service.fhir.code_system import Codes
+from service.inference.landmark_networks import LandmarkGraphs
 from service.oip import routes as oip
 from service.oip.served import ServedModels
 from service.operations import Operations, add_middlewares, build_operations
@@ -107,6 +108,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def _landmark_graphs(settings: Settings) -> LandmarkGraphs | None:
+    """None where LiteRT or MediaPipe runs the landmark model."""
+    engine = settings.landmark_engine or ("onnx" if settings.provider == "cuda" else "litert")
+    if engine != "onnx":
+        return None
+    return LandmarkGraphs(
+        provider=settings.provider,
+        threads=settings.model_threads,
+        batch_max=images_a_run(settings.provider, settings.batch_max),
+    )
+
+
 def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
@@ -114,11 +127,15 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
         with ExitStack() as opened:
             opened.callback(operations.close)
             try:
+                networks = _landmark_graphs(settings)
+                if networks is not None:
+                    opened.callback(networks.close)
                 reader = PhotographReader(
                     limits=replace(settings.image_limits, max_decoding_bytes=operations.decoding.total_bytes),
                     reserve=operations.decoding.reserve,
                     landmark_model=settings.landmark_model,
-                    engine=settings.landmark_engine,
+                    engine="mediapipe" if settings.landmark_engine == "mediapipe" else "litert",
+                    networks=(lambda: networks) if networks is not None else None,
                     threads=settings.running_max,
                     max_faces=settings.faces_max,
                 )

@@ -16,8 +16,9 @@ from service.analysis.models import AnyModel
 from service.api.errors import RequestError
 from service.api.state import CurrentWorker, Worker
 from service.audit.entry import hash_image
-from service.fhir.bundle import Occasion, bundle_of
+from service.fhir.bundle import Maker, Occasion, bundle_of
 from service.fhir.code_system import Codes
+from service.fhir.datatypes import Identifier, sha256_identifier
 from service.fhir.findings import Report
 
 JSON = "application/json"
@@ -77,13 +78,18 @@ class FhirAnswer:
 
     def respond(self, report: Report, images: Sequence[bytes], *, model: AnyModel) -> Response:
         """images: as they were sent."""
+        sources = [sha256_identifier(hash_image(image)) for image in images]
+        return self.respond_from(report, sources, maker=Maker.of(model))
+
+    def respond_from(self, report: Report, sources: Sequence[Identifier], *, maker: Maker) -> Response:
+        """sources: what the report was made from."""
         occasion = Occasion(
             subject=self.subject,
             effective=self.effective,
             issued=datetime.now(tz=UTC),
-            picture_sha256=[hash_image(image) for image in images],
+            sources=sources,
         )
-        bundle = bundle_of(report, occasion, model=model, codes=self.codes)
+        bundle = bundle_of(report, occasion, maker=maker, codes=self.codes)
         return Response(bundle.to_json(), media_type=FHIR_MEDIA_TYPE)
 
 

@@ -31,7 +31,7 @@ from service.api.schemas.assessment_parts import (
     SynkinesisAnswer,
 )
 from service.api.schemas.palsy import AffectedSide, Grade, RegionOutline, RoiMap
-from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
+from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, RequestId, Schema, timings
 
 EXAMPLE = Path(__file__).with_name("assessment_example.json")
 
@@ -49,7 +49,7 @@ class AssessmentAnswer(Schema):
         json_schema_extra=lambda schema: schema.update(examples=[json.loads(EXAMPLE.read_text(encoding="utf-8"))]),
     )
 
-    request_id: str
+    request_id: RequestId
     model: ModelIdentity
     session_method: SessionMethod
     evidence: SessionEvidence

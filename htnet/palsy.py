@@ -182,6 +182,44 @@ def assess_command(
     typer.echo(f"the report: {made.report}; the answer: {made.answer}")
 
 
+@palsy.command("dicom-sr")
+def dicom_sr_command(
+    answer: Annotated[
+        Path,
+        typer.Argument(help="The answer of grade or assess that was asked for with `Accept: application/fhir+json`."),
+    ],
+    pictures: Annotated[list[Path], typer.Argument(help="The DICOM files that were sent, all of them, unchanged.")],
+    out: Annotated[Path, typer.Option(help="DICOM file for the report.")],
+) -> None:
+    """Write an answer as a DICOM Structured Report (TID 1500) of the study that its pictures are of, for the archive.
+
+    Patient and study are copied from the pictures, here and not by the service. Example:
+    `htnet palsy dicom-sr answer.json photo.dcm --out report.dcm`
+    """
+    try:
+        from service.report.structured_report import NoReport, structured_report
+    except ModuleNotFoundError as error:
+        if error.name != "highdicom":
+            raise
+        raise UserError(
+            "DICOM reports are written with highdicom, which is not installed: pip install 'htnet-clinical[dicom-sr]'"
+        ) from error
+    from face.whole_file import whole_file
+
+    for path in (answer, *pictures):
+        if not path.is_file():
+            raise UserError(f"{path}: no such file")
+    try:
+        report = structured_report(
+            answer.read_text(encoding="utf-8", errors="replace"), {str(path): path.read_bytes() for path in pictures}
+        )
+    except NoReport as error:
+        raise UserError(str(error)) from error
+    with whole_file(out) as temporary:
+        report.save_as(temporary, enforce_file_format=True)
+    typer.echo(f"wrote {out}: preliminary and unverified, until a clinician signs it")
+
+
 @palsy.command("judge-sessions")
 def judge_sessions_command(
     tables: Annotated[list[Path], typer.Argument(help="Tables of sessions, as `htnet simulate sessions` writes them.")],

@@ -113,8 +113,8 @@ class MirrorAttention(nn.Module):
         return x.reshape(-1, 2, self.rows, self.columns, self.dim)
 
     def _split_heads(self, x: Tensor) -> Tensor:
-        """(N, 2, tiles, T, C) -> (2 * N, tiles * heads, T, head_dim): the four axes that attention has everywhere, which
-        is what torch.compile knows how to fuse."""
+        """(N, 2, tiles, T, C) -> (2 * N, tiles * heads, T, head_dim): the four axes that attention has everywhere,
+        which is what torch.compile knows how to fuse."""
         heads = x.view(-1, self.tiles, x.shape[3], self.heads, self.head_dim).transpose(2, 3)
         return heads.reshape(-1, self.tiles * self.heads, x.shape[3], self.head_dim)
 

@@ -48,7 +48,7 @@ def test_no_command_is_missing() -> None:
         *(f"palsy {name}" for name in ("train", "crossval", "evaluate", "predict", "visualize", "calibrate")),
         *(
             f"palsy {name}"
-            for name in ("assess", "judge-sessions", "fit-sessions", "train-visibility", "judge-visibility")
+            for name in ("assess", "dicom-sr", "judge-sessions", "fit-sessions", "train-visibility", "judge-visibility")
         ),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),
         *(f"microexpression {name}" for name in ("train", "reference", "finetune", "calibrate", "evaluate")),

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,23 +86,29 @@ def live_service(
     *,
     checkout: Path = ROOT,
     cpus: str | None = None,
+    within: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
     tls: ssl.SSLContext | None = None,
     ready_within_s: float = 180.0,
     **settings: object,
 ) -> Iterator[LiveService]:
     """Start ``python -m service`` of a checkout and wait until it is ready. settings: HTNET_... in lower case; tls: how
-    to ask."""
+    to ask. within: a command that becomes the one given as its last arguments; environment: beside the settings."""
     port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
     values: dict[str, object] = {
         "port": port, "models_dir": models, "audit_url": f"sqlite:///{folder}/audit.sqlite", **settings,
     }  # fmt: skip
-    environment |= {f"HTNET_{name.upper()}": str(value) for name, value in values.items()}
+    set_here = {f"HTNET_{name.upper()}": str(value) for name, value in values.items()}
     log = folder / f"service-{port}.log"
     pin = ["taskset", "-c", cpus] if cpus is not None else []
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [*pin, sys.executable, "-m", "service"], cwd=checkout, env=environment, stdout=file, stderr=file
+            [*pin, *within, sys.executable, "-m", "service"],
+            cwd=checkout,
+            env={**inherited, **set_here, **(environment or {})},
+            stdout=file,
+            stderr=file,
         )
         service = LiveService(process=process, port=port, log=log, tls=tls)
         try:

@@ -61,9 +61,7 @@ def main() -> None:
         size = connection.execute(text(SIZES[store.engine.dialect.name])).scalar_one()
     store.close()
     written = each * given.writers
-    print(
-        f"{written} records by {given.writers} writers: {written / seconds:.0f} a second, {size / written:.0f} bytes each"
-    )
+    print(f"{written} records: {written / seconds:.0f} a second, {size / written:.0f} bytes each")
 
 
 if __name__ == "__main__":

@@ -203,7 +203,7 @@ def _what_is_seen(
         photograph.on_sent(made.aligned),
         width=photograph.sent_width,
         height=photograph.sent_height,
-        seen_from=limits.seen_from,
+        limits=limits.visibility,
     )
 
 

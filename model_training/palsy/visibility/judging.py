@@ -13,7 +13,7 @@ import torch
 
 from face.frame.regions import visible_region_masks
 from face.palsy.input import PalsyInputSpec
-from face.palsy.visibility import NEEDED, SEEN_FROM
+from face.palsy.visibility import NEEDED, SeenLimits
 from face.vocabulary import VISIBLE_REGIONS
 from model_training.data.cache import open_cache
 from model_training.errors import TrainingError
@@ -58,13 +58,13 @@ def judge_visibility(
     checkpoint: Path,
     cache_folder: Path,
     *,
-    seen_from: float = SEEN_FROM,
+    limits: SeenLimits,
     progress: Callable[[int, int], object] | None = None,
 ) -> VisibilityFigures:
     """Raises TrainingError for a cache that is not of hidden faces, and as `load_visibility`."""
     shares, frame = region_shares(checkpoint, cache_folder, progress=progress)
     true = frame[[f"seen_{region}" for region in VISIBLE_REGIONS]].to_numpy(float)
-    hidden = np.asarray(shares < seen_from, dtype=np.bool_)
+    hidden = np.asarray(shares < [limits.of(region) for region in VISIBLE_REGIONS], dtype=np.bool_)
     clean = (frame["hidden"] == CLEAN).to_numpy()
     needed = [VISIBLE_REGIONS.index(region) for region in NEEDED]
     named = {}
@@ -83,7 +83,7 @@ def judge_visibility(
         people=frame["person_id"].nunique(),
         error=float(np.abs(shares - true).mean()),
         clean_called_hidden=_share(hidden[clean].any(axis=1)),
-        clean_refused=_share(hidden[clean][:, needed].any(axis=1)),
+        clean_refused=_share((shares[clean][:, needed] < limits.needed_from).any(axis=1)),
         named=named,
         hidden_regions_named=_share(hidden[covered]),
         free_called_hidden=_share(hidden[free]),

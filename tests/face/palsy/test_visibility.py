@@ -61,12 +61,12 @@ def read(
     )  # fmt: skip
 
 
-def without(reader: PhotographReader, *regions: VisibleRegion) -> np.ndarray:
-    """The map that sees all of the astronaut but these regions."""
+def without(reader: PhotographReader, *regions: VisibleRegion, seen: float = 0.0) -> np.ndarray:
+    """The map that sees all of the astronaut but these regions, and of these what `seen` says."""
     aligned = read(reader, factories.astronaut()).made.aligned
     masks = visible_region_masks(roi_masks(aligned, size=32))
     hidden = masks[[VISIBLE_REGIONS.index(region) for region in regions]].max(axis=0)
-    return np.asarray(hidden < 0.5, np.float32)
+    return np.where(hidden < 0.5, 1.0, seen).astype(np.float32)
 
 
 def test_a_whole_face_is_seen_everywhere(reader: PhotographReader) -> None:
@@ -91,6 +91,37 @@ def test_without_an_eye_or_a_half_of_the_mouth_there_is_no_grade(
     with pytest.raises(FaceCovered, match=words) as refused:
         read(reader, factories.astronaut(), seen_map=without(reader, region))
     assert "Take away what covers the face" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("region", "seen"), [("left_eye", 0.5), ("right_eye", 0.5), ("left_mouth", 0.6), ("right_mouth", 0.7)]
+)
+def test_an_eye_or_a_half_of_the_mouth_that_is_half_seen_is_named_in_an_answer(
+    reader: PhotographReader, region: VisibleRegion, seen: float
+) -> None:
+    """A mouth that a palsy pulls aside looks half covered: it must not cost the patient the answer."""
+    whole = read(reader, factories.astronaut())
+    half = read(reader, factories.astronaut(), seen_map=without(reader, region, seen=seen))
+    assert half.visibility.hidden == (region,)
+    assert any(region.split("_")[0] in warning and "Too little is seen" in warning for warning in half.warnings)
+    assert (whole.reading.prediction_set, half.reading.prediction_set) == ((2,), (1, 2, 3))
+    assert half.regional is not None
+    assert half.regional["eye" if "eye" in region else "mouth"] is None
+
+
+def test_a_mouth_must_be_seen_better_than_an_eye(reader: PhotographReader) -> None:
+    """What covers mouths, a mask or a tape, is as smooth as a cheek."""
+    at = {
+        region: read(reader, factories.astronaut(), seen_map=without(reader, region, seen=0.6)).visibility
+        for region in ("left_eye", "left_mouth")
+    }
+    assert at["left_eye"].values["left_eye"] == pytest.approx(at["left_mouth"].values["left_mouth"], abs=0.1)
+    assert (at["left_eye"].hidden, at["left_mouth"].hidden) == ((), ("left_mouth",))
+
+
+def test_the_refusal_names_the_limit_of_the_bundle(reader: PhotographReader) -> None:
+    with pytest.raises(FaceCovered, match="a grade needs 40% of both eyes"):
+        read(reader, factories.astronaut(), seen_map=without(reader, "left_eye"))
 
 
 def test_without_the_forehead_the_set_is_wider_and_the_forehead_has_neither_score_nor_heat(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -57,9 +57,10 @@ class Settings(OperationSettings):
     with."""
     landmark_model: Path | None = None
     """A face_landmarker.task in place of the package's own."""
-    landmark_engine: LandmarkEngine = "litert"
-    """What runs the landmark model: this service itself, or MediaPipe's own graph, which is slower and does not find
-    faces in pictures that lie on their side."""
+    landmark_engine: Literal[LandmarkEngine, "onnx"] | None = None
+    """What runs the landmark model: `litert`, this service itself on the CPU; `onnx`, ONNX Runtime where `provider`
+    says; `mediapipe`, MediaPipe's own graph, which is slower and does not find faces in pictures that lie on their
+    side. Unset = litert, on a GPU onnx."""
     provider: Provider = "cpu"
     """What ONNX Runtime runs the graphs on. A GPU that is not there stops the start."""
     model_variant: Variant | None = None

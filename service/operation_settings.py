@@ -53,6 +53,9 @@ class OperationSettings(BaseSettings):
     """Ask for a key on `/metrics` as well."""
     rate_limit_per_minute: float | None = Field(default=None, gt=0)
     """Requests per key (without keys per address), shared out evenly over the workers; unset = no limit."""
+    live_rate_limit_per_minute: float = Field(default=600.0, gt=0)
+    """The same for `/v1/palsy/look`, which a page asks several times a second while a camera runs and which does not
+    count with the others."""
     rate_limit_burst: int = Field(default=20, ge=1)
     """Requests that may come at once."""
 

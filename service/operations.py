@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from fastapi.routing import iter_route_contexts
@@ -46,6 +46,7 @@ class Operations:
     decoding: ByteBudget
     keys: KeyRing | None
     rate: RateLimiter | None
+    own_rates: Mapping[str, RateLimiter]
     audit: AuditStore | None
     spans: SpanSink | None
     drain: Drain = field(default_factory=Drain)
@@ -59,10 +60,15 @@ class Operations:
 
 
 def build_operations(
-    settings: OperationSettings, *, body_bytes: Mapping[str, int], clip_bytes: Mapping[str, int]
+    settings: OperationSettings,
+    *,
+    body_bytes: Mapping[str, int],
+    clip_bytes: Mapping[str, int],
+    live: Collection[str] = (),
 ) -> Operations:
     """Make everything from the settings. ``body_bytes``, ``clip_bytes``: by the template of each route that analyses
-    photographs, or a clip, its largest body.
+    photographs, or a clip, its largest body. ``live``: those that a page asks again and again while a camera runs; they
+    have a rate of their own.
 
     Raises KeyFileError and AuditUnavailable: a service without its keys or its audit does not start.
     """
@@ -72,22 +78,19 @@ def build_operations(
         keys = KeyRing(settings.api_keys_file, on_error=metrics.key_file_errors.inc)
     rate = None
     if settings.rate_limit_per_minute is not None:
-        # Buckets belong to a worker: each gets its share, so that together they never let more through.
-        rate = RateLimiter(
-            per_minute=settings.rate_limit_per_minute / settings.workers,
-            burst=max(1.0, settings.rate_limit_burst / settings.workers),
-        )
+        rate = _rate(settings, settings.rate_limit_per_minute)
     audit_url = settings.audit_url.get_secret_value()
     if audit_url:
         prepare_database(audit_url)
     return Operations(
         metrics=metrics,
-        lanes=(_photographs(settings, body_bytes), _clips(settings, clip_bytes)),
+        lanes=(_photographs(settings, body_bytes, live), _clips(settings, clip_bytes)),
         decoding=ByteBudget(
             share_of_memory(settings, settings.decoding_max_bytes, DECODING_SHARE), wait_s=settings.queue_wait_s
         ),
         keys=keys,
         rate=rate,
+        own_rates={template: _rate(settings, settings.live_rate_limit_per_minute) for template in live},
         audit=AuditStore(audit_url) if audit_url else None,
         spans=(
             SpanSink(endpoint=settings.otlp_endpoint, sample_ratio=settings.trace_sample_ratio)
@@ -97,7 +100,14 @@ def build_operations(
     )
 
 
-def _photographs(settings: OperationSettings, body_bytes: Mapping[str, int]) -> Lane:
+def _rate(settings: OperationSettings, per_minute: float) -> RateLimiter:
+    """Buckets belong to a worker: each gets its share, so that together they never let more through."""
+    return RateLimiter(
+        per_minute=per_minute / settings.workers, burst=max(1.0, settings.rate_limit_burst / settings.workers)
+    )
+
+
+def _photographs(settings: OperationSettings, body_bytes: Mapping[str, int], single: Collection[str]) -> Lane:
     return Lane(
         body_bytes=body_bytes,
         body_timeout_s=settings.body_timeout_s,
@@ -111,6 +121,7 @@ def _photographs(settings: OperationSettings, body_bytes: Mapping[str, int]) -> 
             )
         ),
         uploads=_bodies(settings, body_bytes),
+        single=single,
     )
 
 
@@ -131,7 +142,7 @@ def _clips(settings: OperationSettings, clip_bytes: Mapping[str, int]) -> Lane:
         uploads=_bodies(settings, clip_bytes),
         sent="clips",
         too_large="clip-too-large",
-        by_part=False,
+        single=frozenset(clip_bytes),
     )
 
 
@@ -164,6 +175,7 @@ def add_middlewares(app: Starlette, operations: Operations, settings: OperationS
             KeyMiddleware,
             keys=operations.keys,
             rate=operations.rate,
+            own_rates=operations.own_rates,
             metrics=operations.metrics,
             protect_metrics=settings.metrics_need_key,
         ),

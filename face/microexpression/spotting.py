@@ -162,7 +162,9 @@ def _event(first: int, last: int, motion: Figures, moved: Sequence[_Moved | None
     small = smooth < EDGE_SHARE * smooth[apex]
     before, after = np.flatnonzero(small[: apex + 1]), np.flatnonzero(small[apex:])
     sure = {
-        number: one for number, one in enumerate(moved[first : last + 1], first) if one is not None and one.kind != "none"
+        number: one
+        for number, one in enumerate(moved[first : last + 1], first)
+        if one is not None and one.kind != "none"
     }
     near = [number for number in sure if abs(times[number] - times[apex]) <= AROUND_APEX_S]
     # The apex may lie in a gap between two sure frames.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -34,8 +34,8 @@ class Lane:
     """One way in, so that requests of one kind never wait for those of another.
 
     ``body_bytes``: by the template of an analysing route, the size of its largest body. ``uploads``: memory for bodies
-    that are being read or worked on. ``sent``: what is sent here, in the words of a refusal. ``by_part``: whether each
-    part of a form takes a place.
+    that are being read or worked on. ``sent``: what is sent here, in the words of a refusal. ``single``: templates of
+    routes that take one place whatever their form holds; elsewhere each part takes one.
     """
 
     body_bytes: Mapping[str, int]
@@ -45,7 +45,7 @@ class Lane:
     uploads: ByteBudget
     sent: str = "photographs"
     too_large: str = "image-too-large"
-    by_part: bool = True
+    single: Collection[str] = ()
 
     @property
     def retry_after(self) -> tuple[bytes, bytes]:
@@ -92,7 +92,7 @@ class AdmissionMiddleware:
             if body is None:
                 return
             try:
-                await self._run_when_free(scope, send, lane, body)
+                await self._run_when_free(scope, send, lane, body, single=template in lane.single)
             finally:
                 body.close()
         finally:
@@ -120,9 +120,9 @@ class AdmissionMiddleware:
             self._metrics.uploads.dec()
         return BufferedBody(pieces, receive)
 
-    async def _run_when_free(self, scope: Scope, send: Send, lane: Lane, body: BufferedBody) -> None:
+    async def _run_when_free(self, scope: Scope, send: Send, lane: Lane, body: BufferedBody, *, single: bool) -> None:
         started = perf_counter()
-        places = pictures_in(Headers(scope=scope), body.pieces) if lane.by_part else 1
+        places = 1 if single else pictures_in(Headers(scope=scope), body.pieces)
         # The first one was paid for when the key was checked.
         if (charge := scope.get("state", {}).get("charge")) is not None:
             charge(places - 1)

@@ -50,7 +50,9 @@ class MicroexpressionAnalysis:
 class MicroexpressionAnalyzer:
     """One verified bundle, ready to answer. Safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle, session: Session, reader: PhotographReader, *, overlay_max_side_px: int) -> None:
+    def __init__(
+        self, bundle: Bundle, session: Session, reader: PhotographReader, *, overlay_max_side_px: int = 512
+    ) -> None:
         """Raises BundleError if the bundle was made for another preprocessing."""
         manifest = bundle.manifest
         if not isinstance(manifest, MicroexpressionManifest):

@@ -141,6 +141,4 @@ def _read(
     analyzer: MicroexpressionAnalyzer, frames: Sequence[ClipFrame], turns: int, watch: Stopwatch, tell: Tell
 ) -> MicroexpressionClip:
     read = analyzer.read_frames(frames, watch=watch, progress=lambda done: tell("motion", done))
-    return MicroexpressionClip(
-        read=read, warnings=(*turned_upright(turns), *read.warnings), timings_ms=watch.finish()
-    )
+    return MicroexpressionClip(read=read, warnings=(*turned_upright(turns), *read.warnings), timings_ms=watch.finish())

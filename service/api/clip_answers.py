@@ -17,14 +17,25 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.api.errors import problem_of
+from service.api.negotiation import NDJSON
 from service.clips.errors import ClientLeft
 from service.clips.work import ClipWork
 from service.problems import render_problem
 
-NDJSON = "application/x-ndjson"
 # nginx's code for a client that hung up; it reaches only logs and metrics.
 _CLIENT_LEFT = 499
 _TOLD_EVERY_S = 0.2
+
+NDJSON_RESPONSE: dict[str, Any] = {
+    NDJSON: {
+        "schema": {
+            "description": "Lines of JSON: `stage` and the share of it that is `done`; at last the `result`, or the "
+            "`problem` that came up after the first picture, when the status was 200 already.",
+            "type": "string",
+        },
+        "example": '{"stage": "movements", "done": 0.42}\n{"stage": "assessment", "done": 0.0}\n{"result": {}}\n',
+    }
+}
 
 
 async def answer_clip(

@@ -34,17 +34,19 @@ _JUST_BYTES = ("application/octet-stream", "binary/octet-stream", "")
 _LONGEST_PREAMBLE = 65_536
 
 
-async def read_images(request: Request, fields: Sequence[str]) -> dict[str, bytes]:
-    """The image of each field. The size of the body is limited before this by the admission middleware.
+async def read_images(request: Request, fields: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, bytes]:
+    """The image of each field, and the content of those optional ones that came. The size of the body is limited before
+    this by the admission middleware.
 
-    multipart/form-data has exactly these fields, each once. Where there is one field only, the body may be the image
-    itself (Content-Type image/..., application/dicom or application/octet-stream).
+    multipart/form-data has exactly these fields, each once. Where one is needed only, the body may be the image itself
+    (Content-Type image/..., application/dicom or application/octet-stream).
     Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
     unsupported-media-type for another kind of body.
     """
     kind, boundary = _kind_of_body(request)
     if kind == _FORM:
-        return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
+        parts = await _read_parts(request.stream(), boundary, limit=len(fields) + len(optional))
+        return _check_fields(parts, fields, optional)
     if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
         return {fields[0]: await request.body()}
     alone = ", or the image itself with a Content-Type such as image/jpeg" if len(fields) == 1 else ""
@@ -129,10 +131,12 @@ def multipart_schema(
     *,
     repeated: dict[str, str] | None = None,
     media_types: Sequence[str] = IMAGE_MEDIA_TYPES,
+    json_fields: dict[str, tuple[str, str]] | None = None,
 ) -> dict[str, Any]:
     """`openapi_extra` of a route: the request body with these fields and their descriptions.
 
-    repeated: images that may come several times; where there are any, no field is required. media_types: of `fields`.
+    repeated: images that may come several times; where there are any, no field is required. json_fields: fields that
+    may come besides, with the name of their schema and their description. media_types: of `fields`.
     """
     properties: dict[str, Any] = {
         name: {"type": "string", "format": "binary", "description": description} for name, description in fields.items()
@@ -142,6 +146,10 @@ def multipart_schema(
             "type": "array", "items": {"type": "string", "format": "binary"}, "description": description
         }  # fmt: skip
     form: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
+    for name, (schema, description) in (json_fields or {}).items():
+        properties[name] = {
+            "allOf": [{"$ref": f"#/components/schemas/{schema}"}], "description": description
+        }  # fmt: skip
     if repeated is None:
         form["required"] = list(fields)
     content: dict[str, Any] = {
@@ -150,7 +158,9 @@ def multipart_schema(
             "encoding": {
                 name: {"contentType": ", ".join(media_types if name in fields else IMAGE_MEDIA_TYPES)}
                 for name in properties
-            },
+                if name not in (json_fields or {})
+            }
+            | {name: {"contentType": "application/json"} for name in json_fields or {}},
         }
     }
     if len(fields) == 1:
@@ -163,11 +173,13 @@ def _named(fields: Sequence[str]) -> str:
     return ("field " if len(fields) == 1 else "fields ") + " and ".join(repr(field) for field in fields)
 
 
-def _check_fields(parts: list[tuple[str, bytes]], fields: Sequence[str]) -> dict[str, bytes]:
-    wanted = _named(fields)
+def _check_fields(
+    parts: list[tuple[str, bytes]], fields: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, bytes]:
+    wanted = _named(fields) + (f" and, if there is one, {', '.join(map(repr, optional))}" if optional else "")
     images: dict[str, bytes] = {}
     for name, data in parts:
-        if name not in fields:
+        if name not in (*fields, *optional):
             raise RequestError("invalid-parameters", f"There is a field that is not known here; send the {wanted}.")
         if name in images:
             raise RequestError("invalid-parameters", f"The field {name!r} came twice; send the {wanted} once.")

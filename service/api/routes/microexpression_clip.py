@@ -19,8 +19,9 @@ from service.analysis.microexpression_clip import (
     clip_limits,
 )
 from service.api.analysing import Summary, analyse
-from service.api.clip_answers import NDJSON, answer_clip
+from service.api.clip_answers import NDJSON_RESPONSE, answer_clip
 from service.api.errors import CLIP_PROBLEMS, RequestError, problem_responses
+from service.api.negotiation import answer_form
 from service.api.query import refuse_unknown_query
 from service.api.schemas.microexpression_clip import MicroexpressionClipAnswer
 from service.api.state import CurrentWorker, MicroexpressionModel
@@ -40,10 +41,15 @@ router = APIRouter(tags=["microexpression"], dependencies=[Depends(refuse_unknow
     PATH,
     summary="Micro-expressions of a clip: when the face moved, and the emotion of each movement",
     response_model=MicroexpressionClipAnswer,
-    responses=problem_responses(*CLIP_PROBLEMS, "empty-image", "image-too-large"),
+    responses={
+        200: {"content": NDJSON_RESPONSE},
+        **problem_responses(*CLIP_PROBLEMS, "empty-image", "image-too-large", "not-acceptable"),
+    },
     openapi_extra=multipart_schema(
         {"clip": "H.264 or HEVC in MP4 or MOV, or VP8 or VP9 in WebM: 3 to 400 pictures, up to 250 a second, 60 MB."},
-        repeated={"frame": "In place of a clip: its pictures in their order, 3 to 400; say with `fps` how many a second."},
+        repeated={
+            "frame": "In place of a clip: its pictures in their order, 3 to 400; say with `fps` how many a second."
+        },
         media_types=CLIP_MEDIA_TYPES,
     ),
 )
@@ -59,6 +65,7 @@ async def classify_clip(
     ] = "single",
     mirrored: Annotated[bool, Query(description="The camera swapped left and right, as front cameras may.")] = False,
 ) -> Response:
+    progress = answer_form(request.headers.get("accept", ""), ("json", "progress")) == "progress"
     data, pictures = await _read_body(request, fps)
     room, work = worker.clips, worker.clips.begin_work()
 
@@ -98,12 +105,15 @@ async def classify_clip(
         made = MicroexpressionClipAnswer.of(analysis, model=model, request_id=request.state.request_id)
         return Response(made.model_dump_json(by_alias=True), media_type="application/json")
 
-    return await answer_clip(request, work, answer(), progress=NDJSON in request.headers.get("accept", ""))
+    return await answer_clip(request, work, answer(), progress=progress)
 
 
 async def _read_body(request: Request, fps: float | None) -> tuple[bytes | None, list[bytes]]:
-    """The clip, or None and its pictures. Raises RequestError invalid-parameters where neither or both came, or fps does
-    not fit."""
+    """The clip, or None and its pictures.
+
+    Raises as `read_clip` and `read_some_images`; also RequestError invalid-parameters where both came, or fps does not
+    fit.
+    """
     if request.headers.get("content-type", "").startswith("video/"):
         clip, pictures = await read_clip(request, "clip"), []
     else:
@@ -118,7 +128,9 @@ async def _read_body(request: Request, fps: float | None) -> tuple[bytes | None,
     if clip is not None and pictures:
         raise RequestError("invalid-parameters", "Send the field 'clip', or the field 'frame' several times, not both.")
     if clip is not None and fps is not None:
-        raise RequestError("invalid-parameters", "A clip says itself how many pictures a second it has: leave 'fps' out.")
+        raise RequestError(
+            "invalid-parameters", "A clip says itself how many pictures a second it has: leave 'fps' out."
+        )
     if clip is None and fps is None:
         raise RequestError(
             "invalid-parameters", "Say with ?fps=... how many pictures a second were taken: pictures do not tell."
@@ -129,7 +141,9 @@ async def _read_body(request: Request, fps: float | None) -> tuple[bytes | None,
 def summary_of(analysis: MicroexpressionClip) -> Summary:
     """By the surest event with an emotion; without one, by what moved; `none` where nothing did."""
     events = analysis.read.events
-    named = max((one for one in events if one.probability is not None), key=lambda one: one.probability or 0, default=None)
+    named = max(
+        (one for one in events if one.probability is not None), key=lambda one: one.probability or 0, default=None
+    )
     other = max(events, key=lambda one: one.event.reliability, default=None)
     if named is not None:
         label, probability = named.label or "", named.probability

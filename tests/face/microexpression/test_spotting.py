@@ -24,7 +24,7 @@ def face_at_rest():
         yield rgb, landmarker.detect(rgb)[0], landmarker
 
 
-def clip(face_at_rest, profile, movement, *, fps=FPS, light=lambda number: 1.0):
+def clip(face_at_rest, profile, movement, *, fps=FPS, light=lambda _: 1.0):
     """Frames of the photograph with a movement of profile[i] per cent, a little sensor noise in each."""
     rgb, face, landmarker = face_at_rest
     rng = np.random.default_rng(5)

@@ -37,7 +37,9 @@ APEX = 14
 def analyzer() -> Iterator[MicroexpressionAnalyzer]:
     reader = PhotographReader(limits=Settings().image_limits)
     bundle = load_bundle(SHIPPED)
-    yield MicroexpressionAnalyzer(bundle, open_session(bundle, provider="cpu", threads=1), reader, overlay_max_side_px=256)
+    yield MicroexpressionAnalyzer(
+        bundle, open_session(bundle, provider="cpu", threads=1), reader, overlay_max_side_px=256
+    )
     reader.close()
 
 

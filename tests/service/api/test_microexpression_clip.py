@@ -154,7 +154,9 @@ def test_a_request_that_is_not_one_says_how_it_should_be(
     running: TestClient, pictures: list[np.ndarray], files: dict[str, int], query: dict[str, Any], said: str
 ) -> None:
     contents = {"clip": clip_of(pictures[:3]), "frame": jpeg_of(pictures[0])}
-    sent = [(name, ("x", contents.get(name, b"x"), "image/jpeg")) for name, count in files.items() for _ in range(count)]
+    sent = [
+        (name, ("x", contents.get(name, b"x"), "image/jpeg")) for name, count in files.items() for _ in range(count)
+    ]
     answer = running.post(PATH, files=sent, params=query)
     assert answer.status_code in (400, 415, 422), answer.text
     assert re.search(said, answer.json()["detail"]), answer.json()["detail"]

@@ -64,8 +64,10 @@ def read_clip(
     watch: Stopwatch,
     progress: Callable[[float], object] = lambda _: None,
 ) -> ReadClip:
-    """Stages `spotting` and `inference`. progress: as of `spot`. Raises what `spot` raises, and the PreprocessingErrors of check_quality for
-    the frame at rest."""
+    """Stages `spotting` and `inference`. progress: as of `spot`.
+
+    Raises what `spot` raises, and the PreprocessingErrors of check_quality for the frame at rest.
+    """
     with watch.stage("spotting"):
         spotted = spot(frames, spec, progress=progress)
         rest = spotted.at_rest
@@ -104,8 +106,8 @@ def _named(
         warnings.append(NO_EXPRESSION[event.kind])
     elif flow_disagreement(apex, spec) > spec.max_disagreement:
         warnings.append(
-            "Rest and apex do not show the same face in the same scene: no emotion is named. Another person, the light, "
-            "the focus or the view has changed; send the part of the clip between two such changes."
+            "Rest and apex do not show the same face in the same scene: no emotion is named. Another person, the "
+            "light, the focus or the view has changed; send the part of the clip between two such changes."
         )
     elif apex.beyond_eyes > spec.max_motion:
         warnings.append(

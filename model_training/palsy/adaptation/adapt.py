@@ -19,12 +19,12 @@ import numpy as np
 
 from face.palsy.decoding import PalsyCalibration, PalsyReading
 from face.whole_file import write_text
-from model_training.data.cache import open_cache
 from model_training.datasets.reading.splits import person_folds
 from model_training.errors import TrainingError
 from model_training.palsy.adaptation.heads import AdaptableModel, HeadFit, Photographs, answers_of, fit_heads, look_at
 from model_training.palsy.adaptation.verdict import Verdict, compare, score_of
-from model_training.palsy.evaluation.evaluate import Judgement, judge, select
+from model_training.palsy.evaluation.evaluate import select
+from model_training.palsy.evaluation.judgement import Judgement, judge
 from model_training.training.checkpoint import save_checkpoint
 from model_training.training.row_split import Rows
 from model_training.training.task import Outputs
@@ -85,8 +85,8 @@ def adapt(
     if folds < 2:
         raise TrainingError(f"--folds must be at least 2, got {folds}")
     tests = [np.flatnonzero(frame["person_id"].isin(test)) for test in person_folds(frame, folds=folds, seed=seed)]
-    steps = _Steps(len(frame) + folds * (folds + 1) + 1, progress)
-    seen = look_at(model, open_cache(cache_folder, kind="palsy"), selected.rows, progress=steps.images)
+    steps = _Steps(len(frame) + folds**2, progress)
+    seen = look_at(model, selected.cache, selected.rows, progress=steps.images)
     clinic = _Clinic(model, seen, frame, fit, seed, steps)
     plain = answers_of(model, seen)
     shipped = model.checkpoint.calibration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from model_training.crossvalidation.crossval import cross_validate
 from model_training.data.cache_build import build_cache
 from model_training.data.sample_table import read_table
 from model_training.errors import TrainingError, UserError
-from model_training.palsy.evaluation.crossval import cross_validate
 from model_training.runtime import ray_cluster
 from model_training.runtime.ray_cluster import run_on_ray
 from model_training.runtime.shard import Shard
@@ -58,6 +59,17 @@ def test_without_ray_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("builtins.__import__", no_ray)
     with pytest.raises(UserError, match=r"pip install 'htnet-clinical\[ray\]'"):
         run_on_ray("head:6379", print, folder=tmp_path, units=1)
+
+
+def test_an_address_where_nobody_listens_is_told_at_once() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        ray_cluster._reach(f"127.0.0.1:{port}", own="127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ray_cluster._reach(f"ray://localhost:{listening.getsockname()[1]}", own="127.0.0.1")
+    ray_cluster._reach("auto", own="127.0.0.1")
 
 
 @pytest.fixture

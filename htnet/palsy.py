@@ -13,7 +13,7 @@ from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
 from htnet.adaptation import adapt_command
 from htnet.groups import command_group
 from model_training.command_options import Device, progress_bar, refuse_given
-from model_training.commands import train_command
+from model_training.commands import crossval_command, train_command
 from model_training.errors import Interrupted, UserError
 from model_training.palsy.adaptation import commands as adaptation
 from model_training.palsy.evaluation import commands as evaluation
@@ -290,7 +290,7 @@ def _palsy_bundle(models: Path | None) -> Bundle:
 
 
 palsy.command("train")(train_command("palsy"))
-palsy.command("crossval")(evaluation.crossval_command)
+palsy.command("crossval")(crossval_command("palsy"))
 palsy.command("evaluate")(evaluation.evaluate_command)
 palsy.command("visualize")(inference.visualize_command)
 palsy.command("calibrate")(evaluation.calibrate_command)

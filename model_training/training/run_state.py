@@ -17,7 +17,10 @@ from model_training.training.learner import LearnerState
 from model_training.training.run_files import STATE, refuse_run_in_use
 
 # May differ between the run that was interrupted and the one that goes on: they do not change what is learned.
-FREE_TO_CHANGE = ("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps")
+FREE_TO_CHANGE = (
+    *("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps"),
+    *("run.mlflow", "run.wandb"),
+)
 
 
 @dataclass

@@ -41,12 +41,13 @@ _PROCESS_BYTES, _PICTURES_HELD = 80_000_000, 20
 @dataclass(frozen=True)
 class DecodingLimits:
     """memory_bytes: address space of the process, of which Python and OpenCV map about 700 MB. at_once: clips. wait_s:
-    how long one waits for its turn."""
+    how long one waits for its turn. threads: of one decoder, which is the slower half of following a face."""
 
     memory_bytes: int = 1_500_000_000
     deadline_s: int = 120
     at_once: int = 1
     wait_s: float = 10.0
+    threads: int = 2
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -209,7 +210,7 @@ def _process(clip: Clip, limits: DecodingLimits, numbers: Sequence[float]) -> It
                     file.seek(place)
                     file.write(over)
             os.lseek(shared, 0, os.SEEK_SET)
-            head = [shared, os.getpid(), limits.memory_bytes, limits.deadline_s]
+            head = [shared, os.getpid(), limits.memory_bytes, limits.deadline_s, limits.threads]
             process = subprocess.Popen(
                 [sys.executable, "-I", str(_DECODER), *(str(number) for number in (*head, *numbers))],
                 stdin=subprocess.DEVNULL,

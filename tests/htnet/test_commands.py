@@ -51,8 +51,14 @@ def test_no_command_is_missing() -> None:
             for name in ("assess", "dicom-sr", "judge-sessions", "fit-sessions", "train-visibility", "judge-visibility")
         ),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),
-        *(f"microexpression {name}" for name in ("train", "reference", "finetune", "calibrate", "evaluate")),
-        *(f"microexpression {name}" for name in ("loso", "compare-flow", "metrics", "predict", "false-alarms")),
+        *(
+            f"microexpression {name}"
+            for name in ("train", "crossval", "reference", "finetune", "calibrate", "evaluate")
+        ),
+        *(
+            f"microexpression {name}"
+            for name in ("loso", "study", "demo", "compare-flow", "metrics", "predict", "visualize", "false-alarms")
+        ),
     }
 
 

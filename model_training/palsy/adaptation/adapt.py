@@ -23,7 +23,8 @@ from model_training.datasets.reading.splits import person_folds
 from model_training.errors import TrainingError
 from model_training.palsy.adaptation.heads import AdaptableModel, HeadFit, Photographs, answers_of, fit_heads, look_at
 from model_training.palsy.adaptation.verdict import Verdict, compare, score_of
-from model_training.palsy.evaluation.evaluate import Judgement, judge, select
+from model_training.palsy.evaluation.evaluate import select
+from model_training.palsy.evaluation.judgement import Judgement, judge
 from model_training.training.checkpoint import save_checkpoint
 from model_training.training.row_split import Rows
 from model_training.training.task import Outputs

@@ -24,7 +24,8 @@ from model_training.palsy.adaptation.heads import (
     look_at,
 )
 from model_training.palsy.adaptation.verdict import Verdict, compare, score_of
-from model_training.palsy.evaluation.evaluate import Judgement, judge, select
+from model_training.palsy.evaluation.evaluate import select
+from model_training.palsy.evaluation.judgement import Judgement, judge
 
 AS_IT_IS, TOGETHER, POOLED = "as it is", "federated", "pooled"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from model_training.metrics.classification import Floats, Ints
 from model_training.metrics.intervals import paired_difference
-from model_training.palsy.evaluation.evaluate import Judgement
+from model_training.palsy.evaluation.judgement import Judgement
 
 
 def ranked_probability_score(probabilities: Floats, truth: Ints) -> Floats:

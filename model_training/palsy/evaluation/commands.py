@@ -1,4 +1,4 @@
-"""`crossval`, `evaluate`, `calibrate`, `evidence`, `ablation`, `throughput`: what is known about a palsy model, and
+"""`evaluate`, `calibrate`, `evidence`, `ablation`, `throughput`: what is known about a palsy model, and
 what its answers then say."""
 
 from __future__ import annotations
@@ -8,58 +8,7 @@ from typing import Annotated
 
 import typer
 
-from model_training.command_options import CheckpointFile, Device, Overrides, progress_bar, refuse_given
-from model_training.shard_options import RayAddress, ShardText, on_ray, shard_done, share_of_work
-
-
-def crossval_command(
-    config: Annotated[Path, typer.Option("--config", help="TOML; run.out is the folder of all folds.")],
-    folds: Annotated[int, typer.Option(help="Folds by person; 0 leaves one person out at a time.")] = 5,
-    jobs: Annotated[int, typer.Option(help="Folds at the same time; fewer when memory is short.")] = 1,
-    validation: Annotated[
-        float, typer.Option(help="Share of each fold's other people that choose the epoch and calibrate.")
-    ] = 0.15,
-    shard: ShardText = None,
-    ray: RayAddress = None,
-    overrides: Overrides = None,
-) -> None:
-    """Cross-validation by person; finished folds are kept, an interrupted one goes on.
-
-    Example: `htnet palsy crossval --config configs/demo.toml --folds 5`
-
-    Leave one person out: `... crossval --config my.toml --folds 0`
-    """
-    from model_training.data.cache import open_cache
-    from model_training.palsy.evaluation.crossval import cross_validate, people_of_folds
-    from model_training.training.config import load_config
-
-    share = share_of_work(shard, ray)
-    settings = load_config(config, overrides=tuple(overrides or ()))
-    out = Path(settings.run.out)
-    if ray is not None:
-        people = people_of_folds(
-            settings, open_cache(Path(settings.data.cache), kind="palsy"), folds=folds, validation=validation
-        )
-        on_ray(
-            ray,
-            lambda part: cross_validate(settings, folds=folds, validation=validation, shard=part, say=_say_nothing),
-            folder=out,
-            units=len(people),
-            gpu=settings.run.device.startswith("cuda"),
-        )
-    with progress_bar("folds") as bar:
-        figures = cross_validate(
-            settings, folds=folds, jobs=jobs, validation=validation, shard=share, say=bar.say, progress=bar.at
-        )
-    if share is not None:
-        typer.echo(shard_done(share, out))
-        return
-    typer.echo(f"pooled over all folds: {figures}")
-    typer.echo(f"report: {out / 'report/report.html'}")
-
-
-def _say_nothing(_line: str) -> None:
-    """Tasks of a cluster talk to nobody."""
+from model_training.command_options import CheckpointFile, Device, progress_bar, refuse_given
 
 
 def evaluate_command(
@@ -71,6 +20,10 @@ def evaluate_command(
         list[str] | None, typer.Option(help="Further table columns to judge by, e.g. --by skin_tone. Repeatable.")
     ] = None,
     device: Device = "cpu",
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures", help="Show the worst errors' faces in the report: yours to guard."),
+    ] = False,
 ) -> None:
     """Figures with intervals by person, per data set, pose and subgroup: JSON, CSV and one HTML file with the plots.
 
@@ -79,9 +32,20 @@ def evaluate_command(
     from model_training.palsy.evaluation.evaluate import evaluate
 
     with progress_bar("images") as bar:
-        summary = evaluate(checkpoint, cache, out, split=split, by=tuple(by or ()), device=device, progress=bar.at)
-    for name, value in summary.items():
+        made = evaluate(
+            checkpoint,
+            cache,
+            out,
+            split=split,
+            by=tuple(by or ()),
+            device=device,
+            pictures=pictures,
+            progress=bar.at,
+        )
+    for name, value in made.figures.items():
         typer.echo(f"{name}: {value}")
+    for warning in made.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"report: {out / 'report.html'}")
 
 

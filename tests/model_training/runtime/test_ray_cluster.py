@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from model_training.crossvalidation.crossval import cross_validate
 from model_training.data.cache_build import build_cache
 from model_training.data.sample_table import read_table
 from model_training.errors import TrainingError, UserError
-from model_training.palsy.evaluation.crossval import cross_validate
 from model_training.runtime import ray_cluster
 from model_training.runtime.ray_cluster import run_on_ray
 from model_training.runtime.shard import Shard

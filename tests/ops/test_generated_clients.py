@@ -26,6 +26,7 @@ from service.security.api_keys import new_key
 from tests import factories
 from tests.face.microexpression.test_input import SMILE, warped
 from tests.ops.live_service import ROOT, LiveService, live_service
+from tests.service.api.examination_clips import examination_clip
 from tests.service.api.write_assessment_example import PATIENT
 
 pytestmark = pytest.mark.slow
@@ -67,6 +68,7 @@ def pictures(tmp_path: Path, astronaut_face: Any) -> Path:
     (tmp_path / "apex.jpg").write_bytes(factories.jpeg(warped(photo, astronaut_face, SMILE, 3)))
     for pose in ("rest", "full_smile"):
         shutil.copy(PATIENT / f"{pose}.jpg", tmp_path)
+    examination_clip(tmp_path, ["full_smile"])
     return tmp_path
 
 
@@ -90,7 +92,7 @@ def test_the_examples_of_the_documents_run(
     service: LiveService, key: tuple[str, str], pictures: Path, language: str, command: list[str]
 ) -> None:
     blocks = examples(language)
-    assert len(blocks) == 6
+    assert len(blocks) == 8
     for block in blocks:
         assert "http://127.0.0.1:8000" in block
         code = block.replace("http://127.0.0.1:8000", service.url)
@@ -145,6 +147,9 @@ def test_a_generated_python_client_calls_every_endpoint(
     assert grade.grade.label in ("I", "II", "III", "IV", "V", "VI")
     body = models.AssessBody(rest=picture("rest.jpg"), full_smile=picture("full_smile.jpg"))
     examination = ask("assess", body=body)
+    clip = models.VideoFilesBody(clip=picture("clip.webm"))
+    assert ask("video", body=clip, curves=False).clip.file.duration_s > 2
+    assert ask("look", body=models.LookFilesBody(image=picture("photo.jpg"))).quality.sharpness > 0
     changes = ask("compare_examinations", body=models.ComparisonRequest(before=examination, after=examination)).changes
     assert {change.delta for change in changes} == {0.0}
     pair = models.ClassifyBody(onset=picture("onset.jpg"), apex=picture("apex.jpg"))

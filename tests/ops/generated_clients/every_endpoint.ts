@@ -27,10 +27,15 @@ const grade = called("grade", await client.POST("/v1/palsy/grade", { params: { q
 if (!("grade" in grade) || grade.grade.label.length === 0) throw new Error("no grade");
 const examination = called("assess", await client.POST("/v1/palsy/assess", { body: (await form("rest", "full_smile")) as never }));
 if (!("evidence" in examination)) throw new Error("no examination");
+const clip = new FormData();
+clip.append("clip", await openAsBlob("clip.webm"));
+const filmed = called("video", await client.POST("/v1/palsy/video", { params: { query: { curves: false } }, body: clip as never }));
+if (typeof filmed === "string" || !("clip" in filmed)) throw new Error("no clip");
+called("look", await client.POST("/v1/palsy/look", { body: (await form("image")) as never }));
 const comparison = called("compare_examinations", await client.POST("/v1/palsy/compare", { body: { before: examination, after: examination } }));
-if (comparison.changes.some((change) => change.delta !== 0)) throw new Error("an examination differs from itself");
+if (!("changes" in comparison) || comparison.changes.some((change) => change.delta !== 0)) throw new Error("an examination differs from itself");
 const emotion = called("classify", await client.POST("/v1/microexpression/classify", { body: (await form("onset", "apex")) as never }));
-if (emotion.emotion.probability <= 0) throw new Error("no emotion");
+if ((emotion.emotion.probability ?? 0) <= 0) throw new Error("no emotion");
 const models = called("list_models", await client.GET("/v1/models"));
 if (models.models.length < 2) throw new Error("no models");
 called("get_model", await client.GET("/v1/models/{task}", { params: { path: { task: "palsy" } } }));

@@ -98,6 +98,9 @@ class HTNetEnhanced(SavedInFolder, nn.Module):
             "modality_dropout": modality_dropout, "closeups": closeups, "closeup_share": closeup_share,
             "closeups_alone": closeups_alone, "head_dim": head_dim,
         }  # fmt: skip
+        for name, size in (("image_size", image_size), ("patch_size", patch_size), ("head_dim", head_dim)):
+            if size < 1:
+                raise ValueError(f"{name} must be positive, got {size}")
         if len(block_repeats) != num_hierarchies:
             raise ValueError(f"block_repeats {block_repeats} must have num_hierarchies={num_hierarchies} entries")
         if num_classes < 2:

@@ -120,8 +120,8 @@ class VisibilityLimits(Section):
     """The fields of `face.palsy.visibility.SeenLimits`, with the same meaning; null = as seen_from."""
 
     seen_from: Annotated[float, Field(gt=0, lt=1)]
-    mouth_seen_from: Annotated[float, Field(gt=0, lt=1)] | None = None
-    needed_from: Annotated[float, Field(gt=0, lt=1)] | None = None
+    whole_from: Annotated[float, Field(gt=0, lt=1)] | None = None
+    mouth_whole_from: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class OutOfDistribution(Section):

@@ -1,7 +1,7 @@
 """Clips of simulated examinations, judged against what was simulated: are the movements found where and as what they
 are, and is the grade that of the pictures?
 
-python -m tests.bench.session_clips --ffmpeg FFMPEG [--regions differ] [--people 10] [--seed 4310] [--out FILE]
+python -m tests.bench.session_clips --ffmpeg FFMPEG [--regions differ] [--people 10] [--first 0] [--seed 4310] [--out F]
 
 FFMPEG: a program with the encoder libx264; OpenCV has none. Each clip has the seven movements one after the other at 25
 pictures a second, with rest between them, a head that sways, and the noise of a sensor new in every picture. Of each
@@ -167,7 +167,7 @@ def grade_of(analysis: SessionAnalysis) -> str:
 def run(analyzer: PalsyAnalyzer, landmarker: FaceLandmarker, arguments: argparse.Namespace) -> list[Outcome]:
     head, numbers, outcomes = Head.load(), fitted_numbers(), []
     with Renderer(head, size_px=SIZE_PX) as renderer:
-        for person in range(arguments.people):
+        for person in range(arguments.first, arguments.first + arguments.people):
             seed = [arguments.seed, person]
             subject = sample_subject(head, np.random.default_rng(seed))
             palsy, pattern = sample_session_palsy(arguments.regions, np.random.default_rng([*seed, 1]))
@@ -220,6 +220,7 @@ def main() -> None:
     parser.add_argument("--ffmpeg", required=True)
     parser.add_argument("--regions", default="differ", choices=("alike", "differ", "healthy"))
     parser.add_argument("--people", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=4310)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()

@@ -122,7 +122,9 @@ def main() -> None:
                 continue
             asked["cut"] += 1
             answer = answered(analyzer, png(cut))
-            named = isinstance(answer, PreprocessingError) or bool(answer.visibility.hidden or answer.visibility.cut)
+            named = isinstance(answer, PreprocessingError) or bool(
+                answer.visibility.hidden or answer.visibility.partly or answer.visibility.cut
+            )
             alike["cut"] += named
             if not named:
                 unnamed.append(f"{path.name}: {', '.join(lost)}")

@@ -68,7 +68,7 @@ def pictures(tmp_path: Path, astronaut_face: Any) -> Path:
     (tmp_path / "apex.jpg").write_bytes(factories.jpeg(warped(photo, astronaut_face, SMILE, 3)))
     for pose in ("rest", "full_smile"):
         shutil.copy(PATIENT / f"{pose}.jpg", tmp_path)
-    examination_clip(tmp_path, ["full_smile"])
+    (tmp_path / "visit.webm").write_bytes(examination_clip(tmp_path, ["full_smile"]))
     return tmp_path
 
 
@@ -147,11 +147,14 @@ def test_a_generated_python_client_calls_every_endpoint(
     assert grade.grade.label in ("I", "II", "III", "IV", "V", "VI")
     body = models.AssessBody(rest=picture("rest.jpg"), full_smile=picture("full_smile.jpg"))
     examination = ask("assess", body=body)
-    clip = models.VideoFilesBody(clip=picture("clip.webm"))
-    assert ask("video", body=clip, curves=False).clip.file.duration_s > 2
-    assert ask("look", body=models.LookFilesBody(image=picture("photo.jpg"))).quality.sharpness > 0
     changes = ask("compare_examinations", body=models.ComparisonRequest(before=examination, after=examination)).changes
     assert {change.delta for change in changes} == {0.0}
+    visit = types.File(payload=io.BytesIO((pictures / "visit.webm").read_bytes()), mime_type="video/webm")
+    (segment,) = ask("video", body=models.VideoFilesBody(clip=visit)).clip.segments
+    assert segment.pose == "full_smile"
+    at_rest = ask("look", body=models.LookFilesBody(image=picture("rest.jpg")))
+    smile = models.LookFilesBody(image=picture("full_smile.jpg"), rest=at_rest.measures)
+    assert ask("look", body=smile, pose="full_smile").made
     pair = models.ClassifyBody(onset=picture("onset.jpg"), apex=picture("apex.jpg"))
     assert ask("classify", body=pair).emotion.label == "positive"
     assert {model.task for model in ask("list_models").models} == {"palsy", "microexpression"}

@@ -123,7 +123,10 @@ def look_at(
     # Out of inference mode, whose tensors no gradient may pass.
     joined = {name: torch.from_numpy(np.concatenate([one[name].numpy() for one in collected])) for name in collected[0]}
     score = joined.pop("ood_score", None)
-    truth = targets(cache.frame.iloc[rows], classes=len(model.checkpoint.labels))
+    frame = cache.frame.iloc[rows]
+    # Graders give grades. What a simulator knows beyond them no clinic could teach.
+    graded = frame.drop(columns=[name for name in frame.columns if name.startswith("severity")])
+    truth = targets(graded, classes=len(model.checkpoint.labels))
     return Photographs(
         joined,
         {name: torch.from_numpy(values) for name, values in truth.items()},

@@ -94,29 +94,39 @@ def test_without_an_eye_or_a_half_of_the_mouth_there_is_no_grade(
 
 
 @pytest.mark.parametrize(
-    ("region", "seen"), [("left_eye", 0.5), ("right_eye", 0.5), ("left_mouth", 0.6), ("right_mouth", 0.7)]
+    ("region", "seen"),
+    [
+        ("left_eye", 0.3),
+        ("right_eye", 0.3),
+        ("left_mouth", 0.5),
+        ("right_mouth", 0.5),
+        ("forehead", 0.5),
+        ("nose", 0.5),
+    ],
 )
-def test_an_eye_or_a_half_of_the_mouth_that_is_half_seen_is_named_in_an_answer(
+def test_a_region_that_is_seen_in_part_is_named_keeps_its_score_and_widens_the_set(
     reader: PhotographReader, region: VisibleRegion, seen: float
 ) -> None:
-    """A mouth that a palsy pulls aside looks half covered: it must not cost the patient the answer."""
+    """A mouth that a palsy pulls aside looks half covered: it must cost the patient neither answer nor figures."""
     whole = read(reader, factories.astronaut())
-    half = read(reader, factories.astronaut(), seen_map=without(reader, region, seen=seen))
-    assert half.visibility.hidden == (region,)
-    assert any(region.split("_")[0] in warning and "Too little is seen" in warning for warning in half.warnings)
-    assert (whole.reading.prediction_set, half.reading.prediction_set) == ((2,), (1, 2, 3))
-    assert half.regional is not None
-    assert half.regional["eye" if "eye" in region else "mouth"] is None
+    part = read(reader, factories.astronaut(), seen_map=without(reader, region, seen=seen))
+    assert (part.visibility.hidden, part.visibility.partly) == ((), (region,))
+    (named,) = (warning for warning in part.warnings if "Not all is seen" in warning)
+    assert region.split("_")[0] in named
+    assert f"({part.visibility.values[region]:.0%} of it)" in named
+    assert (whole.reading.prediction_set, part.reading.prediction_set) == ((2,), (1, 2, 3))
+    assert part.regional == whole.regional
+    np.testing.assert_array_equal(part.outputs["asymmetry_map"], whole.outputs["asymmetry_map"])
 
 
-def test_a_mouth_must_be_seen_better_than_an_eye(reader: PhotographReader) -> None:
+def test_a_mouth_must_be_seen_better_than_an_eye_to_be_whole(reader: PhotographReader) -> None:
     """What covers mouths, a mask or a tape, is as smooth as a cheek."""
     at = {
         region: read(reader, factories.astronaut(), seen_map=without(reader, region, seen=0.6)).visibility
         for region in ("left_eye", "left_mouth")
     }
     assert at["left_eye"].values["left_eye"] == pytest.approx(at["left_mouth"].values["left_mouth"], abs=0.1)
-    assert (at["left_eye"].hidden, at["left_mouth"].hidden) == ((), ("left_mouth",))
+    assert (at["left_eye"].partly, at["left_mouth"].partly) == ((), ("left_mouth",))
 
 
 def test_the_refusal_names_the_limit_of_the_bundle(reader: PhotographReader) -> None:

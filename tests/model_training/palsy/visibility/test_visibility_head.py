@@ -63,7 +63,7 @@ def test_a_cover_on_people_it_has_not_seen_is_found_and_a_clean_face_left_alone(
     figures = judge_visibility(trained / "head.pt", trained / "validation", limits=SeenLimits())
     assert figures.people == 6
     assert figures.named == {"patch": 1.0}
-    assert figures.clean_called_hidden == 0.0
+    assert (figures.clean_named, figures.clean_refused) == (0.0, 0.0)
     shares, frame = region_shares(trained / "head.pt", trained / "validation")
     assert shares.shape == (len(frame), 6)
     left_eye = shares[:, 1]

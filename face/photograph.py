@@ -26,6 +26,7 @@ from face.image.limits import ImageLimits, Reserve, hold_nothing
 from face.landmarks.found_face import Face
 from face.landmarks.landmarker import FaceLandmarker
 from face.landmarks.look import Look
+from face.landmarks.networks import FaceNetworks
 from face.stopwatch import Stopwatch
 from face.vocabulary import FacePolicy
 
@@ -89,16 +90,19 @@ class PhotographReader:
         limits: ImageLimits,
         landmark_model: Path | None = None,
         engine: LandmarkEngine = "litert",
+        networks: Callable[[], FaceNetworks] | None = None,
         threads: int = 1,
         max_faces: int = 8,
         reserve: Reserve = hold_nothing,
     ) -> None:
-        """reserve: holds the memory that decoding a picture takes, before it is decoded."""
+        """networks: makes one thread's networks where another runtime than the engine's own runs them. reserve: holds
+        the memory that decoding a picture takes, before it is decoded.
+        """
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self._limits = limits
         self._reserve = reserve
-        start = _starter(engine)
+        start = _starter(engine) if networks is None else _with(networks)
         self._landmarkers = [start(landmark_model, max_faces) for _ in range(threads)]
         # The one used last has its memory in the caches.
         self._free: queue.LifoQueue[Landmarker] = queue.LifoQueue()
@@ -159,6 +163,10 @@ def _starter(engine: LandmarkEngine) -> Callable[[Path | None, int], Landmarker]
 
         return lambda model, max_faces: MediapipeLandmarker(model, max_faces=max_faces)
     return lambda model, max_faces: FaceLandmarker(model, max_faces=max_faces)
+
+
+def _with(networks: Callable[[], FaceNetworks]) -> Callable[[Path | None, int], Landmarker]:
+    return lambda _, max_faces: FaceLandmarker(max_faces=max_faces, networks=networks())
 
 
 def _seen(

@@ -11,16 +11,22 @@ import typer
 from face.vocabulary import FacePolicy
 from model_training.command_options import progress_bar
 
+SHIPPED = Path("models/microexpression/checkpoint.pt")
+Onset = Annotated[Path, typer.Argument(help="The face at rest.")]
+Apex = Annotated[Path, typer.Argument(help="The same face at the peak of the movement.")]
+PairCheckpoint = Annotated[
+    Path, typer.Option("--checkpoint", help="Any micro-expression checkpoint; the shipped model's otherwise.")
+]
+PairFace = Annotated[
+    FacePolicy, typer.Option("--face", help="`single`: several faces are an error; `largest`: judge the largest one.")
+]
+
 
 def predict_command(
-    onset: Annotated[Path, typer.Argument(help="The face at rest.")],
-    apex: Annotated[Path, typer.Argument(help="The same face at the peak of the movement.")],
-    checkpoint: Annotated[
-        Path, typer.Option(help="Checkpoint of `htnet microexpression reference`; a bundle has one.")
-    ] = Path("models/microexpression/checkpoint.pt"),
-    face: Annotated[
-        FacePolicy, typer.Option(help="`single`: several faces are an error; `largest`: judge the largest one.")
-    ] = "single",
+    onset: Onset,
+    apex: Apex,
+    checkpoint: PairCheckpoint = SHIPPED,
+    face: PairFace = "single",
 ) -> None:
     """The emotion of the motion between two frames, as JSON: what the service would answer.
 
@@ -28,7 +34,26 @@ def predict_command(
     """
     from model_training.microexpression.inference.predict import as_json, predict_pair
 
-    typer.echo(json.dumps(as_json(predict_pair(checkpoint, onset, apex, policy=face)), indent=1))
+    typer.echo(json.dumps(as_json(predict_pair(checkpoint, onset, apex, policy=face).read), indent=1))
+
+
+def visualize_command(
+    onset: Onset,
+    apex: Apex,
+    out: Annotated[Path, typer.Option("--out", help="The .png to write.")],
+    checkpoint: PairCheckpoint = SHIPPED,
+    face: PairFace = "single",
+) -> None:
+    """Onset, apex, the motion between them, what the network reads of it, and the answer, on one sheet.
+
+    Example: `htnet microexpression visualize onset.png apex.png --out runs/pair.png`
+    """
+    from model_training.microexpression.inference.predict import predict_pair
+    from model_training.microexpression.inference.visualize import draw_pair, heading
+
+    answered = predict_pair(checkpoint, onset, apex, policy=face)
+    draw_pair(answered.read, answered.onset, answered.apex, out)
+    typer.echo(f"{heading(answered.read)}: {out}")
 
 
 def false_alarms_command(

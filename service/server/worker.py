@@ -19,6 +19,7 @@ from uvicorn.lifespan.on import LifespanOn
 from uvicorn.server import Server
 
 from service.observability.json_logging import configure_logging
+from service.observability.multiprocess import take_room
 from service.server.certificate import Certificate
 from service.server.limits import Limits
 from service.server.protocol import GuardedLoop, guarded_protocol
@@ -55,6 +56,8 @@ class GuardedConfig(Config):
         """Load the app, in the worker, with our logging and our protocol (a worker starts as a fresh interpreter)."""
         configure_logging(level=self.service_log_level, style=self.service_log_style)
         try:
+            if self.workers > 1:
+                take_room()
             super().load()
         except Exception as error:
             # Before the first request there is no input that the message could quote.

@@ -27,6 +27,13 @@ const grade = called("grade", await client.POST("/v1/palsy/grade", { params: { q
 if (!("grade" in grade) || grade.grade.label.length === 0) throw new Error("no grade");
 const examination = called("assess", await client.POST("/v1/palsy/assess", { body: (await form("rest", "full_smile")) as never }));
 if (!("evidence" in examination)) throw new Error("no examination");
+const clip = new FormData();
+clip.append("clip", await openAsBlob("visit.webm"));
+const visit = called("video", await client.POST("/v1/palsy/video", { body: clip as never }));
+if (!("clip" in visit) || visit.clip.segments[0]!.pose !== "full_smile") throw new Error("no movement");
+const rest = await form("image");
+const look = called("look", await client.POST("/v1/palsy/look", { params: { query: { pose: "rest" } }, body: rest as never }));
+if (look.measures.mm_per_unit < 1 || look.made !== null) throw new Error("no look");
 const comparison = called("compare_examinations", await client.POST("/v1/palsy/compare", { body: { before: examination, after: examination } }));
 if (comparison.changes.some((change) => change.delta !== 0)) throw new Error("an examination differs from itself");
 const emotion = called("classify", await client.POST("/v1/microexpression/classify", { body: (await form("onset", "apex")) as never }));

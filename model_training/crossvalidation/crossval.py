@@ -1,4 +1,4 @@
-"""Cross-validation by person: every photograph is judged once, by a model that never saw its person.
+"""Cross-validation by person: everything is judged once, by a model that never saw its person.
 
 Each fold is a run of its own in run.out/fold_XX, resumable like any other. The epoch is chosen, and the calibration
 fitted, on people of the fold's training side, never on its test people.
@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import replace
-from multiprocessing import active_children, get_context
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import psutil
 
-from face.palsy.decoding import PalsyCalibration
 from face.whole_file import whole_file, write_text
-from model_training.configuration import build
 from model_training.data.cache import Cache, open_cache
 from model_training.datasets.reading.splits import person_folds, stratified_groups
 from model_training.errors import Interrupted, TrainingError
-from model_training.networks.build import restore
-from model_training.palsy.evaluation.evaluate import Judgement, judge, summarise, write_evaluation
-from model_training.palsy.task import PalsyTask
+from model_training.judging.evaluated import Evaluated
+from model_training.judging.fold import Fold
 from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.shard import Shard
+from model_training.runtime.worker_pool import spawned_workers
+from model_training.tasks import judge_folds, make_task
 from model_training.training.checkpoint import load_checkpoint
 from model_training.training.config import TrainConfig
 from model_training.training.row_split import Split, check_split, selected
@@ -38,7 +34,7 @@ from model_training.training.train import fit
 
 DONE = "fold.json"
 # Configuration of the fold's run, its test people, share of the others that validate.
-FoldTask = tuple[dict[str, Any], list[str], float]
+FoldTask = tuple[TrainConfig, list[str], float]
 
 
 def cross_validate(
@@ -47,31 +43,26 @@ def cross_validate(
     folds: int,
     jobs: int = 1,
     validation: float = 0.15,
+    shard: Shard | None = None,
     say: Callable[[str], None] = print,
     progress: Callable[[int, int], object] | None = None,
-) -> str:
-    """folds=0 leaves one person out at a time. Writes run.out/report like `evaluate`; returns the main figures in one
-    line. progress: called with (folds done, all that were left).
+) -> Evaluated | None:
+    """folds=0 leaves one person out at a time. Writes run.out/report like `evaluate`. shard: train only its folds, and
+    None comes back; a call without a shard judges all. progress: called with (folds done, all that were left).
 
     Raises TrainingError for too few people, or a run.out that holds folds of another configuration.
     """
-    if config.task != "palsy":
-        raise TrainingError("crossval is for grading; micro-expressions have `htnet microexpression loso`")
-    if folds == 1 or folds < 0:
-        raise TrainingError(f"--folds must be 0 (leave one person out) or at least 2, got {folds}")
-    if not 0 < validation < 1:
-        raise TrainingError(f"--validation must lie between 0 and 1, got {validation}")
-    cache = open_cache(Path(config.data.cache), kind="palsy")
+    cache = open_cache(Path(config.data.cache), kind=config.task)
     out = Path(config.run.out)
-    frame = cache.frame[selected(cache.frame, config.data)]
-    people = person_folds(frame, folds=folds, seed=config.run.seed)
+    people = people_of_folds(config, cache, folds=folds, validation=validation)
     _check_same_plan(out, config, folds, validation)
     tasks: list[FoldTask] = [
-        (config.changed(run=config.run.changed(out=str(out / f"fold_{n:02d}"))).to_dict(), test, validation)
+        (config.changed(run=config.run.changed(out=str(out / f"fold_{n:02d}"))), test, validation)
         for n, test in enumerate(people)
     ]
-    todo = [task for task in tasks if not (Path(task[0]["run"]["out"]) / DONE).is_file()]
-    say(f"{len(people)} folds, {len(people) - len(todo)} finished already")
+    mine = tasks if shard is None else shard.of(tasks)
+    todo = [task for task in mine if not (Path(task[0].run.out) / DONE).is_file()]
+    say(f"{len(mine)} folds, {len(mine) - len(todo)} finished already")
     jobs = min(_jobs_that_fit(jobs, cache, say), len(todo))
     done = 0
 
@@ -89,21 +80,29 @@ def cross_validate(
             for task in todo:
                 finished_fold(run_fold(*task))
     except (KeyboardInterrupt, Interrupted):
-        finished = sum((Path(task[0]["run"]["out"]) / DONE).is_file() for task in tasks)
+        finished = sum((Path(task[0].run.out) / DONE).is_file() for task in tasks)
         raise Interrupted(
             f"Stopped. {finished} of {len(people)} folds are finished, the others are saved in {out} as far as they "
             "came; the same command goes on."
         ) from None
-    judged = pool_folds(config, cache, [Path(task[0]["run"]["out"]) for task in tasks])
-    shown = write_evaluation(judged, summarise(judged), out / "report", title=f"{len(people)} folds by person")
-    return ", ".join(f"{name} {value}" for name, value in shown.items())
+    if shard is not None:
+        return None
+    return judge_folds(config, cache, [Fold.read(Path(task[0].run.out)) for task in tasks], out / "report")
+
+
+def people_of_folds(config: TrainConfig, cache: Cache, *, folds: int, validation: float) -> list[list[str]]:
+    """The people that each fold is judged on. Raises TrainingError as `cross_validate`."""
+    if folds == 1 or folds < 0:
+        raise TrainingError(f"--folds must be 0 (leave one person out) or at least 2, got {folds}")
+    if not 0 < validation < 1:
+        raise TrainingError(f"--validation must lie between 0 and 1, got {validation}")
+    return person_folds(cache.frame[selected(cache.frame, config.data)], folds=folds, seed=config.run.seed)
 
 
 def _run_side_by_side(todo: list[FoldTask], jobs: int, say: Callable[[str], None]) -> None:
     """`jobs` folds at a time, a process each; when one fails or Ctrl-C comes, the others save themselves and stop."""
     waiting, running = list(todo), set[Future[str]]()
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
-    try:
+    with spawned_workers(jobs) as pool:
         while waiting or running:
             while waiting and len(running) < jobs:  # no fold may wait inside the pool, it could not be called back
                 with children_ignore_ctrl_c():
@@ -111,21 +110,14 @@ def _run_side_by_side(todo: list[FoldTask], jobs: int, say: Callable[[str], None
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for fold in done:
                 say(fold.result())
-    except BaseException:
-        for child in active_children():
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True)
 
 
-def run_fold(config_values: dict[str, Any], test_people: list[str], validation: float) -> str:
+def run_fold(config: TrainConfig, judged_people: list[str], validation: float) -> str:
     """Train and judge one fold; its test outputs go to fold.npz, the marker fold.json comes last."""
-    config = build(TrainConfig, config_values, source="crossval")
     out = Path(config.run.out)
-    cache = open_cache(Path(config.data.cache), kind="palsy")
+    cache = open_cache(Path(config.data.cache), kind=config.task)
     keep = selected(cache.frame, config.data)
-    testing = cache.frame["person_id"].isin(test_people).to_numpy() & keep
+    testing = cache.frame["person_id"].isin(judged_people).to_numpy() & keep
     rest = cache.frame[keep & ~testing]
     groups = stratified_groups(
         rest["person_id"].to_numpy(object),
@@ -138,37 +130,16 @@ def run_fold(config_values: dict[str, Any], test_people: list[str], validation: 
         np.flatnonzero(keep & ~testing & (group == "train")), np.flatnonzero(keep & ~testing & (group == "validation"))
     )
     check_split(cache.frame, split, labels=config.data.labels, source=out.name)
-    task = PalsyTask(config)
+    task = make_task(config)
     result = fit(task, cache, split, resume=(out / STATE).is_file(), say=_say_nothing)
-    loaded = load_checkpoint(result.best)
-    network = restore(loaded.config["model"], loaded.state_dict, source=str(result.best))
+    network = task.build_model(None)
+    network.load_state_dict(dict(load_checkpoint(result.best).state_dict))
     rows = np.flatnonzero(testing)
     outputs = run_model(task, network, cache, rows)
     with whole_file(out / "fold.npz") as temporary:
         np.savez(temporary, allow_pickle=False, rows=rows, **outputs)
-    write_text(json.dumps({"test_people": test_people, "figures": dict(result.figures)}), out / DONE)
-    return f"{out.name}: {len(test_people)} test people, best epoch {result.best_epoch} of {result.epochs}"
-
-
-def pool_folds(config: TrainConfig, cache: Cache, folders: list[Path]) -> Judgement:
-    """All folds' test answers, each decoded with its own fold's calibration."""
-    frames, readings = [], []
-    for folder in folders:
-        with np.load(folder / "fold.npz", allow_pickle=False) as stored:
-            rows, outputs = stored["rows"], {name: stored[name] for name in stored.files if name != "rows"}
-        calibration = PalsyCalibration.from_dict(load_checkpoint(folder / "best.pt").calibration)
-        part = judge(cache.frame.iloc[rows], outputs, labels=config.data.labels, calibration=calibration)
-        frames.append(part.frame)
-        readings += part.readings
-    frame = pd.concat(frames, ignore_index=True)
-    pooled = judge(
-        frame, _nothing(len(frame), len(config.data.labels)), labels=config.data.labels, calibration=PalsyCalibration()
-    )
-    return replace(pooled, readings=readings)
-
-
-def _nothing(count: int, classes: int) -> dict[str, Any]:
-    return {"grade_logits": np.zeros((count, classes - 1)), "side_logits": np.zeros((count, 3))}
+    write_text(json.dumps({"test_people": judged_people, "figures": dict(result.figures)}), out / DONE)
+    return f"{out.name}: {len(judged_people)} test people, best epoch {result.best_epoch} of {result.epochs}"
 
 
 def _check_same_plan(out: Path, config: TrainConfig, folds: int, validation: float) -> None:

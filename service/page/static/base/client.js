@@ -46,10 +46,13 @@ async function send(path, options) {
   }
 }
 
-/** parts: [[field, File] …]. The service never sees a file's name: it can carry the patient's. */
+/** parts: [[field, File or text] …]. The service never sees a file's name: it can carry the patient's. */
 function form(parts, signal) {
   const data = new FormData();
-  for (const [field, file] of parts) data.append(field, file, field);
+  for (const [field, part] of parts) {
+    if (typeof part === "string") data.append(field, part);
+    else data.append(field, part, field);
+  }
   return { method: "POST", body: data, signal };
 }
 
@@ -59,11 +62,35 @@ export const listModels = () => send("v1/models");
 export const gradePalsy = (image, signal) => send("v1/palsy/grade?heatmap=true&roi_maps=true", form([["image", image]], signal));
 export const classifyPair = (onset, apex, signal) => send("v1/microexpression/classify?heatmap=true", form([["onset", onset], ["apex", apex]], signal));
 
-/** The light check of a camera's frame: `grade` without maps where the service has no look. */
-export const checkPicture = (image) => send("v1/palsy/grade?heatmap=false&roi_maps=false", form([["image", image]]));
+/** A light look at a camera's frame. rest: `measures` of an earlier look at rest, or null. */
+export const look = (image, pose, rest) => send(`v1/palsy/look?${query({ pose })}`, form([["image", image], ...(rest ? [["rest", JSON.stringify(rest)]] : [])]));
 
 /** An examination. parts: [[pose or "unsorted", File] …]; options: the query's. */
 export const assess = (parts, options, signal) => send(`v1/palsy/assess?${query({ ...options, maps: "asymmetry" })}`, form(parts, signal));
+
+/** An examination from one clip; `tell(stage, share)` hears how far the service is. */
+export async function assessClip(clip, options, signal, tell) {
+  const answer = await ask(`v1/palsy/video?${query(options)}`, { ...form([["clip", clip]], signal), headers: { Accept: "application/x-ndjson" } });
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let pending = "";
+  for (;;) {
+    let read;
+    try {
+      read = await reader.read();
+    } catch (error) {
+      throw new Problem(error.name === "AbortError" ? "cancelled" : "unreachable");
+    }
+    const lines = (pending + (read.value ?? "")).split("\n");
+    pending = lines.pop();
+    for (const line of lines.filter(Boolean)) {
+      const { result, problem, stage, done } = JSON.parse(line);
+      if (result) return result;
+      if (problem) throw problemOf(problem);
+      tell(stage, done);
+    }
+    if (read.done) throw new Problem("unreachable"); // it ended without a last word
+  }
+}
 
 /** The same as a FHIR bundle, as text. */
 export async function assessAsFhir(parts, options) {

@@ -4,8 +4,8 @@ import { byId, make } from "./dom.js";
 import { drawAgain, text } from "./texts.js";
 
 /**
- * {status, problem, answer}: three elements to place, and ask(request, view). `request(signal)` gives the answer of the
- * service; `view(answer)` an element. Only the newest request may write. `busy`: the element that is marked as busy.
+ * {status, problem, answer}: three elements to place, and ask(request, view). `request(signal, say)` gives the answer of
+ * the service and may say how far it is; `view(answer)` an element. Only the newest request may write. `busy`: the element that is marked as busy.
  */
 export function panel(busy) {
   const status = make("p", { class: "status", role: "status", "aria-live": "polite" });
@@ -29,11 +29,12 @@ export function panel(busy) {
     running?.abort();
     const mine = new AbortController();
     running = mine;
-    status.replaceChildren(text("working"), " ", make("button", { type: "button", class: "cancel", onclick: () => mine.abort() }, text("cancel")));
+    const words = make("span", {}, text("working"));
+    status.replaceChildren(words, " ", make("button", { type: "button", class: "cancel", onclick: () => mine.abort() }, text("cancel")));
     busy.setAttribute("aria-busy", "true");
     let given = null;
     try {
-      given = await request(mine.signal);
+      given = await request(mine.signal, (told) => { words.textContent = told; });
       if (running !== mine) return null;
       shown = { view: () => view(given) };
       status.textContent = text("done");

@@ -3,7 +3,7 @@ import { byId, make } from "../base/dom.js";
 import { Problem } from "../base/client.js";
 import { text } from "../base/texts.js";
 import { poseDrawing } from "../session/poses.js";
-import { liveCheck } from "./live_check.js";
+import { forgetRest, liveCheck } from "./live_check.js";
 
 const dialog = byId("camera");
 const video = byId("camera-video");
@@ -125,6 +125,7 @@ export async function series(poses, { onPhoto, onSkip, onEnd }) {
     takeButton.focus();
     next();
   };
+  if (left[0] === "rest") forgetRest(); // of another patient, perhaps
   skipButton.onclick = () => { onSkip(left[0]); next(); };
   const opening = open();
   skipButton.hidden = false;

@@ -1,5 +1,5 @@
 // What can be said of a camera's frame before the picture is taken.
-import { checkPicture } from "../base/client.js";
+import { look } from "../base/client.js";
 
 const DARK = 60, BRIGHT = 205, UNEVEN = 70; // mean luminance, and difference between the halves, of 255
 const FACE_SHARE = 0.2, YAW_DEG = 15, PITCH_DEG = 20;
@@ -20,16 +20,22 @@ function lightIsGood(canvas) {
 const REFUSED = { "no-face": { face: false }, "multiple-faces": { face: false }, "face-too-small": { face: true, distance: false },
   "face-turned-away": { face: true, pose: false } };
 
-/** {face, distance, pose, light}: true, false, or null where it could not be told. */
-export async function liveCheck(canvas, asFile) {
+let rest = null; // measures of the last good look at rest, which every movement is compared with
+export const forgetRest = () => { rest = null; };
+
+/** {face, distance, pose, light, movement}: true, false, or null where it could not be told; `movement` (was it made?)
+ * only where one is asked for. */
+export async function liveCheck(canvas, asFile, asked) {
   const light = lightIsGood(canvas);
+  const waiting = asked && asked !== "rest" ? { movement: null } : {};
   try {
-    const { quality } = await checkPicture(await asFile(canvas));
-    return { face: true, distance: quality.face_width_px > FACE_SHARE * canvas.width,
-      pose: Math.abs(quality.yaw_deg) < YAW_DEG && Math.abs(quality.pitch_deg) < PITCH_DEG, light };
+    const { quality, measures, made } = await look(await asFile(canvas), asked, rest);
+    const facing = Math.abs(quality.yaw_deg) < YAW_DEG && Math.abs(quality.pitch_deg) < PITCH_DEG;
+    if (asked === "rest" && facing) rest = measures;
+    return { face: true, distance: quality.face_width_px > FACE_SHARE * canvas.width, pose: facing, light, ...(waiting.movement === null ? { movement: made } : {}) };
   } catch (error) {
     const verdict = REFUSED[error.code];
     if (!verdict) throw error;
-    return { distance: null, pose: null, ...verdict, light };
+    return { distance: null, pose: null, ...verdict, light, ...waiting };
   }
 }

@@ -1,10 +1,11 @@
 // The examination: pictures of several movements, sorted, sent and answered.
-import { assess } from "../base/client.js";
+import { assess, assessClip } from "../base/client.js";
 import { make } from "../base/dom.js";
 import { panel } from "../base/panel.js";
-import { drawAgain, text } from "../base/texts.js";
+import { drawAgain, hasText, text } from "../base/texts.js";
+import { clipResult } from "../clip/clip_result.js";
 import { series } from "../intake/camera.js";
-import { dropZone } from "../intake/drop_zone.js";
+import { dropZone, PICTURES } from "../intake/drop_zone.js";
 import { examinationResult } from "../result/result.js";
 import { card, mover, seenWords, thumbnail } from "./card.js";
 import { optionsForm } from "./options.js";
@@ -27,7 +28,7 @@ export function examinationView(view) {
     last = null; left = new Map(); options.reset(); store.clear(); clear(); draw();
   } });
   const guide = make("button", { type: "button", id: "guide", onclick: guideByCamera });
-  const zone = dropZone("drop_many", addMany, { multiple: true });
+  const zone = dropZone("drop_many", addMany, { multiple: true, accept: `${PICTURES},video/*` });
   const title = make("h2", { id: "examination-title", tabindex: "-1" });
   const lead = make("p", { class: "hint" });
 
@@ -86,8 +87,21 @@ export function examinationView(view) {
     answer.scrollIntoView({ block: "start" });
   }
 
+  /** A clip is an examination of its own: the cards stay as they are. */
+  async function sendClip(clip) {
+    const given = await ask((signal, say) => assessClip(clip, options.values(), signal,
+      (stage, share) => say(text("clip_progress", { stage: hasText(`stage_${stage}`) ? text(`stage_${stage}`) : stage, percent: Math.round(100 * share) }))),
+    (found) => clipResult(found, clip, options.values()));
+    if (!given) return;
+    last = null;
+    draw();
+    answer.scrollIntoView({ block: "start" });
+  }
+
   /** Several files at once are sorted by the service, which grades them in the same breath. */
   async function addMany(files) {
+    const clip = files.find((file) => file.type.startsWith("video/"));
+    if (clip) { await sendClip(clip); return; }
     for (const file of files) await store.put(file, null);
     if (store.count <= MOST_PICTURES) await send();
   }

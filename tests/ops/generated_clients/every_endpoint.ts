@@ -38,6 +38,10 @@ const comparison = called("compare_examinations", await client.POST("/v1/palsy/c
 if (comparison.changes.some((change) => change.delta !== 0)) throw new Error("an examination differs from itself");
 const emotion = called("classify", await client.POST("/v1/microexpression/classify", { body: (await form("onset", "apex")) as never }));
 if (emotion.emotion.probability <= 0) throw new Error("no emotion");
+const frames = new FormData();
+for (const name of ["onset", "onset", "apex", "onset"]) frames.append("frame", await openAsBlob(`${name}.jpg`));
+const spotted = called("classify_clip", await client.POST("/v1/microexpression/clip", { params: { query: { fps: 25 } }, body: frames as never }));
+if (!("curve" in spotted) || spotted.curve.motion.length !== 4) throw new Error("no curve");
 const models = called("list_models", await client.GET("/v1/models"));
 if (models.models.length < 2) throw new Error("no models");
 called("get_model", await client.GET("/v1/models/{task}", { params: { path: { task: "palsy" } } }));

@@ -49,9 +49,9 @@ def test_side_and_grade_stand_on_the_first_screen(page: Page, session_pictures: 
 def test_a_picture_is_dragged_to_another_card(page: Page, session_pictures: dict[str, Path]) -> None:
     go_to(page, "examination")
     page.set_input_files("input[data-field=snarl]", session_pictures["pucker"])
-    page.locator("[data-pose=snarl] .thumbnail").drag_to(page.locator("[data-pose=pucker]"))
+    page.locator(".cards [data-pose=snarl] .thumbnail").drag_to(page.locator("[data-pose=pucker]"))
     expect(page.locator(".pose-card.filled")).to_have_attribute("data-pose", "pucker")
-    page.locator("[data-pose=pucker] [data-tool=move]").select_option("snarl")  # the way without dragging
+    page.locator(".cards [data-pose=pucker] [data-tool=move]").select_option("snarl")  # the way without dragging
     expect(page.locator(".pose-card.filled")).to_have_attribute("data-pose", "snarl")
 
 
@@ -61,7 +61,7 @@ def test_a_wrong_movement_is_said_and_moved(page: Page, session_pictures: dict[s
         page.set_input_files(f"input[data-field={pose}]", session_pictures[name])
         expect(page.locator(f"[data-pose={pose}]")).to_have_class(re.compile("filled"))
     page.locator("#examine").click()
-    card = page.locator("[data-pose=brow_lift]")
+    card = page.locator(".cards [data-pose=brow_lift]")
     expect(card.locator(".verdict")).to_contain_text("Shows another movement", timeout=ANSWER_LIMIT_MS)
     expect(page.locator(".not-seen")).to_contain_text("Brow lift: Shows another movement")
     card.locator("[data-tool=move-there]").click()
@@ -129,11 +129,11 @@ def test_a_large_picture_is_made_smaller_and_stands_upright(
     assert photo.stat().st_size > 1_500_000
     go_to(page, "examination")
     page.set_input_files("input[data-field=rest]", photo)
-    shown = page.locator("[data-pose=rest] .thumbnail")
+    shown = page.locator(".cards [data-pose=rest] .thumbnail")
     expect(shown).to_be_visible(timeout=ANSWER_LIMIT_MS)
     assert shown.evaluate("async p => { await p.decode(); return [p.naturalWidth, p.naturalHeight]; }") == [2560, 2133]
     page.locator("#examine").click()
-    expect(page.locator("[data-pose=rest] .verdict")).to_contain_text("Used", timeout=ANSWER_LIMIT_MS)
+    expect(page.locator(".cards [data-pose=rest] .verdict")).to_contain_text("Used", timeout=ANSWER_LIMIT_MS)
 
 
 def test_a_key_that_is_asked_for_in_mid_session_keeps_the_pictures(
@@ -162,7 +162,7 @@ def test_a_service_that_restarts_and_a_slow_network_lose_nothing(page: Page, ses
     expect(problem.last).to_contain_text("does not answer", timeout=ANSWER_LIMIT_MS)
     page.unroute("**/v1/palsy/assess**")
     held: list[Route] = []
-    page.route("**/v1/palsy/assess**", held.append)
+    page.route("**/v1/palsy/assess**", lambda route: held.append(route))
     page.locator("#examination .again").click()
     expect(page.locator("#examination .status")).to_contain_text("Analysing")
     page.locator("#examination .cancel").click()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.acts import ANSWER_LIMIT_MS, MANY, examine, go_to
+from tests.browser.acts import ANSWER_LIMIT_MS, MANY, examine, go_to, jpeg_turned
 from tests.clip_factory import webm_clip
 
 pytestmark = pytest.mark.browser
@@ -121,11 +121,8 @@ def test_a_large_picture_is_made_smaller_and_stands_upright(
     """The camera wrote the picture on its side and said so in EXIF; what is sent lies as it is seen."""
     upright = cv2.resize(cv2.imread(str(photographs["good"])), (3600, 3600), interpolation=cv2.INTER_CUBIC)[:3000]
     noise = np.random.default_rng(5).integers(0, 6, upright.shape, np.uint8)
-    data = cv2.imencode(".jpg", cv2.rotate(upright + noise, cv2.ROTATE_90_COUNTERCLOCKWISE))[1].tobytes()
-    # Orientation 6: to be shown turned right by a quarter.
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     photo = tmp_path / "sideways.jpg"
-    photo.write_bytes(data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:])
+    photo.write_bytes(jpeg_turned(upright + noise, 6))
     assert photo.stat().st_size > 1_500_000
     go_to(page, "examination")
     page.set_input_files("input[data-field=rest]", photo)

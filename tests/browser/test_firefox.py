@@ -1,4 +1,4 @@
-"""The main ways in Debian's Firefox: a file, an examination, its result; picture and map agree however it was turned."""
+"""The main ways in Debian's Firefox: a file, an examination, its result; picture and map agree."""
 
 from __future__ import annotations
 

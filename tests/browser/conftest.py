@@ -75,6 +75,12 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return files
 
 
+@pytest.fixture(scope="session")
+def session_pictures() -> dict[str, Path]:
+    """The tutorial's eight pictures of a simulated patient with a palsy of the right side, by pose."""
+    return {path.stem: path for path in sorted((ROOT / "docs" / "images" / "simulated-patient").glob("*.jpg"))}
+
+
 def lift_mouth_corners(picture: np.ndarray) -> np.ndarray:
     """The astronaut with both corners of the mouth moved up and out by a few pixels: a small smile."""
     rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)

@@ -35,7 +35,7 @@ Weights = dict[str, Tensor]
 
 
 class HeadFit(Configuration):
-    """How heads are fitted. The defaults were chosen on simulated clinics (docs/research/training/adaptation.md)."""
+    """How heads are fitted. The defaults are small steps on purpose; nothing was tuned on anybody's people."""
 
     epochs: int = Field(default=30, ge=1, le=10_000)
     batch_size: int = Field(default=32, ge=1)

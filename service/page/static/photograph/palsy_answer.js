@@ -1,7 +1,8 @@
 // The answer of POST /v1/palsy/grade, for people.
-import { bars, facts, provenance, quality } from "./parts.js";
-import { picture } from "./picture.js";
-import { make, percent, text } from "./texts.js";
+import { bars, facts, provenance, quality } from "../answer/parts.js";
+import { picture } from "../answer/picture.js";
+import { make } from "../base/dom.js";
+import { percent, text } from "../base/texts.js";
 
 const outOf100 = (value) => value === null ? text("not_seen") : (100 * value).toFixed(0);
 

@@ -1,5 +1,7 @@
 // Parts that both answers share: bars, facts, quality, and what a report needs.
-import { make, percent, text } from "./texts.js";
+import { saveJson } from "../base/download.js";
+import { make } from "../base/dom.js";
+import { percent, text } from "../base/texts.js";
 
 /** A labelled bar for each class; the chosen one is marked by more than colour. */
 export function bars(probabilities, label, chosen) {
@@ -32,13 +34,7 @@ export function quality(values) {
 
 /** Model, training data and request, then the buttons that keep the answer. */
 export function provenance(answer, fileName) {
-  const save = () => {
-    const link = make("a", {
-      href: URL.createObjectURL(new Blob([JSON.stringify(answer, null, 1)], { type: "application/json" })), download: fileName,
-    });
-    link.click();
-    URL.revokeObjectURL(link.href);
-  };
+  const save = () => saveJson(answer, fileName);
   const { model } = answer;
   return make("section", { class: "provenance" }, make("h3", {}, text("details")),
     facts([

@@ -1,17 +1,21 @@
-// The camera dialog: a guiding oval, a live check of the picture by the service itself, one photograph or an onset/apex pair.
-import { checkQuality } from "./client.js";
-import { make, text } from "./texts.js";
+// The camera dialog: a guiding oval, a live check by the service itself; one photograph, a series of movements, or an onset/apex pair.
+import { byId, make } from "../base/dom.js";
+import { Problem } from "../base/client.js";
+import { text } from "../base/texts.js";
+import { poseDrawing } from "../session/poses.js";
+import { forgetRest, liveCheck } from "./live_check.js";
 
-const dialog = document.getElementById("camera");
-const video = document.getElementById("camera-video");
-const checks = document.getElementById("camera-checks");
-const problem = document.getElementById("camera-problem");
-const takeButton = document.getElementById("camera-take");
-const framesBox = document.getElementById("camera-frames");
-const CHECK_EVERY_MS = 1500;
+const dialog = byId("camera");
+const video = byId("camera-video");
+const checks = byId("camera-checks");
+const problem = byId("camera-problem");
+const takeButton = byId("camera-take");
+const skipButton = byId("camera-skip");
+const framesBox = byId("camera-frames");
+const CHECK_EVERY_MS = 1200;
 const CHECK_WIDTH_PX = 640;
 const RECORD_MS = 3000;
-const DARK = 60, BRIGHT = 205, UNEVEN = 70; // mean luminance, and difference between the halves, of 255
+let asked = null; // the movement that the patient is asked for
 
 function grab(width = video.videoWidth) {
   const canvas = document.createElement("canvas");
@@ -21,32 +25,6 @@ function grab(width = video.videoWidth) {
   return canvas;
 }
 const asFile = (canvas) => new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.95));
-
-function lightIsGood(canvas) {
-  const { width, height } = canvas;
-  const left = Math.round(width * 0.3), top = Math.round(height * 0.12);
-  const w = Math.round(width * 0.4), h = Math.round(height * 0.76);
-  const { data } = canvas.getContext("2d").getImageData(left, top, w, h); // the box around the oval
-  const sums = [0, 0];
-  for (let i = 0; i < data.length; i += 4) {
-    sums[(i / 4) % w < w / 2 ? 0 : 1] += 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
-  }
-  const [a, b] = sums.map((sum) => sum / (w * h / 2));
-  return (a + b) / 2 > DARK && (a + b) / 2 < BRIGHT && Math.abs(a - b) < UNEVEN;
-}
-
-/** What the service says of this frame: {face, distance, pose}, null where it could not tell. */
-async function serviceCheck(canvas) {
-  try {
-    const { quality } = await checkQuality(await asFile(canvas));
-    return { face: true, distance: quality.face_width_px > 0.2 * canvas.width, pose: Math.abs(quality.yaw_deg) < 15 && Math.abs(quality.pitch_deg) < 20 };
-  } catch (error) {
-    const verdict = { "no-face": { face: false }, "multiple-faces": { face: false }, "face-too-small": { face: true, distance: false },
-      "face-turned-away": { face: true, pose: false } }[error.code];
-    if (!verdict) throw error;
-    return { distance: null, pose: null, ...verdict };
-  }
-}
 
 function showChecks(values) {
   checks.replaceChildren(...Object.entries(values).map(([name, good]) => make("li",
@@ -59,15 +37,30 @@ function refuse(message) {
   problem.hidden = false;
 }
 
+/** `pose`: null for a photograph that is not one of an examination. */
+function ask(pose) {
+  asked = pose;
+  byId("camera-title").textContent = pose ? text(`pose_${pose}`) : text("camera_title");
+  byId("camera-hint").textContent = pose ? text(`ask_${pose}`) : "";
+  byId("camera-drawing").replaceChildren(...(pose ? [poseDrawing(pose)] : []));
+}
+
 async function open() {
   problem.hidden = true;
   framesBox.hidden = true;
+  skipButton.hidden = true;
   takeButton.disabled = true;
+  ask(null);
   showChecks({ face: null, distance: null, pose: null, light: null });
   dialog.showModal();
+  // On a phone the patient is before the back camera, at a desk before the only one there is.
+  const facingMode = matchMedia("(pointer: coarse)").matches ? "environment" : "user";
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 960 }, facingMode: "user" } });
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 960 }, facingMode } });
     if (!dialog.open) { stream.getTracks().forEach((track) => track.stop()); return false; }
+    // A face looks for itself in a mirror; the picture that is taken keeps left and right as they are.
+    const facing = stream.getVideoTracks()[0].getSettings().facingMode;
+    byId("camera-stage").classList.toggle("as-mirror", facing !== "environment");
     video.srcObject = stream;
     await video.play();
     takeButton.disabled = false;
@@ -83,31 +76,61 @@ function close() {
   video.srcObject = null;
   if (dialog.open) dialog.close();
 }
-document.getElementById("camera-close").addEventListener("click", close);
+byId("camera-close").addEventListener("click", close);
 dialog.addEventListener("close", close);
 
 async function watch() {
   while (dialog.open && video.srcObject) {
     const canvas = grab(CHECK_WIDTH_PX);
     try {
-      showChecks({ ...(await serviceCheck(canvas)), light: lightIsGood(canvas) });
+      const found = await liveCheck(canvas, asFile, asked);
+      if (!dialog.open) return;
+      showChecks(found);
       problem.hidden = true;
     } catch (error) {
+      if (!(error instanceof Problem)) throw error;
       refuse(error.sentence());
     }
     await new Promise((resolve) => setTimeout(resolve, CHECK_EVERY_MS));
   }
 }
 
-/** One photograph from the camera: calls onPhoto(File). */
-export async function photograph(onPhoto) {
+/** One photograph from the camera: calls onPhoto(Blob). */
+export async function photograph(onPhoto, pose = null) {
   takeButton.textContent = text("take_photo");
   takeButton.onclick = async () => {
     const photo = await asFile(grab());
     close();
     onPhoto(photo);
   };
-  if (await open()) watch();
+  const opening = open();
+  ask(pose);
+  if (await opening) watch();
+}
+
+/** One movement after the other: calls onPhoto(pose, Blob) for each, onSkip(pose), and onEnd() after the last. */
+export async function series(poses, { onPhoto, onSkip, onEnd }) {
+  const left = [...poses];
+  const next = () => {
+    left.shift();
+    if (left.length) ask(left[0]);
+    else { close(); onEnd(); }
+  };
+  takeButton.textContent = text("take_photo");
+  takeButton.onclick = async () => {
+    const pose = left[0];
+    takeButton.disabled = true; // one press, one picture
+    onPhoto(pose, await asFile(grab()));
+    takeButton.disabled = false;
+    takeButton.focus();
+    next();
+  };
+  if (left[0] === "rest") forgetRest(); // of another patient, perhaps
+  skipButton.onclick = () => { onSkip(left[0]); next(); };
+  const opening = open();
+  skipButton.hidden = false;
+  ask(left[0]);
+  if (await opening) watch();
 }
 
 /** A burst of three seconds, from which onset and apex are chosen: calls onPair(onset, apex). */
@@ -130,8 +153,8 @@ export async function recordPair(onPair) {
 function chooseFrames(frames, onPair) {
   const chosen = {};
   for (const [name, start] of [["onset", 0], ["apex", Math.floor(frames.length / 2)]]) {
-    const slider = document.getElementById(`frame-${name}`);
-    const preview = document.getElementById(`preview-${name}`);
+    const slider = byId(`frame-${name}`);
+    const preview = byId(`preview-${name}`);
     slider.max = frames.length - 1;
     slider.oninput = () => { chosen[name] = frames[slider.value]; preview.src = chosen[name].toDataURL("image/jpeg", 0.7); };
     slider.value = start;

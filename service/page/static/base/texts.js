@@ -1,12 +1,16 @@
 // The page's words: one JSON file a language, fetched from the service, never from elsewhere.
-
 let texts = {};
+const redraws = new Set();
+
+/** `draw` runs again whenever the language changes. */
+export const drawAgain = (draw) => { redraws.add(draw); };
 
 export async function useLanguage(language) {
   const answer = await fetch(`texts/${language}.json`);
   if (!answer.ok) throw new Error(`no texts for ${language}: ${answer.status}`);
   texts = await answer.json();
   document.documentElement.lang = language;
+  for (const draw of redraws) draw();
   applyTexts(document);
 }
 
@@ -19,23 +23,17 @@ export function text(key, values = {}) {
 
 export const hasText = (key) => key in texts;
 
+/** The words' own list: "a, b and c". */
+export const listed = (words) => new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" }).format(words);
+
 /** Fill every element below `root` that names its text. */
 export function applyTexts(root) {
   for (const element of root.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
   for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text(element.dataset.label));
 }
 
-/** <tag class=… …attributes>children</tag>; strings become text nodes, so nothing from outside is parsed as HTML. */
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "class") element.className = value;
-    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== null) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
-
 export const percent = (share) => (100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0);
+/** Of the other side's movement: whole per cent, as far as the measures carry. */
+export const shareWords = (share) => `${Math.round(100 * share)} %`;
+export const number = (value, digits = 1) => value.toLocaleString(document.documentElement.lang,
+  { minimumFractionDigits: digits, maximumFractionDigits: digits });

@@ -1,9 +1,10 @@
 // The answer of POST /v1/microexpression/classify, for people.
-import { bars, facts, provenance, quality } from "./parts.js";
-import { picture } from "./picture.js";
-import { make, text } from "./texts.js";
+import { bars, facts, provenance, quality } from "../answer/parts.js";
+import { picture } from "../answer/picture.js";
+import { make } from "../base/dom.js";
+import { text } from "../base/texts.js";
 
-export function microexpressionAnswer(answer, apex) {
+export function pairAnswer(answer, apex) {
   const { emotion, motion } = answer;
   return make("div", { class: "answer-grid" },
     picture({ photo: apex, alt: text("motion_alt"), layers: [{ key: "motion", label: text("overlay_motion"), map: motion.heatmap }] }),

@@ -1,16 +1,9 @@
 // The photograph with maps over it, outlines of the regions and scores beside the place they belong to.
-import { make, text } from "./texts.js";
+import { make, svg } from "../base/dom.js";
+import { text } from "../base/texts.js";
 
 // The face's outlines fill 1 / this of the picture.
 const FACE_MARGIN = 1.7;
-const SVG = "http://www.w3.org/2000/svg";
-const svg = (tag, attributes, ...children) => {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-};
-
 const dataUrl = (map) => `data:${map.media_type};base64,${map.data}`;
 const mean = (points) => [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
 
@@ -70,7 +63,7 @@ export function picture({ photo, alt, layers, outlines = null, scores = null }) 
       drawing.append(label);
     }
   };
-  shown.addEventListener("load", draw);
+  shown.addEventListener("load", () => { URL.revokeObjectURL(shown.src); draw(); });
   shown.addEventListener("error", () => {  // TIFF, say: show the map on plain ground, in its own shape
     missing.hidden = false;
     shown.hidden = true;

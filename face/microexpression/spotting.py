@@ -90,7 +90,12 @@ def spot(
     motion = np.array([np.nan if one is None else one.moved for one in moved])
     reliability = np.array([0.0 if one is None else one.reliability for one in moved])
     spans = _spans(reliability, times, spec)
-    events = tuple(_event(first, last, motion, moved, times) for first, last in spans)
+    # Where the face is not at rest between two events, neither reaches into the other.
+    starts = [0, *(last + 1 for _, last in spans)]
+    ends = [*(first - 1 for first, _ in spans[1:]), len(frames) - 1]
+    events = tuple(
+        _event(span, (start, end), motion, moved, times) for span, start, end in zip(spans, starts, ends, strict=False)
+    )
     return SpottedClip(motion=motion, rest=rest, at_rest=at_rest, events=events)
 
 
@@ -155,12 +160,16 @@ def _spans(reliability: Figures, times: Figures, spec: MicroExpressionSpec) -> l
     ]
 
 
-def _event(first: int, last: int, motion: Figures, moved: Sequence[_Moved | None], times: Figures) -> Event:
-    """The event in frames first..last: apex at the largest motion, onset and offset where it is small again."""
+def _event(
+    span: tuple[int, int], reach: tuple[int, int], motion: Figures, moved: Sequence[_Moved | None], times: Figures
+) -> Event:
+    """The event in the frames of `span`: apex at the largest motion, onset and offset where it is small again, both
+    within `reach`."""
+    first, last = span
     smooth = _smoothed(motion)
     apex = first + int(np.nanargmax(smooth[first : last + 1]))
     small = smooth < EDGE_SHARE * smooth[apex]
-    before, after = np.flatnonzero(small[: apex + 1]), np.flatnonzero(small[apex:])
+    before, after = np.flatnonzero(small[reach[0] : apex + 1]), np.flatnonzero(small[apex : reach[1] + 1])
     sure = {
         number: one
         for number, one in enumerate(moved[first : last + 1], first)
@@ -174,9 +183,9 @@ def _event(first: int, last: int, motion: Figures, moved: Sequence[_Moved | None
     if sum(one.kind == "speech" for one in sure.values()) >= SPEAKING_SHARE * len(sure):
         kind = "speech"
     return Event(
-        onset=int(before[-1]) if len(before) else 0,
+        onset=reach[0] + int(before[-1]) if len(before) else reach[0],
         apex=apex,
-        offset=apex + int(after[0]) if len(after) else len(motion) - 1,
+        offset=apex + int(after[0]) if len(after) else reach[1],
         kind=kind,
         reliability=max(one.reliability for one in sure.values()),
         around=tuple(around),

@@ -59,7 +59,18 @@ def test_no_command_is_missing() -> None:
         ),
         *(
             f"microexpression {name}"
-            for name in ("loso", "study", "demo", "compare-flow", "metrics", "predict", "visualize", "false-alarms")
+            for name in (
+                "loso",
+                "study",
+                "demo",
+                "compare-flow",
+                "metrics",
+                "predict",
+                "visualize",
+                "false-alarms",
+                "judge-spotting",
+                "spot",
+            )
         ),
     }
 

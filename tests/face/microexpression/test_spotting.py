@@ -64,6 +64,7 @@ def test_two_movements_are_two_events_also_beside_frames_without_a_face(face_at_
     found = spot(without_face(frames, 12), SPEC)
     assert [event.apex for event in found.events] == [pytest.approx(7, abs=1), pytest.approx(17, abs=1)]
     assert np.isnan(found.motion[12])
+    assert found.events[0].offset < found.events[1].onset
 
 
 def test_rest_is_where_the_face_is_most_of_the_time(face_at_rest):

@@ -61,7 +61,10 @@ coverage: $(DEV_READY) ## the fast tests, and which lines they do not reach
 test-slow: $(DEV_READY) ## tests that take minutes
 	$(PY) -m pytest -m "slow and not docker and not browser and not gpu and not bench" $(ARGS)
 
-test-browser: $(DEV_READY) ## the page in Chromium
+test-browser: $(DEV_READY) ## the page in Chromium and Firefox, installed where that is allowed
+	@test -x /usr/bin/chromium && test -x /usr/bin/firefox-esr \
+	  || { test "$$(id -u)" = 0 && apt-get update -q && apt-get install -yq --no-install-recommends chromium firefox-esr; } \
+	  || { echo "The browsers are missing: sudo apt-get install chromium firefox-esr"; exit 1; }
 	$(PY) -m pytest -m browser tests/browser $(ARGS)
 
 test-gpu: $(DEV_READY) ## training on a CUDA device

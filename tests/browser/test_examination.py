@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.acts import ANSWER_LIMIT_MS, MANY, examine, go_to
+from tests.browser.acts import ANSWER_LIMIT_MS, MANY, examine, go_to, jpeg_turned
 from tests.clip_factory import webm_clip
 
 pytestmark = pytest.mark.browser
@@ -49,9 +49,9 @@ def test_side_and_grade_stand_on_the_first_screen(page: Page, session_pictures: 
 def test_a_picture_is_dragged_to_another_card(page: Page, session_pictures: dict[str, Path]) -> None:
     go_to(page, "examination")
     page.set_input_files("input[data-field=snarl]", session_pictures["pucker"])
-    page.locator("[data-pose=snarl] .thumbnail").drag_to(page.locator("[data-pose=pucker]"))
+    page.locator(".cards [data-pose=snarl] .thumbnail").drag_to(page.locator("[data-pose=pucker]"))
     expect(page.locator(".pose-card.filled")).to_have_attribute("data-pose", "pucker")
-    page.locator("[data-pose=pucker] [data-tool=move]").select_option("snarl")  # the way without dragging
+    page.locator(".cards [data-pose=pucker] [data-tool=move]").select_option("snarl")  # the way without dragging
     expect(page.locator(".pose-card.filled")).to_have_attribute("data-pose", "snarl")
 
 
@@ -61,7 +61,7 @@ def test_a_wrong_movement_is_said_and_moved(page: Page, session_pictures: dict[s
         page.set_input_files(f"input[data-field={pose}]", session_pictures[name])
         expect(page.locator(f"[data-pose={pose}]")).to_have_class(re.compile("filled"))
     page.locator("#examine").click()
-    card = page.locator("[data-pose=brow_lift]")
+    card = page.locator(".cards [data-pose=brow_lift]")
     expect(card.locator(".verdict")).to_contain_text("Shows another movement", timeout=ANSWER_LIMIT_MS)
     expect(page.locator(".not-seen")).to_contain_text("Brow lift: Shows another movement")
     card.locator("[data-tool=move-there]").click()
@@ -121,19 +121,16 @@ def test_a_large_picture_is_made_smaller_and_stands_upright(
     """The camera wrote the picture on its side and said so in EXIF; what is sent lies as it is seen."""
     upright = cv2.resize(cv2.imread(str(photographs["good"])), (3600, 3600), interpolation=cv2.INTER_CUBIC)[:3000]
     noise = np.random.default_rng(5).integers(0, 6, upright.shape, np.uint8)
-    data = cv2.imencode(".jpg", cv2.rotate(upright + noise, cv2.ROTATE_90_COUNTERCLOCKWISE))[1].tobytes()
-    # Orientation 6: to be shown turned right by a quarter.
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     photo = tmp_path / "sideways.jpg"
-    photo.write_bytes(data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:])
+    photo.write_bytes(jpeg_turned(upright + noise, 6))
     assert photo.stat().st_size > 1_500_000
     go_to(page, "examination")
     page.set_input_files("input[data-field=rest]", photo)
-    shown = page.locator("[data-pose=rest] .thumbnail")
+    shown = page.locator(".cards [data-pose=rest] .thumbnail")
     expect(shown).to_be_visible(timeout=ANSWER_LIMIT_MS)
     assert shown.evaluate("async p => { await p.decode(); return [p.naturalWidth, p.naturalHeight]; }") == [2560, 2133]
     page.locator("#examine").click()
-    expect(page.locator("[data-pose=rest] .verdict")).to_contain_text("Used", timeout=ANSWER_LIMIT_MS)
+    expect(page.locator(".cards [data-pose=rest] .verdict")).to_contain_text("Used", timeout=ANSWER_LIMIT_MS)
 
 
 def test_a_key_that_is_asked_for_in_mid_session_keeps_the_pictures(
@@ -162,7 +159,7 @@ def test_a_service_that_restarts_and_a_slow_network_lose_nothing(page: Page, ses
     expect(problem.last).to_contain_text("does not answer", timeout=ANSWER_LIMIT_MS)
     page.unroute("**/v1/palsy/assess**")
     held: list[Route] = []
-    page.route("**/v1/palsy/assess**", held.append)
+    page.route("**/v1/palsy/assess**", lambda route: held.append(route))
     page.locator("#examination .again").click()
     expect(page.locator("#examination .status")).to_contain_text("Analysing")
     page.locator("#examination .cancel").click()

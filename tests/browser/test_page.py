@@ -68,7 +68,7 @@ def test_the_language_changes_a_result_that_is_shown(page: Page, session_picture
     page.locator("#language").select_option("de")
     expect(page.locator("html")).to_have_attribute("lang", "de")
     expect(page.locator(".result .grade .headline")).to_have_text(re.compile(r"^Grad IV$"))
-    expect(page.locator("[data-pose=brow_lift] h3")).to_have_text("Stirn heben")
+    expect(page.locator(".cards [data-pose=brow_lift] h3")).to_have_text("Stirn heben")
 
 
 def test_the_keyboard_alone_reaches_a_result(page: Page, session_pictures: dict[str, Path]) -> None:
@@ -87,7 +87,7 @@ def test_the_keyboard_alone_reaches_a_result(page: Page, session_pictures: dict[
         page.keyboard.press("Enter")
     chooser.value.set_files(list(session_pictures.values()))
     expect(page.locator(".result")).to_be_visible(timeout=ANSWER_LIMIT_MS)
-    page.locator("[data-pose=snarl] [data-tool=remove]").focus()
+    page.locator(".cards [data-pose=snarl] [data-tool=remove]").focus()
     page.keyboard.press("Enter")
     # The card is drawn anew, and who came by keyboard is still on it.
     assert page.evaluate("() => document.activeElement.closest('[data-pose]').dataset.pose") == "snarl"

@@ -7,10 +7,11 @@ import json
 import re
 from pathlib import Path
 
+import cv2
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import ANSWER_LIMIT_MS, PHOTOGRAPH, go_to, grade
+from tests.browser.acts import ANSWER_LIMIT_MS, PHOTOGRAPH, go_to, grade, jpeg_turned
 
 pytestmark = pytest.mark.browser
 
@@ -60,6 +61,21 @@ def test_the_file_name_does_not_leave_the_browser(page: Page, photographs: dict[
     with page.expect_request("**/v1/palsy/grade**") as sent:
         page.set_input_files(PHOTOGRAPH, photographs["good"])
     assert b"good.jpg" not in (sent.value.post_data_buffer or b"")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_picture_and_map_agree_however_the_camera_was_held(
+    page: Page, photographs: dict[str, Path], tmp_path: Path, orientation: int
+) -> None:
+    photo = tmp_path / "turned.jpg"
+    # Wider than high, so that a turn that only one of both makes shows in the shape.
+    photo.write_bytes(jpeg_turned(cv2.imread(str(photographs["good"]))[:400], orientation))
+    grade(page, photo)
+    shapes = page.evaluate(
+        "() => ['.photo', '.overlay'].map((one) => document.querySelector(`#photograph ${one}`))"
+        ".map((one) => one.naturalWidth / one.naturalHeight)"
+    )
+    assert shapes == pytest.approx([512 / 400] * 2, rel=0.01)
 
 
 def test_the_overlay_fades_and_shows_each_region(page: Page, photographs: dict[str, Path]) -> None:

@@ -92,7 +92,7 @@ def test_the_examples_of_the_documents_run(
     service: LiveService, key: tuple[str, str], pictures: Path, language: str, command: list[str]
 ) -> None:
     blocks = examples(language)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     for block in blocks:
         assert "http://127.0.0.1:8000" in block
         code = block.replace("http://127.0.0.1:8000", service.url)
@@ -157,6 +157,8 @@ def test_a_generated_python_client_calls_every_endpoint(
     assert ask("look", body=smile, pose="full_smile").made
     pair = models.ClassifyBody(onset=picture("onset.jpg"), apex=picture("apex.jpg"))
     assert ask("classify", body=pair).emotion.label == "positive"
+    frames = [picture(f"{name}.jpg") for name in ("onset", "onset", "apex", "onset")]
+    assert ask("classify_clip", body=models.ClassifyClipFilesBody(frame=frames), fps=25.0).curve.motion[2] > 1
     assert {model.task for model in ask("list_models").models} == {"palsy", "microexpression"}
     assert ask("get_model", task="palsy").model_card
     assert len(ask("read_audit", limit=3).records) == 3

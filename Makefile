@@ -61,7 +61,10 @@ coverage: $(DEV_READY) ## the fast tests, and which lines they do not reach
 test-slow: $(DEV_READY) ## tests that take minutes
 	$(PY) -m pytest -m "slow and not docker and not browser and not gpu and not bench" $(ARGS)
 
-test-browser: $(DEV_READY) ## the page in Chromium
+test-browser: $(DEV_READY) ## the page in Chromium and Firefox, installed where that is allowed
+	@test -x /usr/bin/chromium && test -x /usr/bin/firefox-esr \
+	  || { test "$$(id -u)" = 0 && apt-get update -q && apt-get install -yq --no-install-recommends chromium firefox-esr; } \
+	  || { echo "The browsers are missing: sudo apt-get install chromium firefox-esr"; exit 1; }
 	$(PY) -m pytest -m browser tests/browser $(ARGS)
 
 test-gpu: $(DEV_READY) ## training on a CUDA device
@@ -109,8 +112,8 @@ proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all opera
 proof-schema: $(DEV_READY) ## schemathesis against the live service
 	$(PY) -m pytest -m slow tests/ops/test_proof_schema.py -s $(ARGS)
 
-proof-fuzz: $(DEV_READY) ## ten thousand mutated images
-	$(PY) -m pytest -m slow tests/ops/test_proof_mutated_images.py -s $(ARGS)
+proof-fuzz: $(DEV_READY) ## ten thousand mutated pictures, five thousand DICOM files and clips
+	$(PY) -m pytest -m slow tests/ops/test_proof_mutated_files.py -s $(ARGS)
 
 proof-kill: $(DEV_READY) ## kill -9 of a worker under load; every answer is in the audit
 	$(PY) -m pytest -m slow tests/ops/test_proof_kill.py -s $(ARGS)

@@ -71,10 +71,7 @@ class Photograph:
 
     def warnings(self) -> list[str]:
         """A sentence where the picture had to be turned."""
-        if not self.quarter_turns:
-            return []
-        lies = {1: "on its right side", 2: "upside down", 3: "on its left side"}[self.quarter_turns]
-        return [f"The face in this picture lies {lies}; it was turned upright before it was judged."]
+        return turned_upright(self.quarter_turns)
 
     def on_sent(self, aligned: AlignedFace) -> AlignedFace:
         """The same canonical face with its way from, and back to, the picture as sent."""
@@ -153,6 +150,14 @@ class PhotographReader:
     def close(self) -> None:
         for landmarker in self._landmarkers:
             landmarker.close()
+
+
+def turned_upright(quarter_turns: int) -> list[str]:
+    """A sentence where a picture had to be turned counter-clockwise so often by 90 degrees."""
+    if not quarter_turns:
+        return []
+    lies = {1: "on its right side", 2: "upside down", 3: "on its left side"}[quarter_turns]
+    return [f"The face in this picture lies {lies}; it was turned upright before it was judged."]
 
 
 def _starter(engine: LandmarkEngine) -> Callable[[Path | None, int], Landmarker]:

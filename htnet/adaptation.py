@@ -40,16 +40,22 @@ def adapt_command(
         return
     typer.echo(f"wrote {made.checkpoint}: {made.kept}")
     if bundle:
-        from export.checkpoint_bundle import export_checkpoint
+        typer.echo(f"wrote {write_bundle(checkpoint, cache, made, out)}: serve it with `htnet serve --models {out}`")
 
-        visibility = checkpoint / "visibility.pt"
-        report = export_checkpoint(
-            [made.checkpoint],
-            out / "palsy",
-            visibility=visibility if visibility.is_file() else None,
-            metadata=_metadata(checkpoint, cache, made),
-        )
-        typer.echo(f"wrote {report.directory}: serve it with `htnet serve --models {out}`")
+
+def write_bundle(origin: Path, cache: Path, made: Adapted, out: Path) -> Path:
+    """OUT/palsy of the adapted checkpoint, with the visibility head and the limits of the bundle that it comes from."""
+    from export.checkpoint_bundle import export_checkpoint
+
+    if made.checkpoint is None:
+        raise ValueError("the model stayed as it is: there is no checkpoint to make a bundle of")
+    visibility = origin / "visibility.pt"
+    return export_checkpoint(
+        [made.checkpoint],
+        out / "palsy",
+        visibility=visibility if visibility.is_file() else None,
+        metadata=_metadata(origin, cache, made),
+    ).directory
 
 
 def _metadata(origin: Path, cache: Path, made: Adapted) -> Metadata:

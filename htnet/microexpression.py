@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from htnet.groups import command_group
+from htnet.spotting import spot_command
 from model_training.commands import crossval_command, train_command
 from model_training.microexpression import commands, loso_commands, pair_commands
 from model_training.microexpression.evaluate_command import evaluate_command
@@ -29,3 +30,5 @@ microexpression.command("metrics")(commands.metrics_command)
 microexpression.command("predict")(pair_commands.predict_command)
 microexpression.command("visualize")(pair_commands.visualize_command)
 microexpression.command("false-alarms")(pair_commands.false_alarms_command)
+microexpression.command("judge-spotting")(pair_commands.judge_spotting_command)
+microexpression.command("spot")(spot_command)

@@ -63,10 +63,8 @@ def cache_command(
         typer.echo(f"not used {count}: {code}")
     if report.not_found:
         typer.echo(f"every one of them: {out / 'not_found.csv'}")
-    typer.echo(
-        f"{report.found} of {report.rows} rows cached in {out} ({report.images_per_second:.1f} images/s, {jobs} "
-        "processes)"
-    )
+    speed = f" ({report.images_per_second:.1f} images/s, {jobs} processes)" if report.computed else ""
+    typer.echo(f"{report.found} of {report.rows} rows cached in {out}{speed}")
 
 
 def refuse_before_torch(settings: TrainConfig, *, resume: bool) -> None:

@@ -16,7 +16,19 @@ from face.photograph import PhotographReader
 from face.version import VERSION
 from service.analysis.models import images_a_run, load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
-from service.api.routes import assess, audit, compare, fhir, health, look, microexpression, models, palsy, video
+from service.api.routes import (
+    assess,
+    audit,
+    compare,
+    fhir,
+    health,
+    look,
+    microexpression,
+    microexpression_clip,
+    models,
+    palsy,
+    video,
+)
 from service.api.state import LifespanState, Worker
 from service.clips.room import ClipRoom
 from service.config import Settings
@@ -33,7 +45,7 @@ TITLE = "htnet-clinical"
 DESCRIPTION = (
     "Facial-palsy grading (House-Brackmann) from photographs of one or several movements, and micro-expression "
     "recognition from an onset/apex "
-    "pair. Sides are the patient's. No photograph, landmark or file name is stored or logged."
+    "pair or a clip. Sides are the patient's. No photograph, landmark or file name is stored or logged."
 )
 # A multipart body is a little larger than the images in it.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
@@ -68,7 +80,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     }
     # An inference may be any of them.
     body_bytes |= dict.fromkeys(oip.INFER_PATHS, max(body_bytes.values()))
-    clip_bytes = {video.PATH: settings.clip_max_bytes + MULTIPART_OVERHEAD_BYTES}
+    clip_bytes = {
+        video.PATH: settings.clip_max_bytes + MULTIPART_OVERHEAD_BYTES,
+        microexpression_clip.PATH: microexpression_clip.MAX_BYTES,
+    }
     operations = build_operations(settings, body_bytes=body_bytes, clip_bytes=clip_bytes, live=[look.PATH])
     app = FastAPI(
         title=TITLE,
@@ -91,6 +106,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         look.router,
         compare.router,
         microexpression.router,
+        microexpression_clip.router,
         models.router,
         audit.router,
         fhir.router,

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from service.admission.byte_budget import ByteBudget
+from service.admission.byte_budget import ByteBudget, Leftovers
 from service.admission.gate import Gate, GateLimits
 from service.admission.middleware import AdmissionMiddleware, Lane
 from service.audit.prepare import prepare_database
@@ -44,6 +44,7 @@ class Operations:
     metrics: Metrics
     lanes: tuple[Lane, ...]
     decoding: ByteBudget
+    leftovers: Leftovers
     keys: KeyRing | None
     rate: RateLimiter | None
     own_rates: Mapping[str, RateLimiter]
@@ -82,12 +83,15 @@ def build_operations(
     audit_url = settings.audit_url.get_secret_value()
     if audit_url:
         prepare_database(audit_url)
+    lanes = (_photographs(settings, body_bytes, live), _clips(settings, clip_bytes))
+    decoding = ByteBudget(
+        share_of_memory(settings, settings.decoding_max_bytes, DECODING_SHARE), wait_s=settings.queue_wait_s
+    )
     return Operations(
         metrics=metrics,
-        lanes=(_photographs(settings, body_bytes, live), _clips(settings, clip_bytes)),
-        decoding=ByteBudget(
-            share_of_memory(settings, settings.decoding_max_bytes, DECODING_SHARE), wait_s=settings.queue_wait_s
-        ),
+        lanes=lanes,
+        decoding=decoding,
+        leftovers=Leftovers(decoding, *(lane.uploads for lane in lanes)),
         keys=keys,
         rate=rate,
         own_rates={template: _rate(settings, settings.live_rate_limit_per_minute) for template in live},

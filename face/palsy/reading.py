@@ -133,7 +133,7 @@ def read_palsy(
             float(outputs[OUT_OF_DISTRIBUTION_OUTPUT]), warn_above=limits.warn_above, refuse_above=limits.refuse_above
         )
     warnings += check_agreement(reading)
-    if visibility.hidden or visibility.cut:
+    if visibility.hidden or visibility.partly or visibility.cut:
         reading = widened(reading)
     if visibility.hidden:
         outputs |= {name: without_hidden(outputs[name], masks, visibility) for name in MAP_OUTPUTS if name in outputs}
@@ -203,7 +203,7 @@ def _what_is_seen(
         photograph.on_sent(made.aligned),
         width=photograph.sent_width,
         height=photograph.sent_height,
-        seen_from=limits.seen_from,
+        limits=limits.visibility,
     )
 
 

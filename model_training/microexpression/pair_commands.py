@@ -79,3 +79,28 @@ def false_alarms_command(
                 f"{part} {name}: an emotion named in {named:.3f} of {row['pairs']}, without a warning {sure:.3f}"
             )
     typer.echo(f"figures: {out}")
+
+
+def judge_spotting_command(
+    photographs: Annotated[Path, typer.Argument(help="Folder of portraits, each of another person at rest.")],
+    out: Annotated[Path, typer.Option("--out", help="The .json file to write.")],
+    portraits: Annotated[int, typer.Option(help="Of them, how many are filmed.", min=0)] = 30,
+    people: Annotated[int, typer.Option(help="Rendered people, who also speak.", min=0)] = 30,
+    seed: Annotated[int, typer.Option(help="Same seed, same clips.")] = 0,
+) -> None:
+    """How often the one movement of a clip is found, with its apex within .1 s, and how many events a minute are found
+    where a person rests or speaks.
+
+    Example: `htnet microexpression judge-spotting runs/portraits --out runs/spotting.json`
+    """
+    from face.whole_file import write_text
+    from model_training.microexpression.evaluation.spotting_figures import judge_spotting
+
+    with progress_bar("people") as bar:
+        report = judge_spotting(photographs, portraits=portraits, rendered=people, seed=seed, progress=bar.at)
+    write_text(json.dumps(report, indent=1) + "\n", out)
+    for name, row in report["one_movement"].items():
+        typer.echo(f"{name}: the apex found in {row['apex_found']:.3f} of {row['clips']} clips")
+    for name, row in report["no_expression"].items():
+        typer.echo(f"{name}: {row['expressions_a_minute']:.2f} expressions a minute in {row['minutes']:.1f} minutes")
+    typer.echo(f"figures: {out}")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +23,7 @@ from model_training.runtime.shard import Shard
 SHARDS_PER_CORE = 4
 # How often a task is done again after its machine or worker was lost, or the shared folder failed it.
 RETRIES = 5
-SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_LOOKS, SECONDS_TO_CONNECT = 1.0, 10.0
 
 
 def run_on_ray(
@@ -92,8 +94,9 @@ def _joined(address: str) -> Iterator[Any]:
             raise
         raise UserError("--ray needs Ray, which is not installed: pip install 'htnet-clinical[ray]'") from error
     try:
+        _reach(address, own=ray.util.get_node_ip_address())
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"--ray {address}: no cluster could be joined ({reason}). Start one with `ray start --head "
@@ -103,6 +106,15 @@ def _joined(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _reach(address: str, *, own: str) -> None:
+    """Raises OSError where nobody listens at HOST:PORT: Ray itself would try for minutes. own: this machine's address,
+    which Ray takes in place of a loopback one."""
+    found = re.fullmatch(r"(?:ray://)?\[?([^\[\]]+)\]?:(\d+)", address)
+    if found is not None:
+        host = own if found[1] in ("localhost", "127.0.0.1") else found[1]
+        socket.create_connection((host, int(found[2])), timeout=SECONDS_TO_CONNECT).close()
 
 
 @contextmanager

@@ -115,7 +115,7 @@ async def read_some_images(
             raise RequestError("invalid-parameters", f"There is a field that is not known here; send {known}.{hint}")
         elif name in named:
             raise RequestError(
-                "invalid-parameters", f"The field {name!r} came twice; send one picture of each movement."
+                "invalid-parameters", f"The field {name!r} came twice; only {repeated!r} may come more than once."
             )
         else:
             named[name] = data
@@ -135,8 +135,8 @@ def multipart_schema(
 ) -> dict[str, Any]:
     """`openapi_extra` of a route: the request body with these fields and their descriptions.
 
-    repeated: fields that may come several times; where there are any, none is required. json_fields: fields that may
-    come besides, with the name of their schema and their description.
+    repeated: images that may come several times; where there are any, no field is required. json_fields: fields that
+    may come besides, with the name of their schema and their description. media_types: of `fields`.
     """
     properties: dict[str, Any] = {
         name: {"type": "string", "format": "binary", "description": description} for name, description in fields.items()
@@ -156,7 +156,9 @@ def multipart_schema(
         "multipart/form-data": {
             "schema": form,
             "encoding": {
-                name: {"contentType": ", ".join(media_types)} for name in properties if name not in (json_fields or {})
+                name: {"contentType": ", ".join(media_types if name in fields else IMAGE_MEDIA_TYPES)}
+                for name in properties
+                if name not in (json_fields or {})
             }
             | {name: {"contentType": "application/json"} for name in json_fields or {}},
         }

@@ -14,8 +14,8 @@ from service.clips.work import ClipWork
 
 
 class ClipRoom:
-    """limits: of an examination's clip. decoder: shared. executor: the threads that work on clips, each with a
-    landmarker of its own from the first clip on."""
+    """limits: of an examination's clip. decoder: shared. reserve: holds memory for what is kept of a clip. executor:
+    the threads that work on clips, each with a landmarker of its own from the first clip on."""
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class ClipRoom:
         reserve: Reserve = hold_nothing,
     ) -> None:
         self.limits = limits
+        self.reserve = reserve
         self.decoder = ClipDecoder(decoding, reserve=reserve)
         self._timeout_s = timeout_s
         self._landmark_model, self._max_faces = landmark_model, max_faces

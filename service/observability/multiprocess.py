@@ -21,7 +21,7 @@ MULTIPROCESS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 _LOCK, _PART = "lock", ".part"
 # What is counted goes on; a gauge ends with its worker.
 _COUNTING = ("counter", "histogram")
-# Many times what the service's labels can fill (measured: 21 kB of counters, 113 kB of histograms).
+# Many times what the service's labels can fill (measured: 15 kB of counters, 131 kB of histograms).
 _ROOM_BYTES = {"counter": 2**18, "histogram": 2**20, "gauge_livesum": 2**16, "gauge_livemax": 2**16}
 
 

@@ -109,7 +109,7 @@ class DrainingServer(Server):
             self._renew_certificate(self.certificate)
         operations = self._operations()
         if operations is not None and counter % (5 * _TICKS_PER_SECOND) == 0:
-            operations.decoding.give_back_if_idle()
+            operations.leftovers.give_back_if_idle()
         return await super().on_tick(counter)
 
     def reload(self) -> None:

@@ -39,6 +39,7 @@ def test_no_command_is_missing() -> None:
                 "renders",
                 "sessions",
                 "hidden-faces",
+                "other-camera",
                 "preview",
                 "palsies-on-photos",
                 "pick-portraits",
@@ -51,6 +52,7 @@ def test_no_command_is_missing() -> None:
             for name in ("assess", "dicom-sr", "judge-sessions", "fit-sessions", "train-visibility", "judge-visibility")
         ),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),
+        *(f"palsy {name}" for name in ("adapt", "study-sites", "site-update", "average-updates")),
         *(
             f"microexpression {name}"
             for name in ("train", "crossval", "reference", "finetune", "calibrate", "evaluate")

@@ -26,6 +26,7 @@ from face.landmarks.model_file import find_landmark_model
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "docs" / "research" / "operations"
 GRADE = "/v1/palsy/grade"
+ASSESS = "/v1/palsy/assess"
 EMOTION = "/v1/microexpression/classify"
 
 

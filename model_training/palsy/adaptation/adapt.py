@@ -19,7 +19,6 @@ import numpy as np
 
 from face.palsy.decoding import PalsyCalibration, PalsyReading
 from face.whole_file import write_text
-from model_training.data.cache import open_cache
 from model_training.datasets.reading.splits import person_folds
 from model_training.errors import TrainingError
 from model_training.palsy.adaptation.heads import AdaptableModel, HeadFit, Photographs, answers_of, fit_heads, look_at
@@ -86,8 +85,8 @@ def adapt(
     if folds < 2:
         raise TrainingError(f"--folds must be at least 2, got {folds}")
     tests = [np.flatnonzero(frame["person_id"].isin(test)) for test in person_folds(frame, folds=folds, seed=seed)]
-    steps = _Steps(len(frame) + folds * (folds + 1) + 1, progress)
-    seen = look_at(model, open_cache(cache_folder, kind="palsy"), selected.rows, progress=steps.images)
+    steps = _Steps(len(frame) + folds**2, progress)
+    seen = look_at(model, selected.cache, selected.rows, progress=steps.images)
     clinic = _Clinic(model, seen, frame, fit, seed, steps)
     plain = answers_of(model, seen)
     shipped = model.checkpoint.calibration

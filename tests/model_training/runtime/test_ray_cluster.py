@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,6 +59,17 @@ def test_without_ray_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("builtins.__import__", no_ray)
     with pytest.raises(UserError, match=r"pip install 'htnet-clinical\[ray\]'"):
         run_on_ray("head:6379", print, folder=tmp_path, units=1)
+
+
+def test_an_address_where_nobody_listens_is_told_at_once() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        ray_cluster._reach(f"127.0.0.1:{port}", own="127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ray_cluster._reach(f"ray://localhost:{listening.getsockname()[1]}", own="127.0.0.1")
+    ray_cluster._reach("auto", own="127.0.0.1")
 
 
 @pytest.fixture

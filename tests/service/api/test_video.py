@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from service.api.schemas.clip import ClipAssessmentAnswer
+from service.api.schemas.look import LookAnswer
 from service.security.api_keys import new_key
 from tests.clip_factory import box, h264_clip, moving_pictures
 from tests.service.api.conftest import Serve
@@ -258,6 +259,12 @@ def test_visits_by_clip_can_be_compared(shipped: TestClient, answer: dict[str, A
     response = shipped.post("/v1/palsy/compare", json={"before": answer, "after": answer})
     assert response.status_code == 200, response.text
     assert {change["delta"] for change in response.json()["changes"]} == {0.0}
+
+
+@pytest.mark.parametrize("schema", [ClipAssessmentAnswer, LookAnswer])
+def test_the_examples_of_the_description_are_answers(schema: type[ClipAssessmentAnswer | LookAnswer]) -> None:
+    (example,) = schema.model_json_schema()["examples"]
+    schema.model_validate(example)
 
 
 def test_larger_clips_than_allowed_are_refused_unread(serve: Serve) -> None:

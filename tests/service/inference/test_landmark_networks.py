@@ -36,6 +36,16 @@ def test_a_face_has_the_same_points(batch_max: int) -> None:
         assert look.certainty == pytest.approx(ours.certainty, abs=1e-3)
 
 
+@pytest.mark.gpu
+def test_a_gpu_sees_the_same_face() -> None:
+    rgb = factories.astronaut()
+    graphs = LandmarkGraphs(provider="cuda", batch_max=8)
+    with FaceLandmarker() as own, FaceLandmarker(networks=graphs) as other:
+        ours, theirs = (one.look(rgb, policy="single", both_ways=True) for one in (own, other))
+    graphs.close()
+    assert np.abs(theirs.face.points - ours.face.points).max() < 0.1
+
+
 def test_another_graph_is_not_run(tmp_path: Path) -> None:
     for name in SHA256:
         (tmp_path / f"{name}.onnx").write_bytes((FOLDER / f"{name}.onnx").read_bytes() + b"\0")

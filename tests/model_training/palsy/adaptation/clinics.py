@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model_training.palsy.adaptation.heads import HeadFit
 from model_training.tasks import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
 from tests.model_training.training.test_train import config, quiet
 
 Labels = np.ndarray
+# For the tiny network and its plain task: as many and as large steps as it takes to learn another way of grading.
+LEARNS = HeadFit(epochs=30, learning_rate=5e-4, pull=0.02)
 
 
 def clinic(folder: Path, *, seed: int, people: int = 24, graders: Callable[[Labels], Labels] | None = None) -> Path:

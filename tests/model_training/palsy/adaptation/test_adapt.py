@@ -11,15 +11,16 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from htnet.adaptation import write_bundle
 from htnet.commands import app
 from model_training.errors import TrainingError
-from model_training.palsy.adaptation.adapt import AS_IT_IS, FINE_TUNED, adapt
+from model_training.palsy.adaptation.adapt import AS_IT_IS, CALIBRATED, FINE_TUNED, adapt
 from model_training.palsy.adaptation.heads import HEADS, AdaptableModel, answers_of, look_at
 from model_training.palsy.adaptation.verdict import ranked_probability_score
 from model_training.palsy.evaluation.evaluate import answer, evaluate, select
 from model_training.training.checkpoint import load_checkpoint
 from service.inference.bundle import load_bundle
-from tests.model_training.palsy.adaptation.clinics import clinic, shipped, strict
+from tests.model_training.palsy.adaptation.clinics import LEARNS, clinic, shipped, strict
 
 __all__ = ["shipped"]
 
@@ -43,8 +44,8 @@ def test_what_is_computed_once_below_the_heads_gives_the_networks_answers(shippe
 def test_a_clinic_that_grades_in_its_own_way_gets_heads_of_its_own(shipped: Path, tmp_path: Path) -> None:
     cache = clinic(tmp_path / "clinic", seed=11, graders=strict)
     steps: list[tuple[int, int]] = []
-    made = adapt(shipped, cache, tmp_path / "out", folds=4, progress=lambda *step: steps.append(step))
-    assert steps[-1][0] <= steps[-1][1]
+    made = adapt(shipped, cache, tmp_path / "out", folds=4, fit=LEARNS, progress=lambda *step: steps.append(step))
+    assert steps[-1] == (120 + 16, 120 + 16)
     assert (made.kept, made.images, made.people) == (FINE_TUNED, 120, 24)
     assert made.verdicts[-1].helped
     old, new = load_checkpoint(shipped), load_checkpoint(made.checkpoint)
@@ -64,7 +65,7 @@ def test_a_clinic_that_grades_in_its_own_way_gets_heads_of_its_own(shipped: Path
     report = json.loads((tmp_path / "out/adaptation.json").read_text())
     assert report["from"] == {"file": "best.pt", "sha256": hashlib.sha256(shipped.read_bytes()).hexdigest()}
     assert new.training_data["adapted"] == report
-    again = adapt(shipped, cache, tmp_path / "again", folds=4)
+    again = adapt(shipped, cache, tmp_path / "again", folds=4, fit=LEARNS)
     assert (tmp_path / "again/adaptation.json").read_bytes() == (tmp_path / "out/adaptation.json").read_bytes()
     assert torch.equal(
         load_checkpoint(again.checkpoint).state_dict["geometry_head.grade.bias"],
@@ -73,7 +74,7 @@ def test_a_clinic_that_grades_in_its_own_way_gets_heads_of_its_own(shipped: Path
 
 
 def test_where_nothing_helps_the_model_stays_as_it_is(shipped: Path, tmp_path: Path) -> None:
-    first = adapt(shipped, clinic(tmp_path / "one", seed=21, people=60), tmp_path / "first")
+    first = adapt(shipped, clinic(tmp_path / "one", seed=21, people=40), tmp_path / "first")
     base = first.checkpoint or shipped
     made = adapt(base, clinic(tmp_path / "two", seed=22, people=12), tmp_path / "second")
     assert (made.kept, made.checkpoint) == (AS_IT_IS, None)
@@ -88,16 +89,22 @@ def test_too_few_people_are_refused(shipped: Path, tmp_path: Path) -> None:
         adapt(shipped, clinic(tmp_path / "some", seed=1, people=12), tmp_path / "out", folds=1)
 
 
-@pytest.mark.slow
-def test_the_command_writes_a_bundle_that_says_where_it_comes_from(shipped: Path, tmp_path: Path) -> None:
-    cache = clinic(tmp_path / "strict-clinic", seed=11, graders=strict)
-    told = CliRunner().invoke(
-        app,
-        ["palsy", "adapt", "--checkpoint", str(shipped), "--cache", str(cache), "--out", str(tmp_path / "out")],
-    )
+def test_the_command_tells_what_it_found(shipped: Path, tmp_path: Path) -> None:
+    cache = clinic(tmp_path / "clinic", seed=11, people=12)
+    arguments = ["--checkpoint", str(shipped), "--cache", str(cache), "--out", str(tmp_path / "out"), "--folds", "2"]
+    told = CliRunner().invoke(app, ["palsy", "adapt", *arguments, "--no-bundle"])
     assert told.exit_code == 0, told.output
-    assert "fine-tuned is better than" in told.output
-    manifest = load_bundle(tmp_path / "out/palsy").manifest
+    assert told.output.startswith("60 images of 12 people, each judged by what never saw its person\nas it is: score ")
+    report = json.loads((tmp_path / "out/adaptation.json").read_text())
+    assert (tmp_path / "out/adapted.pt").exists() == (report["kept"] != AS_IT_IS)
+    assert [one["name"] for one in report["verdicts"]] == [CALIBRATED, FINE_TUNED]
+
+
+@pytest.mark.slow
+def test_the_bundle_says_where_it_comes_from(shipped: Path, tmp_path: Path) -> None:
+    cache = clinic(tmp_path / "strict-clinic", seed=11, graders=strict)
+    made = adapt(shipped, cache, tmp_path / "out", fit=LEARNS)
+    manifest = load_bundle(write_bundle(shipped, cache, made, tmp_path / "out")).manifest
     assert manifest.name == "palsy-adapted"
     assert "fine-tuned on 120 photographs of 24 people (strict-clinic)" in manifest.training_data
     assert "fine-tuned is better than" in manifest.training_data

@@ -16,7 +16,7 @@ from model_training.palsy.adaptation.heads import HEADS, AdaptableModel, HeadFit
 from model_training.palsy.adaptation.sites_study import study_sites
 from model_training.palsy.evaluation.evaluate import select
 from model_training.training.checkpoint import load_checkpoint, load_payload
-from tests.model_training.palsy.adaptation.clinics import clinic, shipped, strict
+from tests.model_training.palsy.adaptation.clinics import LEARNS, clinic, shipped, strict
 
 __all__ = ["shipped"]
 SHORT = HeadFit(epochs=2)
@@ -69,15 +69,17 @@ def test_changes_that_do_not_belong_together_are_refused(shipped: Path, tmp_path
 def test_the_study_compares_sites_alone_and_together_on_new_people(shipped: Path, tmp_path: Path) -> None:
     caches = {name: clinic(tmp_path / name, seed=seed, graders=strict) for name, seed in (("a", 41), ("b", 42))}
     test = clinic(tmp_path / "test", seed=43, graders=strict)
-    arguments = ["palsy", "study-sites", "--checkpoint", str(shipped), "--out", str(tmp_path / "out"), "--rounds", "3"]
-    arguments += [word for name, cache in caches.items() for word in ("--site", f"{name}={cache}")]
-    told = CliRunner().invoke(app, [*arguments, "--test", f"t={test}"])
-    assert told.exit_code == 0, told.output
-    report = json.loads((tmp_path / "out/sites.json").read_text())
+    report = study_sites(shipped, caches, {"t": test}, tmp_path / "out", rounds=3, fit=LEARNS)
+    assert json.loads((tmp_path / "out/sites.json").read_text()) == report
     assert list(report["figures"]) == ["as it is", "a alone", "b alone", "federated", "pooled"]
     verdicts = {(one["name"], one["than"]): one for one in report["verdicts"]}
     assert verdicts["federated", "as it is"]["helped"]
     assert ("federated", "a alone") in verdicts
+    arguments = ["palsy", "study-sites", "--checkpoint", str(shipped), "--out", str(tmp_path / "told"), "--rounds", "1"]
+    arguments += [word for name, cache in caches.items() for word in ("--site", f"{name}={cache}")]
+    told = CliRunner().invoke(app, [*arguments, "--test", f"t={test}"])
+    assert told.exit_code == 0, told.output
+    assert "federated: score " in told.output
     with pytest.raises(TrainingError, match=r"a and t share 24 people \('c41-p00', \.\.\.\)"):
         study_sites(shipped, caches, {"t": caches["a"]}, tmp_path / "out")
     with pytest.raises(TrainingError, match="at least two sites, got a"):

@@ -114,8 +114,10 @@ async def _read_body(request: Request, fps: float | None) -> tuple[bytes | None,
     Raises as `read_clip` and `read_some_images`; also RequestError invalid-parameters where both came, or fps does not
     fit.
     """
+    clip: bytes | None
+    pictures: list[bytes] = []
     if request.headers.get("content-type", "").startswith("video/"):
-        clip, pictures = await read_clip(request, "clip"), []
+        clip = await read_clip(request, "clip")
     else:
         named, pictures = await read_some_images(request, ["clip"], repeated="frame", most=MOST_FRAMES)
         clip = named.get("clip")

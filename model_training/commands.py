@@ -101,7 +101,9 @@ def train_command(task: Task | None = None) -> Callable[..., None]:
         from model_training.training.config import load_config
 
         # Before torch is loaded: mistakes answer at once.
-        settings = _of_task(load_config(config, overrides=tuple(overrides or ())), task, config, verb="train")
+        settings = _of_task(
+            load_config(config, overrides=tuple(overrides or ())), task, config, command="train", verb="train"
+        )
         from model_training.training.run_files import STATE
 
         if resume and init and (Path(settings.run.out) / STATE).is_file():
@@ -143,7 +145,13 @@ def crossval_command(task: Task | None = None) -> Callable[..., None]:
         from model_training.training.config import load_config
 
         share = share_of_work(shard, ray)
-        settings = _of_task(load_config(config, overrides=tuple(overrides or ())), task, config, verb="crossval")
+        settings = _of_task(
+            load_config(config, overrides=tuple(overrides or ())),
+            task,
+            config,
+            command="crossval",
+            verb="cross-validate",
+        )
         refuse_before_torch(settings, resume=True)
         from model_training.crossvalidation.crossval import cross_validate, people_of_folds
         from model_training.data.cache import open_cache
@@ -181,11 +189,11 @@ def crossval_command(task: Task | None = None) -> Callable[..., None]:
     return crossval
 
 
-def _of_task(settings: TrainConfig, task: Task | None, config: Path, *, verb: str) -> TrainConfig:
+def _of_task(settings: TrainConfig, task: Task | None, config: Path, *, command: str, verb: str) -> TrainConfig:
     """Raises TrainingError where the configuration is for another task than the command."""
     if task is not None and settings.task != task:
         raise TrainingError(
-            f"{config}: its task is {settings.task!r}, not {task!r}; use `htnet {settings.task} {verb}`"
+            f"{config}: its task is {settings.task!r}, not {task!r}; {verb} it with `htnet {settings.task} {command}`"
         )
     return settings
 

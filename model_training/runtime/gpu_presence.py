@@ -22,8 +22,8 @@ def refuse_missing_gpu(device: str, *, name: str = "--device") -> None:
         return  # the command's own message names the extra
     if "+cpu" in build:
         raise TrainingError(
-            f"{name} is {device!r}, but there is no usable CUDA GPU: PyTorch {build} is a build without CUDA. Use cpu, "
-            "or install a CUDA build of torch."
+            f"{name} is {device!r}, but this machine has no usable CUDA GPU: PyTorch {build} is a build without CUDA. "
+            "Use cpu, or install a CUDA build of torch."
         )
     if "rocm" in build:
         return

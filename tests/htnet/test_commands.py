@@ -57,6 +57,7 @@ def test_no_command_is_missing() -> None:
             f"microexpression {name}"
             for name in ("train", "crossval", "reference", "finetune", "calibrate", "evaluate")
         ),
+        *(f"microexpression {name}" for name in ("spot", "judge-spotting")),
         *(
             f"microexpression {name}"
             for name in (

@@ -68,9 +68,12 @@ export const look = (image, pose, rest) => send(`v1/palsy/look?${query({ pose })
 /** An examination. parts: [[pose or "unsorted", File] …]; options: the query's. */
 export const assess = (parts, options, signal) => send(`v1/palsy/assess?${query({ ...options, maps: "asymmetry" })}`, form(parts, signal));
 
-/** An examination from one clip; `tell(stage, share)` hears how far the service is. */
-export async function assessClip(clip, options, signal, tell) {
-  const answer = await ask(`v1/palsy/video?${query(options)}`, { ...form([["clip", clip]], signal), headers: { Accept: "application/x-ndjson" } });
+/** From one clip; `tell(stage, share)` hears how far the service is. */
+export const assessClip = (clip, options, signal, tell) => sendClip(`v1/palsy/video?${query(options)}`, clip, signal, tell);
+export const spotClip = (clip, signal, tell) => sendClip("v1/microexpression/clip", clip, signal, tell);
+
+async function sendClip(path, clip, signal, tell) {
+  const answer = await ask(path, { ...form([["clip", clip]], signal), headers: { Accept: "application/x-ndjson" } });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let pending = "";
   for (;;) {

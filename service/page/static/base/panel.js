@@ -1,7 +1,7 @@
 // What every view does with a request: say that it runs, let it be cancelled, show the answer or the problem.
 import { Problem } from "./client.js";
 import { byId, make } from "./dom.js";
-import { drawAgain, text } from "./texts.js";
+import { drawAgain, hasText, text } from "./texts.js";
 
 /**
  * {status, problem, answer}: three elements to place, and ask(request, view). `request(signal, say)` gives the answer of
@@ -64,3 +64,6 @@ export function askForKey() {
   byId("key-form").hidden = false;
   byId("api-key").focus();
 }
+
+/** A clip's stage and share for `say`. */
+export const stageWords = (stage, share) => text("clip_progress", { stage: hasText(`stage_${stage}`) ? text(`stage_${stage}`) : stage, percent: Math.round(100 * share) });

@@ -46,6 +46,7 @@ export function dropZone(key, onFiles, { multiple = false, accept = PICTURES } =
   const preview = make("img", { class: "drop-preview", alt: "", hidden: true });
   const zone = make("label", { class: "drop" }, input, preview, name);
   const show = (file) => {
+    if (!file.type.startsWith("image/")) return;
     if (preview.src) URL.revokeObjectURL(preview.src);
     preview.src = URL.createObjectURL(file);
     preview.hidden = false;

@@ -1,8 +1,8 @@
 // The examination: pictures of several movements, sorted, sent and answered.
 import { assess, assessClip } from "../base/client.js";
 import { make } from "../base/dom.js";
-import { panel } from "../base/panel.js";
-import { drawAgain, hasText, text } from "../base/texts.js";
+import { panel, stageWords } from "../base/panel.js";
+import { drawAgain, text } from "../base/texts.js";
 import { clipResult } from "../clip/clip_result.js";
 import { series } from "../intake/camera.js";
 import { dropZone, PICTURES } from "../intake/drop_zone.js";
@@ -90,7 +90,7 @@ export function examinationView(view) {
   /** A clip is an examination of its own: the cards stay as they are. */
   async function sendClip(clip) {
     const given = await ask((signal, say) => assessClip(clip, options.values(), signal,
-      (stage, share) => say(text("clip_progress", { stage: hasText(`stage_${stage}`) ? text(`stage_${stage}`) : stage, percent: Math.round(100 * share) }))),
+      (...at) => say(stageWords(...at))),
     (found) => clipResult(found, clip, options.values()));
     if (!given) return;
     last = null;

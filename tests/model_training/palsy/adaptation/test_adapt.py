@@ -74,9 +74,9 @@ def test_a_clinic_that_grades_in_its_own_way_gets_heads_of_its_own(shipped: Path
 
 
 def test_where_nothing_helps_the_model_stays_as_it_is(shipped: Path, tmp_path: Path) -> None:
-    first = adapt(shipped, clinic(tmp_path / "one", seed=21, people=40), tmp_path / "first")
+    first = adapt(shipped, clinic(tmp_path / "one", seed=21, people=60), tmp_path / "first", fit=LEARNS)
     base = first.checkpoint or shipped
-    made = adapt(base, clinic(tmp_path / "two", seed=22, people=12), tmp_path / "second")
+    made = adapt(base, clinic(tmp_path / "two", seed=22, people=12), tmp_path / "second", fit=LEARNS)
     assert (made.kept, made.checkpoint) == (AS_IT_IS, None)
     assert not (tmp_path / "second/adapted.pt").exists()
     assert made.lines()[-1].startswith("nothing helped beyond its interval")

@@ -49,7 +49,8 @@ class ExaminedClip:
 
 @dataclass(frozen=True, eq=False)
 class ClipAnalysis:
-    """session: what the pictures amount to, with the warnings on the clip among its own."""
+    """session: what the pictures amount to, with the warnings on the clip after its own, of which patterns come
+    first."""
 
     header: ClipHeader
     examination: ClipExamination
@@ -101,7 +102,7 @@ def assess_clip(
     timings["total"] = sum(ms for name, ms in timings.items() if name != "total")
     session = replace(
         session,
-        warnings=(*_clip_warnings(clip.header, examined.examination), *session.warnings),
+        warnings=(*session.warnings, *_clip_warnings(clip.header, examined.examination)),
         timings_ms=timings,
     )
     return ClipAnalysis(clip.header, examined.examination, session)

@@ -1,11 +1,14 @@
 // The answer of POST /v1/palsy/video: that of an examination, and the clip with its curves.
+import { assessClipAsFhir } from "../base/client.js";
 import { make } from "../base/dom.js";
 import { number, text } from "../base/texts.js";
 import { examinationResult } from "../result/result.js";
 import { curveChart } from "./curves.js";
 
-export function clipResult(answer, file, options) {
-  return make("div", {}, clipOverTime(answer, file), examinationResult(answer, { parts: [], options }));
+/** files: Pose -> Blob, the pictures that were judged; options: what was known. */
+export function clipResult(answer, file, { files, options }) {
+  return make("div", {}, clipOverTime(answer, file),
+    examinationResult(answer, { files, options, bundle: () => assessClipAsFhir(file, options) }));
 }
 
 function clipOverTime({ clip }, file) {

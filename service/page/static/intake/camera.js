@@ -1,6 +1,7 @@
 // The camera dialog: a guiding oval, a live check by the service itself; one photograph, a series of movements, or an onset/apex pair.
 import { byId, make } from "../base/dom.js";
 import { Problem } from "../base/client.js";
+import { askForKey } from "../base/panel.js";
 import { text } from "../base/texts.js";
 import { poseDrawing } from "../session/poses.js";
 import { forgetRest, liveCheck } from "./live_check.js";
@@ -89,6 +90,7 @@ async function watch() {
       problem.hidden = true;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
+      if (error.code === "unauthorized") { close(); askForKey(); return; } // the dialog lies over the field; what was taken stays
       refuse(error.sentence());
     }
     await new Promise((resolve) => setTimeout(resolve, CHECK_EVERY_MS));

@@ -1,11 +1,13 @@
 // The examination: pictures of several movements, sorted, sent and answered.
-import { assess, assessClip } from "../base/client.js";
+import { assess, assessAsFhir, assessClip } from "../base/client.js";
 import { make } from "../base/dom.js";
-import { panel, stageWords } from "../base/panel.js";
+import { panel } from "../base/panel.js";
 import { drawAgain, text } from "../base/texts.js";
 import { clipResult } from "../clip/clip_result.js";
+import { poseFrames } from "../clip/pose_frames.js";
 import { series } from "../intake/camera.js";
 import { dropZone, PICTURES } from "../intake/drop_zone.js";
+import { poseFiles } from "../result/answer_files.js";
 import { examinationResult } from "../result/result.js";
 import { card, mover, seenWords, thumbnail } from "./card.js";
 import { optionsForm } from "./options.js";
@@ -77,8 +79,10 @@ export function examinationView(view) {
     const version = store.version;
     const sent = options.key();
     const parts = store.parts();
-    const given = await ask((signal) => assess(parts, options.values(), signal),
-      (found) => examinationResult(found, { store, parts, options: options.values() }));
+    const values = options.values();
+    const given = await ask((signal, tell) => assess(parts, values, signal, tell),
+      (found) => examinationResult(found, { files: poseFiles(found, parts), options: values, bundle: () => assessAsFhir(parts, values) }),
+      { again: send, keep: true });
     if (!given) return;
     last = { answer: given, version, options: sent };
     if (version === store.version) left = store.sorted(given);
@@ -89,9 +93,13 @@ export function examinationView(view) {
 
   /** A clip is an examination of its own: the cards stay as they are. */
   async function sendClip(clip) {
-    const given = await ask((signal, say) => assessClip(clip, options.values(), signal,
-      (...at) => say(stageWords(...at))),
-    (found) => clipResult(found, clip, options.values()));
+    const values = options.values();
+    let files = null;
+    const given = await ask(async (signal, tell) => {
+      const found = await assessClip(clip, values, signal, tell);
+      files = await poseFrames(found, clip);
+      return found;
+    }, (found) => clipResult(found, clip, { files, options: values }), { again: () => sendClip(clip) });
     if (!given) return;
     last = null;
     draw();

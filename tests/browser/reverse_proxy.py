@@ -1,4 +1,4 @@
-"""A reverse proxy as clinics have one: it publishes the service below a path that it takes away, and nothing beside it."""
+"""A reverse proxy as clinics have one: it publishes the service below a path that it takes away, and nothing else."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _handler(service: str, prefix: str) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(piece)
             upstream.close()
 
-        do_GET = do_POST = do_HEAD = _forward  # noqa: N815 - names that http.server asks for
+        do_GET = do_POST = do_HEAD = _forward
 
         def log_message(self, *_: object) -> None:
             pass

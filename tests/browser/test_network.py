@@ -33,7 +33,7 @@ def test_over_a_slow_network_one_sees_what_is_sent_can_stop_it_and_loses_nothing
     large = []
     for name, path in session_pictures.items():
         picture = cv2.resize(cv2.imread(str(path)), (1024, 1024), interpolation=cv2.INTER_CUBIC)
-        noise = np.random.default_rng(len(large)).integers(0, 9, picture.shape, np.uint8)
+        noise = np.random.default_rng(len(large)).integers(0, 24, picture.shape, np.uint8)
         large.append(tmp_path / f"{name}.jpg")
         cv2.imwrite(str(large[-1]), cv2.add(picture, noise), [cv2.IMWRITE_JPEG_QUALITY, 90])
     assert sum(path.stat().st_size for path in large) > 30 * SLOW_3G["uploadThroughput"]

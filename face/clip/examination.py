@@ -217,7 +217,8 @@ def _named(
     found: Sequence[Movement], moved: Sequence[Activation | None], times: FloatArray, numbers: FittedNumbers
 ) -> list[Movement]:
     """Each movement under the pose that it looks like where it is largest; its apex is where that pose is largest, and
-    its strength how large. What looks like rest, below all thresholds, is left out."""
+    its strength how large. What looks like rest, or is named after a movement that stays below its own threshold, is
+    left out."""
     named = []
     for movement in found:
         largest = moved[movement.apex]
@@ -227,10 +228,9 @@ def _named(
         inside = np.flatnonzero((times >= movement.start_s) & (times <= movement.end_s))
         strengths = np.array([level_of(pose, moved[at]) for at in map(int, inside)])
         apex = int(inside[int(np.nanargmax(strengths))])
-        named.append(
-            replace(movement, channel=pose, apex=apex, apex_s=float(times[apex]), strength=float(np.nanmax(strengths)))
-        )
-    return named
+        strength = float(np.nanmax(strengths))
+        named.append(replace(movement, channel=pose, apex=apex, apex_s=float(times[apex]), strength=strength))
+    return [one for one in named if one.is_seen]
 
 
 def _is_talk(movement: Movement, talks: npt.NDArray[np.bool_]) -> bool:

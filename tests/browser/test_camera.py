@@ -53,6 +53,24 @@ def test_a_movement_is_seen_live_and_its_picture_is_judged(filmed_page: Page) ->
     expect(page.locator(".result .side .headline")).to_contain_text("Patient's right")
 
 
+def test_a_video_is_recorded_with_a_prompter_and_examined(filmed_page: Page) -> None:
+    """Recorded for two movements: the film holds its rest while rest and brow lift are asked for, so none is seen."""
+    page = filmed_page
+    go_to(page, "examination")
+    page.locator("#record").click()
+    expect(page.locator("#camera-take")).to_be_enabled(timeout=ANSWER_LIMIT_MS)
+    page.locator("#camera-take").click()
+    expect(page.locator("#camera-title")).to_have_text("Brow lift", timeout=ANSWER_LIMIT_MS)
+    expect(page.locator("#camera-checks")).to_contain_text("Step 4 of 15", timeout=ANSWER_LIMIT_MS)
+    with page.expect_request("**/v1/palsy/video**") as sent:
+        page.locator("#camera-take").click()
+    assert re.search(r"script=rest%3A0.00-2.50%2Cbrow_lift%3A2.50-6.00", sent.value.url)
+    expect(page.locator("#camera")).to_be_hidden()
+    expect(page.locator(".clip-segments")).to_contain_text("Brow lift", timeout=ANSWER_LIMIT_MS)
+    expect(page.locator(".result .not-seen")).to_contain_text("Brow lift: The movement is not visible")
+    expect(page.locator(".result .pose-button")).not_to_have_count(0)
+
+
 def _write_film(path: Path, pictures: list[np.ndarray]) -> None:
     """Y4M, each picture for HELD_S seconds."""
     head = f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{PER_S}:1 Ip A1:1 C420\n".encode()

@@ -41,11 +41,11 @@ from face.palsy.assessment.patterns import (
     population_shares,
     weak_on_both_sides,
 )
-from face.palsy.assessment.session_model import Method, SessionModel
 from face.palsy.assessment.scores.auto_eface import AutoEface, auto_eface
 from face.palsy.assessment.scores.decision_path import DecisionStep, decision_path
 from face.palsy.assessment.scores.fngs import Fngs, MovementPoints, fngs, movement_points
 from face.palsy.assessment.scores.sunnybrook import Sunnybrook, sunnybrook
+from face.palsy.assessment.session_model import Method, SessionModel
 from face.palsy.decoding import name_side
 from face.probability import FloatArray
 from face.vocabulary import HOUSE_BRACKMANN, POSES, SIDES, HouseBrackmann, Pose, Side
@@ -68,9 +68,9 @@ class SeenPose:
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """method: by which it was read. grade: None where House-Brackmann has no healthy side to compare with, see `grade_missing`. side,
-    side_probability: as `face.palsy.decoding.name_side`, or as given. findings: without a rest picture they hold no
-    share. by_population: shares of each side where both are weak."""
+    """method: by which it was read. grade: None where House-Brackmann has no healthy side to compare with, see
+    `grade_missing`. side, side_probability: as `face.palsy.decoding.name_side`, or as given. findings: without a rest
+    picture they hold no share. by_population: shares of each side where both are weak."""
 
     method: Method
     evidence: Evidence
@@ -125,12 +125,14 @@ def examine(
     bilateral = weak_on_both_sides({pose: seen[pose] for pose in seen if pose in used or pose in still})
     reading = None if model is None else model.read(used)
     evidence = evidence_of(frozenset(used) | still)
+    grade: SessionGrade | None
     if reading is not None and model is not None and evidence in model.grades_from:
         grade = fitted_grade(reading, frozenset(used), numbers, still=still)
         side_probabilities = fitted_sides(reading, healthy=float(grade.probabilities[0]))
     else:
         grade, side_probabilities = session_grade(used, numbers, still=still), session_sides(used)
-    grade = None if bilateral else grade
+    if bilateral:
+        grade = None
     grade_missing = NO_HEALTHY_SIDE_SENTENCE if bilateral else None
     corrected = {} if reading is None else reading.corrected
     side, side_probability, affected = _side(side_probabilities, grade, options)

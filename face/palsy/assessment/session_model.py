@@ -20,8 +20,8 @@ from face.palsy.assessment.evidence import Evidence
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.measuring.corrected import MEASURED, REST_PLACES, CorrectedPicture, Moved, corrected_picture
 from face.palsy.assessment.measuring.picture import SessionPicture
-from face.palsy.reading import Graph
 from face.palsy.input import PalsyInputSpec
+from face.palsy.reading import Graph
 from face.vocabulary import HOUSE_BRACKMANN, POSES, REGIONS, SIDES, Pose
 
 FloatArray = npt.NDArray[np.float64]

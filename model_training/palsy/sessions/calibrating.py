@@ -79,9 +79,7 @@ def fit_session_numbers(
     return replace(numbers, sdc95=smallest_changes(sessions, examined))
 
 
-def _model(
-    trained: TrainedSessions, row: int, numbers: FittedNumbers, grades_from: Sequence[Evidence]
-) -> SessionModel:
+def _model(trained: TrainedSessions, row: int, numbers: FittedNumbers, grades_from: Sequence[Evidence]) -> SessionModel:
     return SessionModel(Method("unseen", "0", None), trained.graph_of(row), numbers, frozenset(grades_from))
 
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from face.landmarks.found_face import LANDMARK_COUNT, MIRROR_INDEX
 from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.measuring.corrected import MEASURED
-from face.palsy.assessment.session_model import MEASURES_OF_HALF, READINGS
+from face.palsy.assessment.session_model import MEASURES_OF_HALF
 from face.vocabulary import HOUSE_BRACKMANN, POSES, REGIONS, SIDES
 from model_training.networks.hierarchy import to_unit_range
 from model_training.networks.mirror_attention import split_halves, swap_halves
@@ -44,6 +44,10 @@ class SessionNetwork(nn.Module):
     width: channels of the first convolution. members: of the ensemble that grades. The buffers `widen` (10,), `inflate`
     () and `correlation_factor` (4, 4) are fitted after training: by them the uncertainties hold what they promise.
     """
+
+    widen: Tensor
+    inflate: Tensor
+    correlation_factor: Tensor
 
     def __init__(self, *, width: int = 16, hidden: int = 96, members: int = 4) -> None:
         super().__init__()
@@ -78,6 +82,10 @@ class MeasureHead(nn.Module):
     A linear part on the landmarks, fitted in one step, and a small network that sees the half of the mosaic at rest and
     now and corrects it: landmarks shrink a movement, and most where it is weak.
     """
+
+    mirror: Tensor
+    linear: Tensor
+    constant: Tensor
 
     def __init__(self, *, width: int, hidden: int) -> None:
         super().__init__()
@@ -116,9 +124,7 @@ class MeasureHead(nn.Module):
         correction, log_u = (one.unflatten(0, (count, poses)) for one in found)
         return correction, log_u
 
-    def correct_pairs(
-        self, pairs: Tensor, poses: Tensor, linear: Tensor, readings: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def correct_pairs(self, pairs: Tensor, poses: Tensor, linear: Tensor, readings: Tensor) -> tuple[Tensor, Tensor]:
         """pairs (B, 2 halves, 2, 112, 56): at rest and now; poses (B, 8): which one it is; linear (B, 2, 10); readings
         (B, 9) -> (B, 2, 10) each."""
         seen = self.seeing(pairs.flatten(0, 1)).unflatten(0, (-1, 2))
@@ -133,6 +139,9 @@ class SessionGrader(nn.Module):
     """`grade_features` (N, 2, F) and `read_severities` (N, 4) -> severities (N, 4), logarithm of their spread (N, 4),
     and the logit of the left half against the right (N, 1). It learns what the readings of the pictures are wrong
     by."""
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, *, hidden: int) -> None:
         super().__init__()
@@ -169,7 +178,8 @@ def halves_of(images: Tensor) -> Tensor:
     a millimetre is three quarters of one."""
     count, poses = images.shape[:2]
     halves = swap_halves(split_halves(to_unit_range(images.flatten(0, 1)[:, None])))[:, :, 0]
-    return functional.avg_pool2d(halves, 2).unflatten(0, (count, poses))
+    pooled: Tensor = functional.avg_pool2d(halves, 2)
+    return pooled.unflatten(0, (count, poses))
 
 
 def linear_features(landmarks: Tensor, mirror: Tensor) -> Tensor:

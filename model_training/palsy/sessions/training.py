@@ -1,4 +1,4 @@
-"""Simulated sessions -> the network of whole examinations, with the spread of its errors on people it did not learn from.
+"""Simulated sessions -> the network of whole examinations, with the spread of its errors on people it never saw.
 
 Three steps. The linear part of the measure head is solved at once; its small network learns what that leaves, on people
 that the linear part it corrects was not fitted on; the graders learn on movements as a head measures them that never
@@ -119,7 +119,7 @@ def train_sessions(samples: SessionSamples, config: SessionTrainingConfig, *, sa
     return TrainedSessions(
         network=network.eval(),
         movements=movements,
-        movements_u=MOVEMENT_UNIT * np.exp(log_u) * widen,
+        movements_u=np.asarray(MOVEMENT_UNIT * np.exp(log_u) * widen, np.float32),
         graders=unseen,
         folds=folds,
     )
@@ -203,16 +203,19 @@ def _fit_linear(
         for fold in range(6):
             train = there & (folds != fold)
             model = Ridge(alpha=config.ridge).fit(
-                features[train, pose].reshape(-1, features.shape[-1]), truth[train, pose][..., known].reshape(-1, len(known))
+                features[train, pose].reshape(-1, features.shape[-1]),
+                truth[train, pose][..., known].reshape(-1, len(known)),
             )
             if fold == 5:  # nobody's: the one that is kept
-                head.linear[pose][:, known] = torch.from_numpy(model.coef_.T.astype(np.float32))
-                head.constant[pose][known] = torch.from_numpy(model.intercept_.astype(np.float32))
+                head.linear[pose][:, known] = torch.from_numpy(np.asarray(model.coef_, np.float32).T)
+                head.constant[pose][known] = torch.from_numpy(np.asarray(model.intercept_, np.float32))
             else:
                 other = there & (folds == fold)
                 if other.any():
                     flat = model.predict(features[other, pose].reshape(-1, features.shape[-1]))
-                    unseen[np.ix_(other, [pose], [0, 1], known)] = flat.reshape(-1, 1, 2, len(known))
+                    unseen[np.ix_(np.flatnonzero(other), np.array([pose]), np.arange(2), known)] = flat.reshape(
+                        -1, 1, 2, len(known)
+                    )
     return unseen
 
 
@@ -325,9 +328,7 @@ def _widening(samples: SessionSamples, movements: FloatArray, log_u: FloatArray)
     )
 
 
-def _spread(
-    network: SessionNetwork, samples: SessionSamples, found: tuple[FloatArray, FloatArray]
-) -> None:
+def _spread(network: SessionNetwork, samples: SessionSamples, found: tuple[FloatArray, FloatArray]) -> None:
     """How far and how alike the regions' severities stray on people that the graders did not see."""
     strays = (np.clip(found[0], 0, 5) - samples.severities) / np.exp(found[1])
     inflate = float(np.sqrt(np.mean(np.square(strays))))

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
+from face.palsy.assessment.session_model import SessionModel
 from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
 from service.analysis.models import LoadedModel
@@ -50,7 +51,9 @@ router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
     response_model=AssessmentAnswer,
     responses={
         **FHIR_RESPONSE,
-        **problem_responses(*UPLOAD_PROBLEMS, "no-usable-picture", "different-people", "not-acceptable"),
+        **problem_responses(
+            *UPLOAD_PROBLEMS, "no-usable-picture", "different-people", "not-acceptable", "model-mismatch"
+        ),
     },
     openapi_extra=multipart_schema(
         {str(pose): text for pose, text in _PARTS.items()},
@@ -131,7 +134,8 @@ async def examine_pictures(
 ) -> SessionAnalysis:
     """The examination, counted and recorded; each of its pictures by what became of it.
 
-    Raises RequestError `model-not-loaded` where the model's grades are not those of House and Brackmann.
+    Raises RequestError `model-not-loaded` where the model's grades are not those of House and Brackmann, and
+    `model-mismatch` where the network of examinations was made for another palsy model.
     """
     if not model.analyzer.grades_house_brackmann:
         raise RequestError(
@@ -139,6 +143,7 @@ async def examine_pictures(
             "The palsy model of this service has grades of its own; an examination needs those of House and Brackmann, "
             "I to VI.",
         )
+    examining = _session_model(model, worker)
     analysis = await analyse(
         request,
         worker,
@@ -148,7 +153,8 @@ async def examine_pictures(
             model.analyzer,
             pictures,
             unsorted,
-            numbers=fitted_numbers(),
+            numbers=fitted_numbers() if examining is None else examining.numbers,
+            model=examining,
             options=options,
             face=face,
             mirrored=mirrored,
@@ -162,6 +168,21 @@ async def examine_pictures(
     for picture in analysis.pictures:
         worker.metrics.session_pictures.labels(picture.status).inc()
     return analysis
+
+
+def _session_model(model: LoadedModel[PalsyAnalyzer], worker: Worker) -> SessionModel | None:
+    loaded = worker.models.palsy_session
+    if loaded is None:
+        return None
+    if not loaded.analyzer.takes_readings_of(model.bundle):
+        manifest, palsy = loaded.bundle.manifest, model.bundle.manifest
+        raise RequestError(
+            "model-mismatch",
+            f"The network of examinations, {manifest.name} {manifest.version}, was made for another palsy model than "
+            f"{palsy.name} {palsy.version}, which this service has. Whoever runs it can make one for this model "
+            "(`htnet palsy train-session`), or remove the bundle: examinations are then read without.",
+        )
+    return loaded.analyzer.model
 
 
 def _summary(analysis: SessionAnalysis) -> Summary:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Depends
 
 from face.palsy.assessment.comparison import compare
+from face.palsy.assessment.examination import METHOD
 from face.palsy.assessment.fitted import fitted_numbers
+from face.palsy.assessment.session_model import Method
 from service.api.errors import RequestError, problem_responses
 from service.api.query import refuse_unknown_query
+from service.api.schemas.assessment_parts import SessionMethod
 from service.api.schemas.comparison import ComparisonAnswer, ComparisonRequest, followed
+from service.api.state import CurrentWorker, Worker
 
 PATH = "/v1/palsy/compare"
 # Two answers without maps are a tenth of this.
@@ -26,7 +32,7 @@ router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
         "internal-error", "overloaded",
     ),
 )  # fmt: skip
-async def compare_examinations(asked: ComparisonRequest) -> ComparisonAnswer:
+async def compare_examinations(asked: ComparisonRequest, worker: CurrentWorker) -> ComparisonAnswer:
     before, after = asked.before, asked.after
     if (before.model.sha256, before.session_method) != (after.model.sha256, after.session_method):
         raise RequestError(
@@ -37,4 +43,22 @@ async def compare_examinations(asked: ComparisonRequest) -> ComparisonAnswer:
             f"Send the "
             "pictures of both to the same one again.",
         )
-    return ComparisonAnswer.of(compare(followed(before), followed(after), fitted_numbers().sdc95))
+    return ComparisonAnswer.of(
+        compare(followed(before), followed(after), _smallest_changes(before.session_method, worker))
+    )
+
+
+def _smallest_changes(method: SessionMethod, worker: Worker) -> Mapping[str, float]:
+    """Those of the way in which both were read. RequestError `model-mismatch` where this service reads otherwise."""
+    if Method(**method.model_dump()) == METHOD:
+        return fitted_numbers().sdc95
+    loaded = worker.models.palsy_session
+    if loaded is None or Method(**method.model_dump()) != loaded.analyzer.model.method:
+        has = "none" if loaded is None else f"{loaded.bundle.manifest.name} {loaded.bundle.manifest.version}"
+        raise RequestError(
+            "model-mismatch",
+            f"Both answers were read by {method.name} {method.version}; of the networks that read examinations this "
+            f"service has {has}, and cannot say what two examinations by another differ by. Send the pictures of both "
+            "again.",
+        )
+    return loaded.analyzer.model.numbers.sdc95

@@ -2,7 +2,8 @@
 
 Lengths of raw landmarks are too short of the truth, the more the larger the movement. Where the truth is known, on
 simulated people, a line through it corrects the length, and what is left is the uncertainty; `raw` is there too, since
-what holds on renders may over-correct on people. A network of examinations (`session_model.py`) measures better than a line.
+what holds on renders may over-correct on people. A network of examinations (`session_model.py`) measures better than a
+line.
 """
 
 from __future__ import annotations

@@ -29,10 +29,10 @@ class SessionPicture:
     """One usable photograph.
 
     points: (478, 3) float32 landmarks of both looks in the canonical frame (`face.landmarks.canonical`): x to the
-    patient's left, y down, in its unit, the inter-ocular distance of the mean face. image: (1, 224, 224) uint8, the mosaic that
-    the network reads. probabilities: (6,) of the House-Brackmann grades, by the network for this photograph alone. side_probabilities: (3,) in the order of
-    SIDES. yaw_deg, pitch_deg: of the head. hidden: regions of which too little is seen to compare
-    its sides.
+    patient's left, y down, in its unit, the inter-ocular distance of the mean face. image: (1, 224, 224) uint8, the
+    mosaic that the network reads. probabilities: (6,) of the House-Brackmann grades, by the network for this photograph
+    alone. side_probabilities: (3,) in the order of SIDES. yaw_deg, pitch_deg: of the head. hidden: regions of which too
+    little is seen to compare its sides.
     """
 
     points: npt.NDArray[np.float32]

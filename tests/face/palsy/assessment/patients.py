@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from face.frame.regions import MOSAIC_SIZE
 from face.landmarks.found_face import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.signs import CLOSED_FISSURE_SHARE
@@ -80,6 +81,7 @@ def picture(
     sides = {"left": (0.9, 0.05, 0.05), "right": (0.05, 0.9, 0.05), "none": (0.1, 0.1, 0.8)}[side]
     return SessionPicture(
         points=(points / unit_mm).astype(np.float32),
+        image=np.full((1, MOSAIC_SIZE, MOSAIC_SIZE), 128, np.uint8),
         probabilities=grade_probabilities(grade),
         side_probabilities=np.array(sides),
         yaw_deg=0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def sessions() -> list[ReadSession]:
             noisy: dict[Pose, SessionPicture] = {}
             for pose, picture in patient(palsy, effort=effort, side="left" if person % 3 else "none").items():
                 points = picture.points + rng.normal(0, 0.004, picture.points.shape).astype(np.float32)
-                noisy[pose] = SessionPicture(points, picture.probabilities, picture.side_probabilities, 0.0, 0.0)
+                noisy[pose] = replace(picture, points=points)
             common = {
                 "person_id": f"p{person}", "session_id": f"p{person}-{visit}", "visit_of": f"p{person}", "visit": visit,
                 "label": house_brackmann_grade(severity), "severity": overall_severity(severity),

@@ -26,7 +26,7 @@ class SessionMethod(Schema):
 
     name: str
     version: str
-    sha256: str | None
+    sha256: str | None = None
 
 
 class SessionEvidence(Schema):

@@ -14,6 +14,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 MODELS ?= models
 ARGS ?=
+DEMO ?= runs/demo
 
 SERVICE_READY := $(VENV)/.service-installed
 DEV_READY := $(VENV)/.dev-installed
@@ -60,7 +61,10 @@ coverage: $(DEV_READY) ## the fast tests, and which lines they do not reach
 test-slow: $(DEV_READY) ## tests that take minutes
 	$(PY) -m pytest -m "slow and not docker and not browser and not gpu and not bench" $(ARGS)
 
-test-browser: $(DEV_READY) ## the page in Chromium
+test-browser: $(DEV_READY) ## the page in Chromium and Firefox, installed where that is allowed
+	@test -x /usr/bin/chromium && test -x /usr/bin/firefox-esr \
+	  || { test "$$(id -u)" = 0 && apt-get update -q && apt-get install -yq --no-install-recommends chromium firefox-esr; } \
+	  || { echo "The browsers are missing: sudo apt-get install chromium firefox-esr"; exit 1; }
 	$(PY) -m pytest -m browser tests/browser $(ARGS)
 
 test-gpu: $(DEV_READY) ## training on a CUDA device
@@ -88,8 +92,9 @@ export: $(DEV_READY) ## checkpoint -> ONNX bundle: make export ARGS="..."
 bench: $(DEV_READY) ## the benchmarks; figures go to docs/research/bench
 	$(PY) -m pytest -m bench tests/bench -s $(ARGS)
 
-demo-train: $(DEV_READY) ## simulate, train, evaluate and export a small model from nothing
-	$(PY) -m model_training demo $(ARGS)
+demo-train: $(DEV_READY) ## simulate, train, evaluate, export and serve a small model of each task from nothing
+	$(PY) -m htnet palsy demo --out $(DEMO) $(ARGS)
+	$(PY) -m htnet microexpression demo --out $(DEMO)/microexpression $(ARGS)
 
 docs: $(DEV_READY) ## the documents as a site, in build/docs; a broken link is an error
 	$(PY) -m sphinx -W --keep-going -q -b html -c docs . build/docs
@@ -107,8 +112,8 @@ proof: proof-schema proof-fuzz proof-kill proof-overload proof-soak ## all opera
 proof-schema: $(DEV_READY) ## schemathesis against the live service
 	$(PY) -m pytest -m slow tests/ops/test_proof_schema.py -s $(ARGS)
 
-proof-fuzz: $(DEV_READY) ## ten thousand mutated images
-	$(PY) -m pytest -m slow tests/ops/test_proof_mutated_images.py -s $(ARGS)
+proof-fuzz: $(DEV_READY) ## ten thousand mutated pictures, five thousand DICOM files and clips
+	$(PY) -m pytest -m slow tests/ops/test_proof_mutated_files.py -s $(ARGS)
 
 proof-kill: $(DEV_READY) ## kill -9 of a worker under load; every answer is in the audit
 	$(PY) -m pytest -m slow tests/ops/test_proof_kill.py -s $(ARGS)

@@ -26,6 +26,7 @@ from face.image.limits import ImageLimits, Reserve, hold_nothing
 from face.landmarks.found_face import Face
 from face.landmarks.landmarker import FaceLandmarker
 from face.landmarks.look import Look
+from face.landmarks.networks import FaceNetworks
 from face.stopwatch import Stopwatch
 from face.vocabulary import FacePolicy
 
@@ -70,10 +71,7 @@ class Photograph:
 
     def warnings(self) -> list[str]:
         """A sentence where the picture had to be turned."""
-        if not self.quarter_turns:
-            return []
-        lies = {1: "on its right side", 2: "upside down", 3: "on its left side"}[self.quarter_turns]
-        return [f"The face in this picture lies {lies}; it was turned upright before it was judged."]
+        return turned_upright(self.quarter_turns)
 
     def on_sent(self, aligned: AlignedFace) -> AlignedFace:
         """The same canonical face with its way from, and back to, the picture as sent."""
@@ -89,16 +87,19 @@ class PhotographReader:
         limits: ImageLimits,
         landmark_model: Path | None = None,
         engine: LandmarkEngine = "litert",
+        networks: Callable[[], FaceNetworks] | None = None,
         threads: int = 1,
         max_faces: int = 8,
         reserve: Reserve = hold_nothing,
     ) -> None:
-        """reserve: holds the memory that decoding a picture takes, before it is decoded."""
+        """networks: makes one thread's networks where another runtime than the engine's own runs them. reserve: holds
+        the memory that decoding a picture takes, before it is decoded.
+        """
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self._limits = limits
         self._reserve = reserve
-        start = _starter(engine)
+        start = _starter(engine) if networks is None else _with(networks)
         self._landmarkers = [start(landmark_model, max_faces) for _ in range(threads)]
         # The one used last has its memory in the caches.
         self._free: queue.LifoQueue[Landmarker] = queue.LifoQueue()
@@ -151,6 +152,14 @@ class PhotographReader:
             landmarker.close()
 
 
+def turned_upright(quarter_turns: int) -> list[str]:
+    """A sentence where a picture had to be turned counter-clockwise so often by 90 degrees."""
+    if not quarter_turns:
+        return []
+    lies = {1: "on its right side", 2: "upside down", 3: "on its left side"}[quarter_turns]
+    return [f"The face in this picture lies {lies}; it was turned upright before it was judged."]
+
+
 def _starter(engine: LandmarkEngine) -> Callable[[Path | None, int], Landmarker]:
     if engine not in get_args(LandmarkEngine):
         raise ValueError(f"engine must be {' or '.join(map(repr, get_args(LandmarkEngine)))}, got {engine!r}")
@@ -159,6 +168,10 @@ def _starter(engine: LandmarkEngine) -> Callable[[Path | None, int], Landmarker]
 
         return lambda model, max_faces: MediapipeLandmarker(model, max_faces=max_faces)
     return lambda model, max_faces: FaceLandmarker(model, max_faces=max_faces)
+
+
+def _with(networks: Callable[[], FaceNetworks]) -> Callable[[Path | None, int], Landmarker]:
+    return lambda _, max_faces: FaceLandmarker(max_faces=max_faces, networks=networks())
 
 
 def _seen(

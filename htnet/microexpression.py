@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from htnet.groups import command_group
-from model_training.commands import train_command
-from model_training.microexpression import commands, pair_commands
+from htnet.spotting import spot_command
+from model_training.commands import crossval_command, train_command
+from model_training.microexpression import commands, loso_commands, pair_commands
 from model_training.microexpression.evaluate_command import evaluate_command
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 
@@ -16,12 +17,18 @@ microexpression = command_group(
     prepare=let_waiting_threads_sleep,
 )
 microexpression.command("train")(train_command("microexpression"))
+microexpression.command("crossval")(crossval_command("microexpression"))
 microexpression.command("reference")(commands.train_command)
 microexpression.command("finetune")(commands.finetune_command)
 microexpression.command("calibrate")(commands.calibrate_command)
 microexpression.command("evaluate")(evaluate_command)
-microexpression.command("loso")(commands.loso_command)
+microexpression.command("loso")(loso_commands.loso_command)
+microexpression.command("study")(loso_commands.study_command)
+microexpression.command("demo")(commands.demo_command)
 microexpression.command("compare-flow")(commands.compare_images_command)
 microexpression.command("metrics")(commands.metrics_command)
 microexpression.command("predict")(pair_commands.predict_command)
+microexpression.command("visualize")(pair_commands.visualize_command)
 microexpression.command("false-alarms")(pair_commands.false_alarms_command)
+microexpression.command("judge-spotting")(pair_commands.judge_spotting_command)
+microexpression.command("spot")(spot_command)

@@ -10,20 +10,33 @@ import typer
 
 from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
+from htnet.adaptation import adapt_command
 from htnet.groups import command_group
 from model_training.command_options import Device, progress_bar, refuse_given
-from model_training.commands import train_command
+from model_training.commands import crossval_command, train_command
 from model_training.errors import Interrupted, UserError
+from model_training.palsy.adaptation import commands as adaptation
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
 from model_training.palsy.visibility import commands as visibility
+from model_training.runtime.shard import Shard
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
+from model_training.shard_options import ShardText, share_of_work
 
 if TYPE_CHECKING:
     from face.palsy.assessment.session_model import SessionModel
     from face.palsy.prediction_table import Predictions
     from model_training.palsy.evaluation.sessions.readings import ReadSession
     from service.inference.bundle import Bundle
+
+Models = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="HTNET_MODELS_DIR",
+        help="Folder of bundles, or one bundle: what answers, as the service would. Without it, what `htnet serve` "
+        "would serve.",
+    ),
+]
 
 palsy = command_group(
     "Train, judge and use a model of facial palsy.\n\n"
@@ -39,14 +52,7 @@ def predict_command(
     out: Annotated[
         Path | None, typer.Option(help="Folder for predictions.csv; without it, the answers are shown on the screen.")
     ] = None,
-    models: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="HTNET_MODELS_DIR",
-            help="Folder of bundles, or one bundle: what answers, as the service would. Without it, what `htnet serve` "
-            "would serve.",
-        ),
-    ] = None,
+    models: Models = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="A checkpoint of a run answers instead; this needs PyTorch.")
     ] = None,
@@ -54,32 +60,44 @@ def predict_command(
     faces: inference.FacesOfImage = "single",
     bundle: inference.LimitsBundle = None,
     device: Device = "cpu",
+    shard: ShardText = None,
 ) -> None:
     """Grade photographs as the service would, refusals included: on the screen, or to a CSV.
 
     Example: `htnet palsy predict photo.jpg`, or many: `htnet palsy predict photos/ --out runs/answers`
 
+    With --out, every answer is kept from the moment it is there: the same command goes on where it was stopped, grades
+    what is new since, and joins what `--shard 1/8` to `--shard 8/8` did elsewhere.
+
     With a checkpoint of your own: `htnet palsy predict photos/ --checkpoint runs/demo/best.pt --out runs/answers`
     """
+    share = share_of_work(shard, None)
     if out is None:
-        refuse_given(context, "pictures", why="without --out there is no folder for them")
+        refuse_given(context, "pictures", "shard", why="without --out there is no folder for them")
     if checkpoint is None:
         why = "it is about a --checkpoint, and a bundle answers"
         for name in ("pictures", "bundle", "device"):
             refuse_given(context, name, why=why)
 
         def grade(folder: Path) -> Predictions:
-            return _with_bundle(images, folder, models=models, faces=faces)
+            return _with_bundle(images, folder, models=models, faces=faces, share=share)
     else:
         refuse_given(context, "models", why="a --checkpoint answers")
 
         def grade(folder: Path) -> Predictions:
             return inference.with_checkpoint(
-                images, checkpoint, folder, pictures=pictures, faces=faces, bundle=bundle, device=device
+                images,
+                checkpoint,
+                folder,
+                pictures=pictures,
+                faces=faces,
+                bundle=bundle,
+                device=device,
+                shard=share,
             )
 
     if out is not None:
-        inference.tell(grade(out))
+        inference.tell(grade(out), shard=share)
         return
     with TemporaryDirectory() as folder:
         made = grade(Path(folder))
@@ -93,14 +111,16 @@ def predict_command(
             raise UserError(f"none of {made.images} images could be graded")
 
 
-def _with_bundle(images: list[Path], out: Path, *, models: Path | None, faces: FacePolicy) -> Predictions:
+def _with_bundle(
+    images: list[Path], out: Path, *, models: Path | None, faces: FacePolicy, share: Shard | None
+) -> Predictions:
     from face.errors import NoImages
     from service.analysis.photograph_table import grade_photographs
     from service.inference.errors import BundleError
 
     try:
         with progress_bar("predict") as bar:
-            return grade_photographs(images, _palsy_bundle(models), out, faces=faces, progress=bar.at)
+            return grade_photographs(images, _palsy_bundle(models), out, faces=faces, share=share, progress=bar.at)
     except (NoImages, BundleError) as error:
         raise UserError(str(error)) from error
 
@@ -117,12 +137,7 @@ def assess_command(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for assessment.json and report.html, which holds the pictures.")],
-    models: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="HTNET_MODELS_DIR", help="Folder of bundles, or one bundle; what `htnet serve` would serve."
-        ),
-    ] = None,
+    models: Models = None,
     affected_side: Annotated[GivenSide, typer.Option(help="The patient's side, where it is known.")] = "auto",
     effort_confirmed: Annotated[
         bool, typer.Option("--effort-confirmed", help="A movement that is not seen was tried: it counts as none.")
@@ -172,14 +187,49 @@ def assess_command(
     typer.echo(f"the report: {made.report}; the answer: {made.answer}")
 
 
+@palsy.command("dicom-sr")
+def dicom_sr_command(
+    answer: Annotated[
+        Path,
+        typer.Argument(help="The answer of grade or assess that was asked for with `Accept: application/fhir+json`."),
+    ],
+    pictures: Annotated[list[Path], typer.Argument(help="The DICOM files that were sent, all of them, unchanged.")],
+    out: Annotated[Path, typer.Option(help="DICOM file for the report.")],
+) -> None:
+    """Write an answer as a DICOM Structured Report (TID 1500) of the study that its pictures are of, for the archive.
+
+    Patient and study are copied from the pictures, here and not by the service. Example:
+    `htnet palsy dicom-sr answer.json photo.dcm --out report.dcm`
+    """
+    try:
+        from service.report.structured_report import NoReport, structured_report
+    except ModuleNotFoundError as error:
+        if error.name != "highdicom":
+            raise
+        raise UserError(
+            "DICOM reports are written with highdicom, which is not installed: pip install 'htnet-clinical[dicom-sr]'"
+        ) from error
+    from face.whole_file import whole_file
+
+    for path in (answer, *pictures):
+        if not path.is_file():
+            raise UserError(f"{path}: no such file")
+    try:
+        report = structured_report(
+            answer.read_text(encoding="utf-8", errors="replace"), {str(path): path.read_bytes() for path in pictures}
+        )
+    except NoReport as error:
+        raise UserError(str(error)) from error
+    with whole_file(out) as temporary:
+        report.save_as(temporary, enforce_file_format=True)
+    typer.echo(f"wrote {out}: preliminary and unverified, until a clinician signs it")
+
+
 @palsy.command("judge-sessions")
 def judge_sessions_command(
     tables: Annotated[list[Path], typer.Argument(help="Tables of sessions, as `htnet simulate sessions` writes them.")],
     out: Annotated[Path, typer.Option(help="JSON file for the figures, by table.")],
-    models: Annotated[
-        Path | None,
-        typer.Option(envvar="HTNET_MODELS_DIR", help="Folder of bundles, or one bundle; shipped otherwise."),
-    ] = None,
+    models: Models = None,
     network: Annotated[
         bool, typer.Option(help="With the network of examinations, where there is a bundle of one; or step by step.")
     ] = True,
@@ -211,10 +261,7 @@ def judge_sessions_command(
 def fit_sessions_command(
     tables: Annotated[list[Path], typer.Argument(help="Tables of sessions that nothing is judged on.")],
     out: Annotated[Path, typer.Option(help="JSON file; face/palsy/assessment/fitted.json is the one that is used.")],
-    models: Annotated[
-        Path | None,
-        typer.Option(envvar="HTNET_MODELS_DIR", help="Folder of bundles, or one bundle; shipped otherwise."),
-    ] = None,
+    models: Models = None,
 ) -> None:
     """Fit the numbers of an examination: temperatures, limits of sets, errors of measures, smallest changes.
 
@@ -302,10 +349,14 @@ def _bundles(models: Path | None) -> list[Bundle]:
 
 
 palsy.command("train")(train_command("palsy"))
-palsy.command("crossval")(evaluation.crossval_command)
+palsy.command("crossval")(crossval_command("palsy"))
 palsy.command("evaluate")(evaluation.evaluate_command)
 palsy.command("visualize")(inference.visualize_command)
 palsy.command("calibrate")(evaluation.calibrate_command)
+palsy.command("adapt")(adapt_command)
+palsy.command("site-update")(adaptation.site_update_command)
+palsy.command("average-updates")(adaptation.average_updates_command)
+palsy.command("study-sites")(adaptation.study_sites_command)
 palsy.command("evidence")(evaluation.evidence_command)
 palsy.command("ablation")(evaluation.ablation_command)
 palsy.command("throughput")(evaluation.throughput_command)

@@ -6,6 +6,7 @@ from htnet.groups import command_group
 from model_training.microexpression.commands import simulate_command as simulate_microexpressions
 from model_training.simulator.commands import (
     occlude_command,
+    other_camera_command,
     portraits_command,
     preview_command,
     sessions_command,
@@ -23,4 +24,5 @@ simulate.command("preview")(preview_command)
 simulate.command("palsies-on-photos")(warp_command)
 simulate.command("pick-portraits")(portraits_command)
 simulate.command("hidden-faces")(occlude_command)
+simulate.command("other-camera")(other_camera_command)
 simulate.command("microexpressions")(simulate_microexpressions)

@@ -13,6 +13,7 @@ from model_training.command_messages import CommandGroup, errors_as_messages
 from model_training.datasets import commands as datasets
 from model_training.microexpression import commands as microexpression
 from model_training.microexpression.evaluate_command import evaluate_command as evaluate_flow_command
+from model_training.microexpression.loso_commands import loso_command
 from model_training.palsy.evaluation import commands as evaluation
 from model_training.palsy.inference import commands as inference
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
@@ -39,7 +40,7 @@ def build_app() -> typer.Typer:
     app.command("portraits")(simulator.portraits_command)
     app.command("cache")(commands.cache_command)
     app.command("train")(commands.train_command())
-    app.command("crossval")(evaluation.crossval_command)
+    app.command("crossval")(commands.crossval_command())
     app.command("evaluate")(evaluation.evaluate_command)
     app.command("predict")(inference.predict_command)
     app.command("visualize")(inference.visualize_command)
@@ -48,7 +49,7 @@ def build_app() -> typer.Typer:
     app.command("palsy-ablation")(evaluation.ablation_command)
     app.command("throughput")(evaluation.throughput_command)
     app.command("demo")(inference.demo_command)
-    app.command("loso")(microexpression.loso_command)
+    app.command("loso")(loso_command)
     app.command("simulate-microexpressions")(microexpression.simulate_command)
     app.command("compare-flow-images")(microexpression.compare_images_command)
     app.command("train-microexpression")(microexpression.train_command)

@@ -39,7 +39,9 @@ class Configuration(BaseModel):
     name: "must ..., got ...".
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists, strings and numbers: what a checkpoint may hold with weights_only=True."""
@@ -161,6 +163,9 @@ def _sentence(fault: ErrorDetails, kind: type[BaseModel], section: str) -> str:
         return f"{name} must {_range(field, about)}, got {value!r}"
     if reason == "literal_error":
         return f"{name!r} must be one of {about['expected'].replace(' or ', ', ')}, got {value!r}"
+    if reason == "finite_number":
+        bounded = field is not None and any(hasattr(item, bound) for item in field.metadata for bound in _BOUNDS)
+        return f"{name} must {_range(field, about) if bounded else 'be a finite number'}, got {value!r}"
     if reason in _KINDS:
         return f"{name!r} must be {_KINDS[reason]}, got {value!r}"
     return f"{name!r} cannot be {value!r}: {fault['msg']}"

@@ -39,7 +39,7 @@ GPU_REPLACES = "onnxruntime"
 # Lock -> extras of pyproject.toml, beside the project's own dependencies.
 LOCKS: dict[str, tuple[str, ...]] = {
     "service": (),
-    "dev": ("train", "export", "dev", "docs"),
+    "dev": ("train", "export", "dicom-sr", "ray", "mlflow", "wandb", "dev", "docs"),
 }
 
 

@@ -14,12 +14,26 @@ from fastapi.openapi.utils import get_openapi
 
 from face.photograph import PhotographReader
 from face.version import VERSION
-from service.analysis.models import load_models
+from service.analysis.models import images_a_run, load_models
 from service.api.errors import PROBLEM_JSON_SCHEMA, PROBLEM_SCHEMA, install_error_handlers
-from service.api.routes import assess, audit, compare, fhir, health, microexpression, models, palsy
+from service.api.routes import (
+    assess,
+    audit,
+    compare,
+    fhir,
+    health,
+    look,
+    microexpression,
+    microexpression_clip,
+    models,
+    palsy,
+    video,
+)
 from service.api.state import LifespanState, Worker
+from service.clips.room import ClipRoom
 from service.config import Settings
 from service.fhir.code_system import Codes
+from service.inference.landmark_networks import LandmarkGraphs
 from service.oip import routes as oip
 from service.oip.served import ServedModels
 from service.operations import Operations, add_middlewares, build_operations
@@ -31,7 +45,7 @@ TITLE = "htnet-clinical"
 DESCRIPTION = (
     "Facial-palsy grading (House-Brackmann) from photographs of one or several movements, and micro-expression "
     "recognition from an onset/apex "
-    "pair. Sides are the patient's. No photograph, landmark or file name is stored or logged."
+    "pair or a clip. Sides are the patient's. No photograph, landmark or file name is stored or logged."
 )
 # A multipart body is a little larger than the images in it.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
@@ -58,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     body_bytes = {
         assess.PATH: settings.assess_max_bytes + MULTIPART_OVERHEAD_BYTES,
         compare.PATH: compare.MAX_BYTES,
+        look.PATH: settings.image_max_bytes + look.REST_MAX_BYTES + MULTIPART_OVERHEAD_BYTES,
         **{
             template: images * settings.image_max_bytes + MULTIPART_OVERHEAD_BYTES
             for template, images in ANALYSING_ROUTES.items()
@@ -65,7 +80,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     }
     # An inference may be any of them.
     body_bytes |= dict.fromkeys(oip.INFER_PATHS, max(body_bytes.values()))
-    operations = build_operations(settings, body_bytes=body_bytes)
+    clip_bytes = {
+        video.PATH: settings.clip_max_bytes + MULTIPART_OVERHEAD_BYTES,
+        microexpression_clip.PATH: microexpression_clip.MAX_BYTES,
+    }
+    operations = build_operations(settings, body_bytes=body_bytes, clip_bytes=clip_bytes, live=[look.PATH])
     app = FastAPI(
         title=TITLE,
         version=VERSION,
@@ -83,8 +102,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (
         palsy.router,
         assess.router,
+        video.router,
+        look.router,
         compare.router,
         microexpression.router,
+        microexpression_clip.router,
         models.router,
         audit.router,
         fhir.router,
@@ -102,6 +124,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def _landmark_graphs(settings: Settings) -> LandmarkGraphs | None:
+    """None where LiteRT or MediaPipe runs the landmark model."""
+    engine = settings.landmark_engine or ("onnx" if settings.provider == "cuda" else "litert")
+    if engine != "onnx":
+        return None
+    return LandmarkGraphs(
+        provider=settings.provider,
+        threads=settings.model_threads,
+        batch_max=images_a_run(settings.provider, settings.batch_max),
+    )
+
+
 def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
@@ -109,11 +143,15 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
         with ExitStack() as opened:
             opened.callback(operations.close)
             try:
+                networks = _landmark_graphs(settings)
+                if networks is not None:
+                    opened.callback(networks.close)
                 reader = PhotographReader(
                     limits=replace(settings.image_limits, max_decoding_bytes=operations.decoding.total_bytes),
                     reserve=operations.decoding.reserve,
                     landmark_model=settings.landmark_model,
-                    engine=settings.landmark_engine,
+                    engine="mediapipe" if settings.landmark_engine == "mediapipe" else "litert",
+                    networks=(lambda: networks) if networks is not None else None,
                     threads=settings.running_max,
                     max_faces=settings.faces_max,
                 )
@@ -140,12 +178,22 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     task=model.task, name=manifest.name, version=manifest.version, sha256=model.sha256
                 )
             executor = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="analysis"))
+            clips = ClipRoom(
+                limits=settings.clip_limits,
+                decoding=settings.decoding_limits,
+                timeout_s=settings.clip_timeout_s,
+                landmark_model=settings.landmark_model,
+                max_faces=settings.faces_max,
+                reserve=operations.decoding.reserve,
+            )
+            opened.callback(clips.close)
             pictures = opened.enter_context(ThreadPoolExecutor(settings.running_max, thread_name_prefix="picture"))
             opened.callback(operations.drain.start)
             worker = Worker(
                 models=loaded,
                 executor=executor,
                 pictures=pictures,
+                clips=clips,
                 metrics=operations.metrics,
                 audit=operations.audit,
                 drain=operations.drain,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from face.clip.limits import ClipLimits
 from face.image.limits import ImageLimits
 from face.photograph import LandmarkEngine
+from service.clips.decoding import DecodingLimits
 from service.fhir.code_system import Codes
 from service.inference.bundle import MANIFEST_FILE
 from service.inference.manifest import Variant
@@ -53,9 +57,10 @@ class Settings(OperationSettings):
     with."""
     landmark_model: Path | None = None
     """A face_landmarker.task in place of the package's own."""
-    landmark_engine: LandmarkEngine = "litert"
-    """What runs the landmark model: this service itself, or MediaPipe's own graph, which is slower and does not find
-    faces in pictures that lie on their side."""
+    landmark_engine: Literal[LandmarkEngine, "onnx"] | None = None
+    """What runs the landmark model: `litert`, this service itself on the CPU; `onnx`, ONNX Runtime where `provider`
+    says; `mediapipe`, MediaPipe's own graph, which is slower and does not find faces in pictures that lie on their
+    side. Unset = litert, on a GPU onnx."""
     provider: Provider = "cpu"
     """What ONNX Runtime runs the graphs on. A GPU that is not there stops the start."""
     model_variant: Variant | None = None
@@ -74,17 +79,55 @@ class Settings(OperationSettings):
     """Largest image, width times height."""
     image_max_side_px: Annotated[int, Field(ge=1, le=32_000)] = 20_000
     """Longest side of an image."""
+    clip_max_bytes: Positive = 100_000_000
+    """Largest clip of an examination."""
+    clip_max_duration_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    """Longest clip of an examination."""
+    clip_max_pixels: Positive = 4_000_000_000
+    """Pixels of all pictures of a clip together, by which decoding takes its time: 64 s of 1080p at 30 a second."""
+    clip_decoder_memory_bytes: Annotated[int, Field(ge=800_000_000)] = 1_500_000_000
+    """Address space of the process that decodes a clip, of which it maps half before it begins; what it really takes is
+    a fifth."""
     faces_max: Positive = 8
     """Faces that are looked for in a photograph."""
     overlay_max_side_px: Annotated[int, Field(ge=64, le=4096)] = 512
     """Longer side of the overlays, which are never larger than the photograph."""
 
-    fhir_snomed_ct: Annotated[dict[str, SnomedCtId], AfterValidator(_known_codes)] = Field(default_factory=dict)
+    fhir_snomed_ct: Annotated[dict[str, SnomedCtId], NoDecode, AfterValidator(_known_codes)] = Field(
+        default_factory=dict
+    )
     """JSON object, code of the local CodeSystem -> SNOMED CT id: FHIR answers name that concept too, behind the local
     one. For those who have a licence; ids are the operator's to verify."""
 
     page_enabled: bool = True
     """The web page for people at `/`."""
+
+    @field_validator("fhir_snomed_ct", mode="before")
+    @classmethod
+    def _read_codes(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f'this is no JSON object ({error}); write it like {{"side-left": "734418009"}}') from error
+
+    @property
+    def clip_limits(self) -> ClipLimits:
+        return ClipLimits(
+            max_bytes=self.clip_max_bytes,
+            max_duration_s=self.clip_max_duration_s,
+            max_pixels=self.clip_max_pixels,
+        )
+
+    @property
+    def decoding_limits(self) -> DecodingLimits:
+        return DecodingLimits(
+            memory_bytes=self.clip_decoder_memory_bytes,
+            deadline_s=math.ceil(self.clip_timeout_s),
+            at_once=self.clips_running_max,
+            wait_s=self.clips_queue_wait_s,
+        )
 
     @property
     def image_limits(self) -> ImageLimits:

@@ -19,6 +19,7 @@ def share_of_memory(settings: OperationSettings, set_bytes: int | None, share: f
 
 def memory_needed(settings: OperationSettings) -> int:
     """Bytes that all workers may come to hold."""
-    reserved = share_of_memory(settings, settings.uploads_max_bytes, UPLOADS_SHARE)
+    # Once for photographs, once for clips.
+    reserved = 2 * share_of_memory(settings, settings.uploads_max_bytes, UPLOADS_SHARE)
     reserved += share_of_memory(settings, settings.decoding_max_bytes, DECODING_SHARE)
     return settings.workers * (WORKER_BYTES + reserved)

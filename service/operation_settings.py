@@ -53,6 +53,9 @@ class OperationSettings(BaseSettings):
     """Ask for a key on `/metrics` as well."""
     rate_limit_per_minute: float | None = Field(default=None, gt=0)
     """Requests per key (without keys per address), shared out evenly over the workers; unset = no limit."""
+    live_rate_limit_per_minute: float = Field(default=600.0, gt=0)
+    """The same for `/v1/palsy/look`, which a page asks several times a second while a camera runs and which does not
+    count with the others."""
     rate_limit_burst: int = Field(default=20, ge=1)
     """Requests that may come at once."""
 
@@ -66,8 +69,8 @@ class OperationSettings(BaseSettings):
     uploads_max: int = Field(default=32, ge=1)
     """Bodies that a worker reads at the same time."""
     uploads_max_bytes: int | None = Field(default=None, ge=1)
-    """Memory of a worker for bodies, at least one of the largest; unset = a tenth of the container's memory, shared out
-    over the workers."""
+    """Memory of a worker for bodies of photographs, and as much for clips, at least one of the largest; unset = a tenth
+    of the container's memory, shared out over the workers."""
     decoding_max_bytes: int | None = Field(default=None, ge=1)
     """Memory of a worker for decoded photographs, reserved before they are decoded; unset = two fifths of the
     container's memory, shared out over the workers."""
@@ -75,6 +78,15 @@ class OperationSettings(BaseSettings):
     """Time for sending a body, and for reading an answer."""
     request_timeout_s: float = Field(default=30.0, gt=0)
     """Time for an analysis."""
+    clips_running_max: int = Field(default=1, ge=1)
+    """Clips that are worked on at the same time in a worker: they have places of their own, so that photographs do not
+    wait for them."""
+    clips_queue_max: int = Field(default=1, ge=0)
+    """Clips that may wait for a place in a worker."""
+    clips_queue_wait_s: float = Field(default=10.0, gt=0)
+    """Longest wait of a clip for its place."""
+    clip_timeout_s: float = Field(default=120.0, ge=1)
+    """Time for sending a clip, and as much again for working on it."""
     head_timeout_s: float = Field(default=5.0, gt=0)
     """Time for a request's head, and for a TLS handshake."""
     head_max_bytes: int = Field(default=32_768, ge=1024)
@@ -89,8 +101,8 @@ class OperationSettings(BaseSettings):
     # Stopping
     drain_s: float = Field(default=0.0, ge=0)
     """After SIGTERM: not ready at once, but new requests are still taken for so long."""
-    stop_timeout_s: float = Field(default=25.0, gt=0)
-    """How long running requests may then still take."""
+    stop_timeout_s: float = Field(default=125.0, gt=0)
+    """How long running requests may then still take: a clip takes up to `clip_timeout_s`."""
 
     # Audit
     audit_url: SecretStr = SecretStr("sqlite:///data/audit.sqlite")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from fastapi.routing import iter_route_contexts
@@ -10,9 +10,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from service.admission.byte_budget import ByteBudget
+from service.admission.byte_budget import ByteBudget, Leftovers
 from service.admission.gate import Gate, GateLimits
-from service.admission.middleware import AdmissionMiddleware, RequestLimits
+from service.admission.middleware import AdmissionMiddleware, Lane
 from service.audit.prepare import prepare_database
 from service.audit.store import AuditStore
 from service.memory_shares import DECODING_SHARE, UPLOADS_SHARE, share_of_memory
@@ -42,12 +42,12 @@ class Operations:
     """What one worker needs around its analyses. ``audit`` is None if it was switched off."""
 
     metrics: Metrics
-    gate: Gate
-    limits: RequestLimits
-    uploads: ByteBudget
+    lanes: tuple[Lane, ...]
     decoding: ByteBudget
+    leftovers: Leftovers
     keys: KeyRing | None
     rate: RateLimiter | None
+    own_rates: Mapping[str, RateLimiter]
     audit: AuditStore | None
     spans: SpanSink | None
     drain: Drain = field(default_factory=Drain)
@@ -60,8 +60,16 @@ class Operations:
             self.spans.close()
 
 
-def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, int]) -> Operations:
-    """Make everything from the settings; ``body_bytes`` maps the template of each analysing route to its largest body.
+def build_operations(
+    settings: OperationSettings,
+    *,
+    body_bytes: Mapping[str, int],
+    clip_bytes: Mapping[str, int],
+    live: Collection[str] = (),
+) -> Operations:
+    """Make everything from the settings. ``body_bytes``, ``clip_bytes``: by the template of each route that analyses
+    photographs, or a clip, its largest body. ``live``: those that a page asks again and again while a camera runs; they
+    have a rate of their own.
 
     Raises KeyFileError and AuditUnavailable: a service without its keys or its audit does not start.
     """
@@ -71,16 +79,43 @@ def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, in
         keys = KeyRing(settings.api_keys_file, on_error=metrics.key_file_errors.inc)
     rate = None
     if settings.rate_limit_per_minute is not None:
-        # Buckets belong to a worker: each gets its share, so that together they never let more through.
-        rate = RateLimiter(
-            per_minute=settings.rate_limit_per_minute / settings.workers,
-            burst=max(1.0, settings.rate_limit_burst / settings.workers),
-        )
+        rate = _rate(settings, settings.rate_limit_per_minute)
     audit_url = settings.audit_url.get_secret_value()
     if audit_url:
         prepare_database(audit_url)
+    lanes = (_photographs(settings, body_bytes, live), _clips(settings, clip_bytes))
+    decoding = ByteBudget(
+        share_of_memory(settings, settings.decoding_max_bytes, DECODING_SHARE), wait_s=settings.queue_wait_s
+    )
     return Operations(
         metrics=metrics,
+        lanes=lanes,
+        decoding=decoding,
+        leftovers=Leftovers(decoding, *(lane.uploads for lane in lanes)),
+        keys=keys,
+        rate=rate,
+        own_rates={template: _rate(settings, settings.live_rate_limit_per_minute) for template in live},
+        audit=AuditStore(audit_url) if audit_url else None,
+        spans=(
+            SpanSink(endpoint=settings.otlp_endpoint, sample_ratio=settings.trace_sample_ratio)
+            if settings.otlp_endpoint is not None
+            else None
+        ),
+    )
+
+
+def _rate(settings: OperationSettings, per_minute: float) -> RateLimiter:
+    """Buckets belong to a worker: each gets its share, so that together they never let more through."""
+    return RateLimiter(
+        per_minute=per_minute / settings.workers, burst=max(1.0, settings.rate_limit_burst / settings.workers)
+    )
+
+
+def _photographs(settings: OperationSettings, body_bytes: Mapping[str, int], single: Collection[str]) -> Lane:
+    return Lane(
+        body_bytes=body_bytes,
+        body_timeout_s=settings.body_timeout_s,
+        work_timeout_s=settings.request_timeout_s,
         gate=Gate(
             GateLimits(
                 running_max=settings.running_max,
@@ -89,27 +124,36 @@ def build_operations(settings: OperationSettings, *, body_bytes: Mapping[str, in
                 uploads_max=settings.uploads_max,
             )
         ),
-        uploads=ByteBudget(
-            max(share_of_memory(settings, settings.uploads_max_bytes, UPLOADS_SHARE), *body_bytes.values()),
-            wait_s=settings.queue_wait_s,
-        ),
-        decoding=ByteBudget(
-            share_of_memory(settings, settings.decoding_max_bytes, DECODING_SHARE), wait_s=settings.queue_wait_s
-        ),
-        limits=RequestLimits(
-            body_bytes=body_bytes,
-            body_timeout_s=settings.body_timeout_s,
-            request_timeout_s=settings.request_timeout_s,
-        ),
-        keys=keys,
-        rate=rate,
-        audit=AuditStore(audit_url) if audit_url else None,
-        spans=(
-            SpanSink(endpoint=settings.otlp_endpoint, sample_ratio=settings.trace_sample_ratio)
-            if settings.otlp_endpoint is not None
-            else None
-        ),
+        uploads=_bodies(settings, body_bytes),
+        single=single,
     )
+
+
+def _clips(settings: OperationSettings, clip_bytes: Mapping[str, int]) -> Lane:
+    return Lane(
+        body_bytes=clip_bytes,
+        body_timeout_s=settings.clip_timeout_s,
+        # The work itself stops at the time limit, and its own sentence should come first.
+        work_timeout_s=settings.clip_timeout_s + settings.queue_wait_s,
+        gate=Gate(
+            GateLimits(
+                running_max=settings.clips_running_max,
+                queue_max=settings.clips_queue_max,
+                queue_wait_s=settings.clips_queue_wait_s,
+                uploads_max=settings.uploads_max,
+            )
+        ),
+        uploads=_bodies(settings, clip_bytes),
+        sent="clips",
+        too_large="clip-too-large",
+        single=frozenset(clip_bytes),
+    )
+
+
+def _bodies(settings: OperationSettings, body_bytes: Mapping[str, int]) -> ByteBudget:
+    """Memory for the bodies of one lane, at least for one of the largest."""
+    share = share_of_memory(settings, settings.uploads_max_bytes, UPLOADS_SHARE)
+    return ByteBudget(max([share, *body_bytes.values()]), wait_s=settings.queue_wait_s)
 
 
 def add_middlewares(app: Starlette, operations: Operations, settings: OperationSettings) -> None:
@@ -135,14 +179,13 @@ def add_middlewares(app: Starlette, operations: Operations, settings: OperationS
             KeyMiddleware,
             keys=operations.keys,
             rate=operations.rate,
+            own_rates=operations.own_rates,
             metrics=operations.metrics,
             protect_metrics=settings.metrics_need_key,
         ),
         Middleware(
             AdmissionMiddleware,
-            gate=operations.gate,
-            limits=operations.limits,
-            uploads=operations.uploads,
+            lanes=operations.lanes,
             metrics=operations.metrics,
         ),
     ]

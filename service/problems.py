@@ -46,6 +46,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unsupported-media-type": ProblemType(415, "The media type is not supported"),
     "unsupported-codec": ProblemType(415, "The clip is coded in a way that is not read"),
     "invalid-parameters": ProblemType(422, "The parameters are not valid"),
+    "clip-overran": ProblemType(422, "The work on the clip took too long"),
     "no-face": ProblemType(422, "No face was found"),
     "multiple-faces": ProblemType(422, "Several faces were found"),
     "face-too-small": ProblemType(422, "The face is too small"),

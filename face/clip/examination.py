@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,9 @@ from face.clip.curves.dynamics import SideDynamics, SidesCompared, compare_sides
 from face.clip.curves.movements import Movement, find_movements, repeatability
 from face.clip.curves.rest import find_rest
 from face.clip.curves.smoothing import FloatArray
+from face.clip.levels import level_of, levels
 from face.clip.looks import TimedFace
+from face.clip.script import Script
 from face.errors import NoFace, NoUsablePicture
 from face.landmarks.canonical import pose_corrected
 from face.palsy.assessment.fitted import FittedNumbers
@@ -27,25 +28,19 @@ from face.palsy.assessment.measuring.movement import (
     BROW_UP_MM,
     CLOSURE,
     CORNER_MM,
-    NARROWER,
     SNARL_MM,
     Activation,
     activation,
     looks_like,
-    same_movement,
     sort_by_movement,
 )
-from face.palsy.assessment.measuring.scale import IRIS_RING_MM, NOMINAL_MM_PER_UNIT
-from face.vocabulary import Pose, Side
+from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, mm_per_unit_by_iris
+from face.vocabulary import POSES, Pose, Side
 
 # The fewest pictures with a face, and their least share of the clip, from which something can be said.
 _LEAST_SEEN, _LEAST_SHARE = 10, 0.5
-# An iris is measured in an eye that is open by more than this share of the ring.
-_OPEN_SHARE = 0.6
 # Both flanks of a movement are looked at from rest on.
 _MARGIN_S = 0.3
-# Of each kind of movement one pose, in the order of `_levels`.
-_KINDS: tuple[Pose, ...] = ("brow_lift", "gentle_closure", "full_smile", "snarl", "pucker")
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +115,8 @@ class ClipExamination:
 
     def repeatability(self, pose: Pose) -> float | None:
         """Relative difference of the two strongest repetitions; None for a movement that was made once."""
-        return repeatability([one.strength for one in self.movements if one.channel == pose])
+        others = [one for other, one in self.chosen.items() if other != pose]
+        return repeatability([one.strength for one in self.movements if one.channel == pose and one not in others])
 
     def _inside(self, pose: Pose) -> npt.NDArray[np.bool_]:
         movement = self.chosen[pose]
@@ -134,8 +130,11 @@ class ClipExamination:
         return None if curve is None else curve[self._inside(pose)]
 
 
-def examine_clip(faces: Sequence[TimedFace], numbers: FittedNumbers) -> ClipExamination:
-    """faces: of all pictures, in the order of time.
+def examine_clip(
+    faces: Sequence[TimedFace], numbers: FittedNumbers, *, script: Script | None = None
+) -> ClipExamination:
+    """faces: of all pictures, in the order of time. script: what was asked for, and when; without it, rest and
+    movements are found by themselves.
 
     Raises:
         NoFace: too few pictures show one.
@@ -149,11 +148,15 @@ def examine_clip(faces: Sequence[TimedFace], numbers: FittedNumbers) -> ClipExam
             f"A face is seen in {len(there)} of {len(seen)} pictures of the clip; it should be in view from the first "
             "to the last, from the front, evenly lit and not covered."
         )
-    mm = _mm_per_unit(there)
+    mm = mm_per_unit_by_iris(face.halves for face in there) or NOMINAL_MM_PER_UNIT
     # First against the median of the clip, in thresholds: only to find rest.
     middle = SeenFace.of(np.median([face.points for face in there], axis=0).astype(np.float32))
-    at_rest = find_rest(times, np.stack([_both_sides(face, middle, mm) for face in seen]))
+    at_rest = script.at_rest(times) if script else None
     if at_rest is None:
+        at_rest = find_rest(times, np.stack([_both_sides(face, middle, mm) for face in seen]))
+    else:
+        at_rest &= np.array([face is not None for face in seen])
+    if at_rest is None or not at_rest.any():
         raise NoUsablePicture(
             "The face is never at rest in this clip, so no movement can be measured. Let the patient rest for a second "
             "before the first movement and between the movements."
@@ -161,15 +164,13 @@ def examine_clip(faces: Sequence[TimedFace], numbers: FittedNumbers) -> ClipExam
     resting = [face for face, still in zip(seen, at_rest, strict=True) if still and face is not None]
     rest = SeenFace.of(np.median([face.points for face in resting], axis=0).astype(np.float32))
     moved = [None if face is None else activation(face, rest, mm_per_unit=mm) for face in seen]
-    levels = np.stack([_levels(one) for one in moved])
-    movements = _named(find_movements(times, {"any": levels.max(axis=1)}), moved, times, numbers)
-    poses = sort_by_movement(
-        {str(place): face for place, one in enumerate(movements) if (face := seen[one.apex]) is not None},
-        rest,
-        set(),
-        mm_per_unit=mm,
-        numbers=numbers,
-    )
+    if script is None:
+        strongest = np.stack([levels(one) for one in moved]).max(axis=1)
+        movements = _named(find_movements(times, {"any": strongest}), moved, times, numbers)
+        chosen = _sorted(movements, seen, rest, mm, numbers)
+    else:
+        movements = script.movements(times, moved)
+        chosen = {pose_of(one): one for one in sorted(movements, key=lambda one: one.strength)}
     left, right = (_curves(seen, rest, side, mm) for side in ("left", "right"))
     quiet = _quiet(times, movements)
     away = np.array([np.inf if face is None else np.abs(face.points - rest.points).max() for face in seen])
@@ -178,35 +179,11 @@ def examine_clip(faces: Sequence[TimedFace], numbers: FittedNumbers) -> ClipExam
         at_rest=at_rest,
         rest_s=float(times[np.where(at_rest, away, np.inf).argmin()]),
         movements=tuple(movements),
-        chosen={pose: movements[int(place)] for place, pose in poses.items() if pose != "rest"},
+        chosen=chosen,
         left=left,
         right=right,
         blinks=tuple(find_blinks(times, left=_only(left.opening, quiet), right=_only(right.opening, quiet))),
         seen_share=len(there) / len(seen),
-    )
-
-
-def _mm_per_unit(faces: Sequence[SeenFace]) -> float:
-    rings = [
-        (half_l.iris + half_r.iris) / 2
-        for half_l, half_r in ((face.halves.left, face.halves.right) for face in faces)
-        if min(half_l.fissure, half_r.fissure) > _OPEN_SHARE * (half_l.iris + half_r.iris) / 2
-    ]
-    return IRIS_RING_MM / median(rings) if rings else NOMINAL_MM_PER_UNIT
-
-
-def _levels(seen: Activation | None) -> FloatArray:
-    """(K,): each kind of movement in thresholds at which it counts as seen."""
-    if seen is None:
-        return np.full(len(_KINDS), np.nan)
-    return np.array(
-        [
-            seen.brow_up / BROW_UP_MM,
-            seen.closure / CLOSURE,
-            seen.corner / CORNER_MM,
-            (seen.upper_lip + max(0.0, seen.ala)) / SNARL_MM,
-            -seen.wider / NARROWER,
-        ]
     )
 
 
@@ -240,14 +217,31 @@ def _named(
         pose = "rest" if largest is None else looks_like(largest, numbers)
         if pose == "rest":
             continue
-        channel = next(place for place, kind in enumerate(_KINDS) if same_movement(kind, pose))
         inside = np.flatnonzero((times >= movement.start_s) & (times <= movement.end_s))
-        levels = np.array([_levels(moved[at])[channel] for at in map(int, inside)])
-        apex = int(inside[int(np.nanargmax(levels))])
+        strengths = np.array([level_of(pose, moved[at]) for at in map(int, inside)])
+        apex = int(inside[int(np.nanargmax(strengths))])
         named.append(
-            replace(movement, channel=pose, apex=apex, apex_s=float(times[apex]), strength=float(np.nanmax(levels)))
+            replace(movement, channel=pose, apex=apex, apex_s=float(times[apex]), strength=float(np.nanmax(strengths)))
         )
     return named
+
+
+def pose_of(movement: Movement) -> Pose:
+    """That which a movement of an examined clip looks like, or stands for by the script."""
+    return next(pose for pose in POSES if pose == movement.channel)
+
+
+def _sorted(
+    movements: Sequence[Movement],
+    seen: Sequence[SeenFace | None],
+    rest: SeenFace,
+    mm_per_unit: float,
+    numbers: FittedNumbers,
+) -> dict[Pose, Movement]:
+    """For each pose the movement to be judged, as unsorted photographs are put under poses."""
+    apexes = {str(place): face for place, one in enumerate(movements) if (face := seen[one.apex]) is not None}
+    poses = sort_by_movement(apexes, rest, set(), mm_per_unit=mm_per_unit, numbers=numbers)
+    return {pose: movements[int(place)] for place, pose in poses.items() if pose != "rest"}
 
 
 def _curves(seen: Sequence[SeenFace | None], rest: SeenFace, side: str, mm: float) -> SideCurves:

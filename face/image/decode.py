@@ -8,6 +8,7 @@ metadata orientation and colour profile are used, nothing is kept.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -181,6 +182,12 @@ def _decode_jpeg(data: bytes, header: ImageHeader, reduction: int) -> npt.NDArra
         return decode(mended, strict=True)
     except ValueError as error:
         reason = str(error)
+    if _BEFORE_RESTART.search(reason):
+        mended, _ = repaired(data, padded=True)
+        try:
+            return decode(mended, strict=True)
+        except ValueError as error:
+            reason = str(error)
     # The decoder tells its first complaint only. This one comes when all pixels are there and a trailer follows, as
     # phones write it behind a picture that moves.
     if reason.endswith("extraneous bytes before marker 0xd9"):
@@ -190,6 +197,8 @@ def _decode_jpeg(data: bytes, header: ImageHeader, reduction: int) -> npt.NDArra
     raise _undecodable(header.media_type, "it is cut off" if cut else "its compressed data are damaged")
 
 
+# What the decoder says of bytes that an interval has too many.
+_BEFORE_RESTART = re.compile(r"extraneous bytes before marker 0xd[0-7]")
 # libjpeg's and Pillow's rows in work, a band of colour conversion, the copy of a PNG that is cleaned.
 _WORKING_BYTES = 6_000_000
 # What the library holds of each pixel of the whole picture, where it reads the header too.

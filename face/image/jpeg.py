@@ -27,7 +27,7 @@ _FOR_PIXELS = (0xC4, 0xCC, 0xDB, _RESTART_INTERVAL, 0xE0, 0xEE)
 # What ends a scan's data: a marker that is neither a stuffed byte nor, where there are any, a restart.
 _AFTER_SCAN, _AFTER_RESTARTED = re.compile(rb"\xff[^\x00\xff]"), re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _SEGMENT_MARKER = re.compile(rb"\xff[\xc0-\xfe]")
-# The last byte of a scan's data is filled up with ones, so that zeros before a restart are a writer's padding.
+# Zeros before a restart: a writer's padding, or the last coded bits (Samsung, one interval in thirty).
 _PADDING = re.compile(rb"(?<![\x00\xff])\x00+(?=\xff[\xd0-\xd7])")
 # Progressive files have about ten. Each costs time for the whole picture, even where it says nothing.
 _MOST_SCANS = 64
@@ -91,10 +91,12 @@ def read_jpeg(data: bytes) -> JpegFile:
     return found
 
 
-def repaired(data: bytes) -> tuple[bytes, bool]:
+def repaired(data: bytes, *, padded: bool = False) -> tuple[bytes, bool]:
     """The same picture without what lies between and after its segments, with the progression parameters that its
     coding has, and with an end marker; and whether it is whole: it came with an end marker, or every coefficient of it
-    is there to its last bit. Without either a missing scan, which leaves a picture coarse, cannot be told."""
+    is there to its last bit. Without either a missing scan, which leaves a picture coarse, cannot be told.
+
+    padded: without the zeros before restarts, too. Whether they are padding only decoding can tell."""
     pieces, frame = [data[:2]], 0
     missing: set[tuple[int, int]] = set()
     ended = False
@@ -110,7 +112,8 @@ def repaired(data: bytes) -> tuple[bytes, bool]:
             head = bytearray(content)
             if frame in _SEQUENTIAL:
                 head[-3:] = b"\x00\x3f\x00"
-            pieces += [bytes(head), _PADDING.sub(b"", data[segment.end : segment.after])]
+            coded = data[segment.end : segment.after]
+            pieces += [bytes(head), _PADDING.sub(b"", coded) if padded else coded]
             first, last, approximation = head[-3:]
             if approximation & 15 == 0:
                 scanned = head[5 : 5 + 2 * head[4] : 2]

@@ -136,8 +136,12 @@ class FaceLandmarker:
             others.append((0, as_sent))
         others.sort(key=lambda found: _upright_score(found[1]) + _UPRIGHT_MARGIN * (found[0] == 0), reverse=True)
         for turns, regions in others:
-            # What stands askew in a turned picture is no face, or one that another turn shows better.
-            yield turns, regions if turns == 0 else [region for region in regions if region.is_upright]
+            if turns and regions:
+                # Found again as if the picture had been sent upright: its small copy turned is not quite the small copy
+                # of it turned, and a grade may hang on less. What stands askew is no face, or another turn's.
+                views = _Views.of(np.ascontiguousarray(np.rot90(rgb, turns)), both_ways=both_ways)
+                regions = [region for region in self._find_in(views) if region.is_upright]
+            yield turns, regions
         for regions in self._levels(rgb, PIECES, both_ways=both_ways, whole=False):
             yield 0, regions
         for turns in (1, 2, 3):

@@ -7,7 +7,7 @@ offset. A clip in which nothing moves has no event; that is an answer, not an er
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from face.errors import NoFace
 from face.landmarks.found_face import Face
-from face.microexpression.flow import ByteArray
+from face.microexpression.clip_frame import ClipFrame, FacePiece
 from face.microexpression.pair_motion import PairMotion, pair_motion, turned_between_deg
 from face.microexpression.registration import STABLE_POINTS
 from face.microexpression.spec import MicroExpressionSpec
@@ -26,81 +26,103 @@ REST_S = 0.2  # what counts as a rest
 JOIN_S = 0.1  # a gap that short is none
 EDGE_SHARE = 0.3  # onset and offset: where the motion is that share of the apex's
 AROUND_APEX_S = 0.05  # frames that speak for the kind and the class of an event
+MOST_AROUND = 5  # of those frames; a fast camera has more that say the same
+SPEAKING_SHARE = 0.25  # of an event's frames, from which on it is speech, whatever its apex looks like
 
 Figures = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Frame:
-    """rgb (H, W, 3) uint8; face: None where none was found."""
+class _Moved:
+    """One frame against the rest, as `PairMotion` has it."""
 
-    rgb: ByteArray
-    face: Face | None
+    moved: float
+    reliability: float
+    kind: MovementKind
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Event:
-    """onset, apex, offset: frame numbers. around: the motion of the frames next to the apex, the apex among them, from
-    which kind and class are read. An event that the clip cuts off begins at its first or ends at its last frame."""
+    """onset, apex, offset: frame numbers. around: those of the frames next to the apex, the apex among them, from which
+    kind and class are read. An event that the clip cuts off begins at its first or ends at its last frame."""
 
     onset: int
     apex: int
     offset: int
     kind: MovementKind
     reliability: float
-    around: tuple[PairMotion, ...]
+    around: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class SpottedClip:
     """motion (frames,): per cent of the inter-ocular distance against the rest, NaN where no face was found or the head
-    had turned too far. rest: first and last frame of it."""
+    had turned too far. rest: first and last frame of it. at_rest: the frame that all were measured against."""
 
     motion: Figures
     rest: tuple[int, int]
+    at_rest: FacePiece
     events: tuple[Event, ...]
 
 
-def spot(frames: Sequence[Frame], *, fps: float, spec: MicroExpressionSpec) -> SpottedClip:
-    """Raises ValueError for fewer than 3 frames or an fps that is not above 0, NoFace where too few frames show one."""
-    if len(frames) < FEWEST_FRAMES or not fps > 0:
-        raise ValueError(f"a clip needs at least {FEWEST_FRAMES} frames and an fps above 0, got {len(frames)}, {fps}")
-    seen = [number for number, frame in enumerate(frames) if frame.face is not None]
+def spot(
+    frames: Sequence[ClipFrame], spec: MicroExpressionSpec, *, progress: Callable[[float], object] = lambda _: None
+) -> SpottedClip:
+    """frames: in the order of time. progress: is told the share of them that was measured.
+
+    Raises ValueError for fewer than 3 frames or times that do not ascend, NoFace where too few frames show one.
+    """
+    times = np.array([frame.time_s for frame in frames])
+    if len(frames) < FEWEST_FRAMES or not (np.diff(times) > 0).all():
+        raise ValueError(f"a clip needs at least {FEWEST_FRAMES} frames whose times ascend, got {times.tolist()}")
+    seen = {number: frame.seen for number, frame in enumerate(frames) if frame.seen is not None}
     if len(seen) < max(FEWEST_FRAMES, len(frames) // 2):
         raise NoFace(
             f"a face was found in {len(seen)} of {len(frames)} frames, in at least half of them it is needed. "
             "Film the whole face from the front and in good light"
         )
-    rest = find_rest(frames, fps=fps)
-    middle = min(seen, key=lambda number: abs(number - (rest[0] + rest[1]) / 2))
-    moved: list[PairMotion | None] = []
-    for frame in frames:
-        moved.append(_against(frames[middle], frame, spec))
+    rest = find_rest([None if frame.seen is None else frame.seen.face for frame in frames], times)
+    at_rest = seen[min(seen, key=lambda number: abs(number - (rest[0] + rest[1]) / 2))]
+    moved = []
+    for number, frame in enumerate(frames, 1):
+        moved.append(_moved(at_rest, frame.seen, spec))
+        progress(number / len(frames))
     motion = np.array([np.nan if one is None else one.moved for one in moved])
-    sure = np.array([one is not None and one.reliability >= spec.min_reliability for one in moved])
-    spans = _joined(sure, gap=max(1, round(JOIN_S * fps)))
-    events = [_event(first, last, motion, moved, fps=fps) for first, last in spans]
-    return SpottedClip(motion=motion, rest=rest, events=tuple(event for event in events if event is not None))
+    reliability = np.array([0.0 if one is None else one.reliability for one in moved])
+    spans = _spans(reliability, times, spec)
+    # Where the face is not at rest between two events, neither reaches into the other.
+    starts = [0, *(last + 1 for _, last in spans)]
+    ends = [*(first - 1 for first, _ in spans[1:]), len(frames) - 1]
+    events = tuple(
+        _event(span, (start, end), motion, moved, times) for span, start, end in zip(spans, starts, ends, strict=False)
+    )
+    return SpottedClip(motion=motion, rest=rest, at_rest=at_rest, events=events)
 
 
-def find_rest(frames: Sequence[Frame], *, fps: float) -> tuple[int, int]:
+def against_rest(at_rest: FacePiece, seen: FacePiece, spec: MicroExpressionSpec) -> PairMotion | None:
+    """None where the head has turned too far to be compared."""
+    if turned_between_deg(at_rest.face, seen.face) > spec.max_turn_deg:
+        return None
+    return pair_motion(at_rest.rgb, at_rest.face, seen.rgb, seen.face, spec)
+
+
+def find_rest(faces: Sequence[Face | None], times: Figures) -> tuple[int, int]:
     """First and last frame of the stretch of REST_S in which the landmarks change least, and look most like the clip's
     median: a movement that is held still is no rest."""
-    shapes = np.array([_shape(frame.face) for frame in frames])
+    shapes = np.array([_shape(face) for face in faces])
     usual = np.nanmedian(shapes, axis=0)
     away = np.linalg.norm(shapes - usual, axis=(1, 2))
     change = np.linalg.norm(np.diff(shapes, axis=0), axis=(1, 2))
-    length = min(len(frames), max(2, round(REST_S * fps) + 1))
-    costs = [
-        float(np.mean(away[first : first + length]) + np.mean(change[first : first + length - 1]))
-        for first in range(len(frames) - length + 1)
-    ]
+    # The frame at which a stretch has lasted for REST_S, but for a thousandth: times are rounded.
+    ends = np.searchsorted(times, times + REST_S * 0.999)
+    stretches = [(first, max(first + 1, int(last))) for first, last in enumerate(ends) if last < len(times)]
+    stretches = stretches or [(0, len(times) - 1)]
+    costs = [float(np.mean(away[first : last + 1]) + np.mean(change[first:last])) for first, last in stretches]
     if not np.isfinite(costs).any():
         # No stretch without a frame that shows no face: the one frame that looks most like the others.
         best = int(np.nanargmin(away))
         return best, best
-    first = int(np.nanargmin(costs))
-    return first, first + length - 1
+    return stretches[int(np.nanargmin(costs))]
 
 
 def _shape(face: Face | None) -> Figures:
@@ -115,43 +137,57 @@ def _shape(face: Face | None) -> Figures:
     return np.asarray((points - stable.mean(axis=0)) @ turn.T / face.interocular_px)
 
 
-def _against(rest: Frame, frame: Frame, spec: MicroExpressionSpec) -> PairMotion | None:
-    if rest.face is None or frame.face is None or turned_between_deg(rest.face, frame.face) > spec.max_turn_deg:
-        return None
-    return pair_motion(rest.rgb, rest.face, frame.rgb, frame.face, spec)
+def _moved(at_rest: FacePiece, seen: FacePiece | None, spec: MicroExpressionSpec) -> _Moved | None:
+    moved = None if seen is None else against_rest(at_rest, seen, spec)
+    return None if moved is None else _Moved(moved.moved, moved.reliability, moved.kind)
 
 
-def _joined(sure: npt.NDArray[np.bool_], *, gap: int) -> list[tuple[int, int]]:
-    """First and last index of the runs of True, those apart by at most `gap` taken as one; a run of a single frame is
-    a flicker of the camera."""
+def _spans(reliability: Figures, times: Figures, spec: MicroExpressionSpec) -> list[tuple[int, int]]:
+    """First and last frame of the runs in which something moved, those apart by at most JOIN_S taken as one.
+
+    A run of a single frame is a flicker of the camera, and one that is never quite sure is a head's or a lamp's.
+    """
     spans: list[tuple[int, int]] = []
-    for number in np.flatnonzero(sure).tolist():
-        if spans and number - spans[-1][1] <= gap:
+    for number in np.flatnonzero(reliability >= spec.min_reliability).tolist():
+        if spans and times[number] - times[spans[-1][1]] <= max(JOIN_S, 1.5 * np.median(np.diff(times))):
             spans[-1] = (spans[-1][0], number)
         else:
             spans.append((number, number))
-    return [span for span in spans if span[1] > span[0]]
+    return [
+        (first, last)
+        for first, last in spans
+        if last > first and reliability[first : last + 1].max() >= spec.sure_reliability
+    ]
 
 
-def _event(first: int, last: int, motion: Figures, moved: Sequence[PairMotion | None], *, fps: float) -> Event | None:
-    """The event in frames first..last: apex at the largest motion, onset and offset where it is small again."""
+def _event(
+    span: tuple[int, int], reach: tuple[int, int], motion: Figures, moved: Sequence[_Moved | None], times: Figures
+) -> Event:
+    """The event in the frames of `span`: apex at the largest motion, onset and offset where it is small again, both
+    within `reach`."""
+    first, last = span
     smooth = _smoothed(motion)
-    if np.isnan(smooth[first : last + 1]).all():
-        return None
     apex = first + int(np.nanargmax(smooth[first : last + 1]))
     small = smooth < EDGE_SHARE * smooth[apex]
-    before, after = np.flatnonzero(small[: apex + 1]), np.flatnonzero(small[apex:])
-    reach = max(1, round(AROUND_APEX_S * fps))
-    around = [one for one in moved[max(0, apex - reach) : apex + reach + 1] if one is not None and one.kind != "none"]
-    if not around:
-        return None
-    kinds = [one.kind for one in around]
+    before, after = np.flatnonzero(small[reach[0] : apex + 1]), np.flatnonzero(small[apex : reach[1] + 1])
+    sure = {
+        number: one
+        for number, one in enumerate(moved[first : last + 1], first)
+        if one is not None and one.kind != "none"
+    }
+    near = [number for number in sure if abs(times[number] - times[apex]) <= AROUND_APEX_S]
+    # The apex may lie in a gap between two sure frames.
+    around = sorted(sorted(near or sure, key=lambda number: abs(number - apex))[:MOST_AROUND])
+    kinds = [sure[number].kind for number in around]
+    kind = max(set(kinds), key=kinds.count)
+    if sum(one.kind == "speech" for one in sure.values()) >= SPEAKING_SHARE * len(sure):
+        kind = "speech"
     return Event(
-        onset=int(before[-1]) if len(before) else 0,
+        onset=reach[0] + int(before[-1]) if len(before) else reach[0],
         apex=apex,
-        offset=apex + int(after[0]) if len(after) else len(motion) - 1,
-        kind=max(set(kinds), key=kinds.count),
-        reliability=max(one.reliability for one in around),
+        offset=apex + int(after[0]) if len(after) else reach[1],
+        kind=kind,
+        reliability=max(one.reliability for one in sure.values()),
         around=tuple(around),
     )
 

@@ -11,21 +11,20 @@ from face.errors import InvalidLimits
 from face.frame.quality import QualityLimits
 from face.frame.regions import ASYMMETRY_FULL_SCALE
 from face.palsy.decoding import TurnedHead
-from face.palsy.visibility import SEEN_FROM
+from face.palsy.visibility import SeenLimits
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerLimits:
     """quality: of the photograph. warn_above, refuse_above: of the graph's `ood_score`, None = no limit of that kind.
     full_scale: the asymmetry that counts as 1 in a region, in inter-ocular distances.
-    seen_from: the share of a region from which on it counts as seen. turned_head: what a turned head takes from the
-    logits of the grade."""
+    visibility: how much of a region must be seen. turned_head: what a turned head takes from the grade's logits."""
 
     quality: QualityLimits = field(default_factory=QualityLimits)
     warn_above: float | None = None
     refuse_above: float | None = None
     full_scale: float = ASYMMETRY_FULL_SCALE
-    seen_from: float = SEEN_FROM
+    visibility: SeenLimits = field(default_factory=SeenLimits)
     turned_head: TurnedHead = field(default_factory=TurnedHead)
 
     @classmethod
@@ -38,14 +37,14 @@ class AnswerLimits:
             seen, turned = thresholds.get("visibility") or {}, thresholds.get("turned_head") or {}
             _known(quality, [limit.name for limit in fields(QualityLimits)], within="quality.")
             _known(unlike, ("warn_above", "refuse_above"), within="out_of_distribution.")
-            _known(seen, ("seen_from",), within="visibility.")
+            _known(seen, [number.name for number in fields(SeenLimits)], within="visibility.")
             _known(turned, [number.name for number in fields(TurnedHead)], within="turned_head.")
             return cls(
                 quality=QualityLimits(**quality),
                 warn_above=_limit(unlike.get("warn_above")),
                 refuse_above=_limit(unlike.get("refuse_above")),
                 full_scale=_scale(thresholds.get("heatmap_full_scale", ASYMMETRY_FULL_SCALE)),
-                seen_from=_share(seen.get("seen_from", SEEN_FROM)),
+                visibility=_seen(seen),
                 turned_head=TurnedHead(**turned),
             )
         except (TypeError, ValueError) as error:
@@ -64,10 +63,12 @@ def _scale(value: float) -> float:
     return float(value)
 
 
-def _share(value: float) -> float:
-    if not 0 < value < 1:
-        raise ValueError(f"visibility.seen_from must lie between 0 and 1, got {value}")
-    return float(value)
+def _seen(limits: Mapping[str, float | None]) -> SeenLimits:
+    """Bundles of 0.13.0 know one limit, `seen_from`, for everything."""
+    given = {name: value for name, value in limits.items() if value is not None}
+    if "seen_from" in given:
+        given = {number.name: given["seen_from"] for number in fields(SeenLimits)} | given
+    return SeenLimits(**given)
 
 
 def _known(section: Mapping[str, Any], known: Collection[str], *, within: str = "") -> None:

@@ -1,33 +1,49 @@
 """Many photographs -> predictions.csv: the same table whether the shipped bundle or a checkpoint answers.
 
-One row an image. A refused one has the service's error code and the reason, and no numbers.
+One row an image. A refused one has the service's error code and the reason, and no numbers. `path` as it was named and
+`sha256` of the file are what other tables can be joined by; the service's audit has the same hash.
+
+    OUT/predictions.csv       written whole, when every photograph has its answer or Ctrl-C came
+    OUT/answers/KEY/*.jsonl   each answer from the moment it is there; KEY: who answers, so that models never mix
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from face.errors import PreprocessingError
+from face.palsy.answer_record import AnswerRecord, Value, state_of
 from face.palsy.reading import ReadPhotograph
 from face.vocabulary import REGIONS, SIDES
 from face.whole_file import whole_file
 
-FILE = "predictions.csv"
+FILE, ANSWERS = "predictions.csv", "answers"
+# What the files themselves are to blame for may be another time it is asked: it is not kept.
+OF_FILES = ("missing-file", "unreadable-file")
 
-Value = str | int | float
+
+class Share(Protocol):
+    """Of several that work on one list; its text, such as 2/8, names it."""
+
+    def of(self, items: Sequence[Path]) -> list[Path]:
+        """Its items."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """images: how many were asked for; fewer rows than that where it was stopped with Ctrl-C."""
+    """images: how many were asked for, of the share where there is one; fewer answers than that where it was stopped
+    with Ctrl-C. known: of them were there from an earlier run. table: not written for a share."""
 
     table: Path
     images: int
     graded: int
     refused: int
+    known: int = 0
 
     @property
     def stopped(self) -> bool:
@@ -40,26 +56,42 @@ def predict_photographs(
     labels: Sequence[str],
     out: Path,
     *,
+    answered_by: Iterable[bytes],
+    share: Share | None = None,
     on_reading: Callable[[int, Path, ReadPhotograph], object] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Predictions:
-    """Read every image and write OUT/predictions.csv, whole or not at all; Ctrl-C writes what was read so far.
+    """Read every image that has no answer in OUT yet, and write OUT/predictions.csv; Ctrl-C writes what is there.
 
-    labels: names of the grades. on_reading: called with (number of the image from 0, its path, its reading) for each
-    that was graded. progress: called with (images done, images in all).
+    labels: names of the grades. answered_by: all that decides an answer beside the photograph. share: read only its
+    images and write no table, which a call without one does. on_reading: called with (number of the image from 0, its
+    path, its reading) for each that is graded now. progress: called with (images done, images in all).
     """
+    key = hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in answered_by)).hexdigest()[:16]
+    writer = "all" if share is None else str(share).replace("/", "-of-")
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before the work
-    rows: list[dict[str, Value]] = []
-    try:
-        for number, path in enumerate(images):
-            rows.append(_row(number, path, read, labels, on_reading))
-            if progress is not None:
-                progress(len(rows), len(images))
-    except KeyboardInterrupt:
-        pass  # `stopped` says so
-    _write(rows, columns(labels), out / FILE)
-    refused = sum(row["code"] != "" for row in rows)
-    return Predictions(table=out / FILE, images=len(images), graded=len(rows) - refused, refused=refused)
+    wanted = list(images) if share is None else share.of(images)
+    numbers = {path: number for number, path in enumerate(images)}
+    with AnswerRecord(out / ANSWERS / key, writer=writer) as record:
+        rows = {path: row for path in wanted if (row := record.row_of(path)) is not None}
+        known = len(rows)
+        if known and progress is not None:
+            progress(known, len(wanted))
+        try:
+            for path in wanted:
+                if path in rows:
+                    continue
+                state = state_of(path)
+                row = _row(numbers[path], path, read, labels, on_reading)
+                rows[path] = row if state is None or row["code"] in OF_FILES else record.add(row, state)
+                if progress is not None:
+                    progress(len(rows), len(wanted))
+        except KeyboardInterrupt:
+            pass  # `stopped` says so
+    if share is None:
+        _write((rows[path] for path in wanted if path in rows), columns(labels), out / FILE)
+    refused = sum(row["code"] != "" for row in rows.values())
+    return Predictions(out / FILE, len(wanted), graded=len(rows) - refused, refused=refused, known=known)
 
 
 def answers_in_words(table: Path) -> list[str]:
@@ -84,7 +116,7 @@ def columns(labels: Iterable[str]) -> list[str]:
     probabilities = [f"probability_{label}" for label in labels]
     sides = [f"side_probability_{side}" for side in SIDES]
     regions = [f"asymmetry_{region}" for region in REGIONS]
-    head = ["path", "grade", "index", "probability", "expected", "prediction_set", "side", "side_probability"]
+    head = ["path", "sha256", "grade", "index", "probability", "expected", "prediction_set", "side", "side_probability"]
     return [*head, *probabilities, *sides, *regions, "warnings", "code", "reason"]
 
 
@@ -116,18 +148,22 @@ def _row(
     labels: Sequence[str],
     on_reading: Callable[[int, Path, ReadPhotograph], object] | None,
 ) -> dict[str, Value]:
+    row: dict[str, Value] = {"path": path.as_posix()}
     try:
-        result = read(path.read_bytes())
-    except PreprocessingError as error:
-        return {"path": path.as_posix(), "code": error.code, "reason": str(error)}
+        data = path.read_bytes()
     except FileNotFoundError:
-        return {"path": path.as_posix(), "code": "missing-file", "reason": "no such file"}
+        return {**row, "code": "missing-file", "reason": "no such file"}
     except OSError as error:
-        return {"path": path.as_posix(), "code": "unreadable-file", "reason": str(error)}
+        return {**row, "code": "unreadable-file", "reason": str(error)}
+    row["sha256"] = hashlib.sha256(data).hexdigest()
+    try:
+        result = read(data)
+    except PreprocessingError as error:
+        return {**row, "code": error.code, "reason": str(error)}
     if on_reading is not None:
         on_reading(number, path, result)
     return {
-        "path": path.as_posix(),
+        **row,
         **values_of(result, labels),
         "warnings": "; ".join(result.warnings),
         "code": "",

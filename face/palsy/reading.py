@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from face.errors import FaceCovered
 from face.frame.quality import Quality, check_quality, measure_quality
 from face.frame.regions import regional_asymmetry, roi_masks
 from face.palsy.decoding import PalsyCalibration, PalsyReading, at_rest, decode, holding, widened
@@ -55,6 +56,17 @@ class ReadPhotograph:
     outputs: Mapping[str, Array]
     reading: PalsyReading
     regional: dict[Region, float | None] | None
+    visibility: Visibility
+    quality: Quality
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PalsyLook:
+    """What one look sees, without a grade; as in ReadPhotograph. warnings: what would be refused is here a sentence."""
+
+    photograph: Photograph
+    made: PalsyInput
     visibility: Visibility
     quality: Quality
     warnings: tuple[str, ...]
@@ -114,24 +126,14 @@ def read_palsy(
         reading = holding(decode(allowed, batch["side_logits"], calibration=calibration)[0], said)
         outputs = {name: np.asarray(values)[0] for name, values in batch.items()}
     with watch.stage("rendering"):
-        masks = roi_masks(
-            made.aligned, size=outputs[ASYMMETRY_OUTPUT].shape[0] if ASYMMETRY_OUTPUT in outputs else _MAP_SIZE
-        )
-        visibility = look_what_is_seen(
-            outputs.get(SEEN_MAP_OUTPUT),
-            masks,
-            photograph.on_sent(made.aligned),
-            width=photograph.sent_width,
-            height=photograph.sent_height,
-            seen_from=limits.seen_from,
-        )
+        masks, visibility = _what_is_seen(photograph, made, outputs, limits)
     warnings += check_visibility(visibility)
     if OUT_OF_DISTRIBUTION_OUTPUT in outputs:
         warnings += check_likeness(
             float(outputs[OUT_OF_DISTRIBUTION_OUTPUT]), warn_above=limits.warn_above, refuse_above=limits.refuse_above
         )
     warnings += check_agreement(reading)
-    if visibility.hidden or visibility.cut:
+    if visibility.hidden or visibility.partly or visibility.cut:
         reading = widened(reading)
     if visibility.hidden:
         outputs |= {name: without_hidden(outputs[name], masks, visibility) for name in MAP_OUTPUTS if name in outputs}
@@ -151,6 +153,57 @@ def read_palsy(
         visibility=visibility,
         quality=quality,
         warnings=tuple(warnings),
+    )
+
+
+def look_palsy(
+    data: bytes,
+    reader: PhotographReader,
+    graph: Graph,
+    spec: PalsyInputSpec,
+    *,
+    limits: AnswerLimits,
+    policy: FacePolicy = "single",
+    mirrored: bool = False,
+    watch: Stopwatch | None = None,
+) -> PalsyLook:
+    """One look, for a camera that runs: no grade, and no refusal where only the framing is at fault.
+
+    Raises the PreprocessingErrors up to quality, and what the graph raises. Stages of `watch`: decode, landmarks,
+    preprocessing, inference.
+    """
+    watch = watch or Stopwatch()
+    photograph = reader.read(data, policy=policy, watch=watch, mirrored=mirrored)
+    with watch.stage("preprocessing"):
+        made = palsy_input(photograph.rgb, photograph.face, spec)
+        quality = measure_quality(
+            photograph.rgb, photograph.face, aligned=made.aligned, sent_px=photograph.to_sent.scale
+        )
+        warnings = photograph.warnings() + check_quality(quality, limits.quality)
+    with watch.stage("inference"):
+        batch = graph({name: tensor[None] for name, tensor in made.tensors.items()})
+        outputs = {name: np.asarray(values)[0] for name, values in batch.items()}
+    _, visibility = _what_is_seen(photograph, made, outputs, limits)
+    try:
+        warnings += check_visibility(visibility)
+    except FaceCovered as error:
+        warnings.append(error.message)
+    return PalsyLook(photograph, made, visibility, quality, tuple(warnings))
+
+
+def _what_is_seen(
+    photograph: Photograph, made: PalsyInput, outputs: Mapping[str, Array], limits: AnswerLimits
+) -> tuple[npt.NDArray[np.float32], Visibility]:
+    """The masks of the regions on the mosaic, and what is seen of them."""
+    size = outputs[ASYMMETRY_OUTPUT].shape[0] if ASYMMETRY_OUTPUT in outputs else _MAP_SIZE
+    masks = roi_masks(made.aligned, size=size)
+    return masks, look_what_is_seen(
+        outputs.get(SEEN_MAP_OUTPUT),
+        masks,
+        photograph.on_sent(made.aligned),
+        width=photograph.sent_width,
+        height=photograph.sent_height,
+        limits=limits.visibility,
     )
 
 

@@ -36,6 +36,7 @@ from model_training.data.sample_table import SampleTable, write_table
 from model_training.errors import Interrupted, TrainingError
 from model_training.runtime.arrays import Arrays
 from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.one_thread import one_blas_thread
 from model_training.runtime.shard import Shard
 from model_training.runtime.worker_pool import spawned_workers
 
@@ -68,15 +69,15 @@ def build_cache(
     shard: Shard | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> CacheReport:
-    """Fill the folder `out`. progress is called with the number of rows just finished. shard: make only its parts,
-    which a call without a shard joins.
+    """Fill the folder `out`. progress is called with the number of rows just finished. jobs: worker processes; 0 makes
+    the rows in this one. shard: make only its parts, which a call without a shard joins.
 
     Raises TrainingError for a folder that belongs to another preprocessing or lacks room, Interrupted on Ctrl-C
     (finished parts are kept).
     """
     progress = progress or _ignore
-    if jobs < 1:
-        raise TrainingError(f"--jobs must be at least 1, got {jobs}")
+    if jobs < 0:
+        raise TrainingError(f"--jobs must not be negative, got {jobs}")
     description = read_description(out)
     if description is not None and (description.kind, description.fingerprint) != (
         producer.kind,
@@ -146,15 +147,21 @@ def _run_parts(
 ) -> None:  # fmt: skip
     if not todo:
         return
+    chunks = {index: rows[index * PART_ROWS : (index + 1) * PART_ROWS] for index in todo}
     futures: dict[Future[int], int] = {}
     try:
+        if jobs == 0:
+            with one_blas_thread():
+                _start_worker(producer, str(folder), str(parts))
+                for index in todo:
+                    progress(_make_part(chunks[index], keys[index]))
+            return
         with spawned_workers(
             min(jobs, len(todo)), initializer=_start_worker, initargs=(producer, str(folder), str(parts))
         ) as pool:
             with children_ignore_ctrl_c():
                 for index in todo:
-                    chunk = rows[index * PART_ROWS : (index + 1) * PART_ROWS]
-                    futures[pool.submit(_make_part, chunk, keys[index])] = index
+                    futures[pool.submit(_make_part, chunks[index], keys[index])] = index
             for future in as_completed(futures):
                 try:
                     progress(future.result())
@@ -190,6 +197,7 @@ def _start_worker(producer: Producer, folder: str, parts: str) -> None:
     import cv2
 
     global _worker
+    one_blas_thread()
     cv2.setNumThreads(1)
     _worker = _Worker(make=producer.open(), folder=Path(folder), parts=Path(parts), layout=producer.arrays())
 

@@ -1,113 +1,21 @@
-"""Micro-expressions from flow images: the reference trained on simulated people, calibrated, fine-tuned, judged, and
-leave-one-subject-out. `simulate_command` makes the simulated people."""
+"""Micro-expressions from flow images: the reference trained on simulated people, calibrated and fine-tuned.
+`simulate_command` makes the simulated people."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from model_training.command_options import ShardText, progress_bar
-from model_training.errors import TrainingError
+from model_training.command_options import progress_bar
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of the published flow images, or an .npz flow cache.")]
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="TOML: sections [training], [training.model], [simulation].")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Where the results go.")]
-
-
-def loso_command(
-    data: Data,
-    config: Annotated[
-        list[Path],
-        typer.Option(help="TOML as above. Repeatable: the first is reported, protocol (c) chooses among all of them."),
-    ],
-    out: Out,
-    seeds: Annotated[int, typer.Option(help="Number of seeds, at least 5 for a report.", min=1)] = 5,
-    processes: Annotated[int, typer.Option(help="Processes that share the folds.", min=1)] = 1,
-    initial: Annotated[
-        Path | None, typer.Option(help="Checkpoint of `htnet microexpression reference` to start every fold from.")
-    ] = None,
-    held_out_seeds: Annotated[
-        int | None,
-        typer.Option(help="Seeds of protocol (c), a run of its own each; default: all, 0: leave it out.", min=0),
-    ] = None,
-    shuffled: Annotated[bool, typer.Option(help="Run the control with shuffled labels (one seed).")] = True,
-    shard: ShardText = None,
-) -> None:
-    """Leave-one-subject-out: protocols (a) paper, (b) fixed final epoch, (c) held-out subjects, side by side.
-    Resumable.
-
-    Example: `htnet microexpression loso --data FLOW --config configs/microexpression.toml --initial reference.pt
-    --out runs/loso`
-    """
-    from model_training.microexpression.config import training_config
-    from model_training.microexpression.evaluation.report import loso_report, write_report
-    from model_training.microexpression.folded.loso import LosoRun, run_loso
-    from model_training.microexpression.published_flow import load_flow
-    from model_training.runtime.shard import Shard
-
-    kept_seeds = seeds if held_out_seeds is None else held_out_seeds
-    if len(config) > 1 and kept_seeds == 0:
-        raise TrainingError(
-            f"--config {config[1]} would have no effect: only protocol (c) chooses among configurations, and "
-            "--held-out-seeds 0 leaves it out"
-        )
-    share = Shard.read(shard) if shard else None
-    trainings = [training_config(path) for path in config]
-    start = "" if initial is None else str(initial)
-    if initial is not None and not initial.is_file():
-        raise TrainingError(f"{initial}: no such checkpoint; make one with `htnet microexpression reference`")
-
-    runs = seeds + kept_seeds * len(trainings) + shuffled
-    finished = 0
-    with progress_bar("chunks") as bar:
-
-        def run(seed: int, training: Any = trainings[0], **kind: bool) -> Any:
-            nonlocal finished
-            job = LosoRun(config=training, seed=seed, initial=start, **kind)
-            result = run_loso(
-                data,
-                job,
-                out=out / "parts",
-                processes=processes,
-                shard=share,
-                progress=lambda line: bar.say(line, err=True),
-                on_chunk=lambda done, chunks: bar.at(finished * chunks + done, runs * chunks),
-            )
-            finished += 1
-            return result
-
-        results = [run(seed) for seed in range(seeds)]
-        kept = [[run(seed, training, held_out=True) for training in trainings] for seed in range(kept_seeds)]
-        control = [run(0, shuffle=True)] if shuffled else []
-    if share is not None:
-        everything = [*results, *(one for each in kept for one in each), *control]
-        left = sum(one is None for one in everything)
-        whether = f"{left} of {len(everything)} runs wait for other shards" if left else "every run is complete"
-        typer.echo(
-            f"shard {share} is done in {out / 'parts'}; {whether}. Without --shard the command writes the report."
-        )
-        return
-    about = {"config": trainings[0].to_dict(), "initial": "" if initial is None else initial.name, "seeds": seeds}
-    report = loso_report(
-        results, kept, control, load_flow(data), configurations=[path.stem for path in config], about=about
-    )
-    write_report(report, out)
-    for name, protocol in report["protocols"].items():
-        single, both = protocol["single"]["full"], protocol["ensemble"]["full"]
-        typer.echo(
-            f"({name}) {protocol['meaning']}: single {single['uf1']:.3f}/{single['uar']:.3f}, "
-            f"ensemble {both['uf1']:.3f}/{both['uar']:.3f}"
-        )
-    baseline = report["baseline"]["scores"]["full"]
-    typer.echo(f"baseline, {report['baseline']['meaning']}: {baseline['uf1']:.3f}/{baseline['uar']:.3f}")
-    for name, score in report.get("shuffled_labels", {}).items():
-        typer.echo(f"({name}) shuffled labels: {score['uf1']:.3f}/{score['uar']:.3f}")
-    typer.echo(f"report: {out / 'loso.json'}")
 
 
 def simulate_command(
@@ -210,24 +118,46 @@ def train_command(
 
 
 def calibrate_command(
-    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of `htnet microexpression reference`.")],
-    simulated: Annotated[
-        list[Path], typer.Option("--simulated", help="Simulated people who were not trained on. Repeatable.")
+    checkpoint: Annotated[Path, typer.Option(help="Any micro-expression checkpoint; with --simulated an ensemble.")],
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="Clips that training has not seen: a cache, the published folder, or an .npz."),
     ],
-    data: Data,
-    out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
+    out: Annotated[Path, typer.Option("--out", help="The checkpoint to write; the network in it is the same.")],
+    split: Annotated[str | None, typer.Option(help="Of a cache, only the rows of this split.")] = None,
+    simulated: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--simulated",
+            help="Simulated people who were not trained on. Repeatable. With them, no label of the clips is read.",
+        ),
+    ] = None,
 ) -> None:
-    """A temperature for real clips from their images alone: no label is read.
+    """Fit the probabilities of a checkpoint anew to labelled clips, or, with simulated people beside, to unlabelled.
 
-    Example: `htnet microexpression calibrate --checkpoint runs/reference.pt --simulated
-    runs/others.npz --data FLOW --out runs/calibrated.pt`
+    Example: `htnet microexpression calibrate --checkpoint runs/mine/best.pt --data runs/clinic-cache --split validation
+    --out runs/calibrated.pt`
+
+    Without labels: `... calibrate --checkpoint runs/reference.pt --simulated runs/others.npz --data FLOW --out
+    runs/calibrated.pt`
     """
+    if not simulated:
+        from model_training.microexpression.evaluation.recalibrate import recalibrate_clips
+        from model_training.microexpression.published_flow import load_flow
+        from model_training.training.checkpoint import load_checkpoint
+
+        for line in recalibrate_clips(load_checkpoint(checkpoint), load_flow(data, split=split), out).lines():
+            typer.echo(line)
+        typer.echo(f"wrote {out}")
+        return
     from model_training.microexpression.evaluation.degraded_calibration import calibrate_by_confidence
     from model_training.microexpression.folded.reference import load_reference, load_simulated
     from model_training.microexpression.published_flow import load_flow
     from model_training.training.checkpoint import save_atomically
 
-    made = calibrate_by_confidence(load_reference(checkpoint), load_simulated(simulated), load_flow(data).images)
+    made = calibrate_by_confidence(
+        load_reference(checkpoint), load_simulated(simulated), load_flow(data, split=split).images
+    )
     save_atomically(made, out)
     typer.echo(json.dumps(made["calibration"]))
     typer.echo(f"wrote {out}")
@@ -258,6 +188,25 @@ def finetune_command(
         )
     save_atomically(tuned, out)
     typer.echo(f"trained on {len(clips)} real clips; the weights carry the licence of that data: wrote {out}")
+
+
+def demo_command(
+    out: Annotated[Path, typer.Option(help="Folder for everything; it must not exist yet.")] = Path(
+        "runs/demo-microexpression"
+    ),
+    small: Annotated[bool, typer.Option("--small", help="A minute's worth, to see that every step works.")] = False,
+    jobs: Annotated[int, typer.Option(help="Processes for caching.", min=1)] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of the people, the split and the training.")] = 0,
+) -> None:
+    """The whole way once on rendered clips; succeeds only if the service answers exactly as `predict` does.
+
+    Example: `htnet microexpression demo --out runs/demo-microexpression`
+    """
+    from model_training.microexpression.inference.demo import FULL, SMALL, describe, run_demo
+
+    for line in describe(run_demo(out, size=SMALL if small else FULL, jobs=jobs, seed=seed, say=typer.echo)):
+        typer.echo(line)
+    typer.echo(f"everything: {out}; the report: {out / 'report/report.html'}")
 
 
 def metrics_command(

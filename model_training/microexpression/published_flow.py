@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from face.vocabulary import EMOTIONS
-from model_training.data.cache import open_cache
+from model_training.data.cache import Cache, open_cache
 from model_training.data.sample_table import label_names
 from model_training.errors import TrainingError
 
@@ -88,12 +88,17 @@ def load_prepared(folder: Path, *, split: str | None = None) -> FlowImages:
         raise TrainingError(
             f"{folder}: no row of split {split!r}; there are {', '.join(sorted(set(cache.frame['split'])))}"
         )
-    frame = cache.frame[kept]
+    return clips_of(cache, names=names, rows=np.flatnonzero(kept))
+
+
+def clips_of(cache: Cache, *, names: tuple[str, ...], rows: np.ndarray) -> FlowImages:
+    """Rows of a cache of micro-expressions. names: of its labels, in order. TrainingError for a label beyond them."""
+    frame = cache.frame.iloc[rows]
     sources = frame["source_dataset"] if "source_dataset" in frame.columns else frame["dataset"]
     clips = frame["clip"] if "clip" in frame.columns else frame["sample_id"]
     try:
         return FlowImages(
-            images=np.ascontiguousarray(np.moveaxis(cache.arrays["flow"][kept], 1, -1)),
+            images=np.ascontiguousarray(np.moveaxis(cache.arrays["flow"][rows], 1, -1)),
             labels=frame["label"].to_numpy(np.int64) - 1,
             subjects=frame["person_id"].to_numpy(str),
             datasets=sources.to_numpy(str),
@@ -101,7 +106,7 @@ def load_prepared(folder: Path, *, split: str | None = None) -> FlowImages:
             class_names=names,
         )
     except ValueError as error:
-        raise TrainingError(f"{folder}: {error}") from error
+        raise TrainingError(f"{cache.folder}: {error}") from error
 
 
 def load_published(folder: Path) -> FlowImages:

@@ -98,6 +98,9 @@ class HTNetEnhanced(SavedInFolder, nn.Module):
             "modality_dropout": modality_dropout, "closeups": closeups, "closeup_share": closeup_share,
             "closeups_alone": closeups_alone, "head_dim": head_dim,
         }  # fmt: skip
+        for name, size in (("image_size", image_size), ("patch_size", patch_size), ("head_dim", head_dim)):
+            if size < 1:
+                raise ValueError(f"{name} must be positive, got {size}")
         if len(block_repeats) != num_hierarchies:
             raise ValueError(f"block_repeats {block_repeats} must have num_hierarchies={num_hierarchies} entries")
         if num_classes < 2:
@@ -225,6 +228,23 @@ class HTNetEnhanced(SavedInFolder, nn.Module):
         ``return_branches=True`` adds the logits of each head as fused_grade_logits, geometry_side_logits,
         ..._regional_logits, for a loss on each; with close-ups also movement_logits (N, len(closeups.MOVEMENTS)).
         """
+        mixed, branches = self.head_logits(features)
+        vectors = [features[name] for name in ("image_vector", "geometry_vector") if name in features]
+        fine = features.get("fused_map")
+        if fine is None:  # geometry alone: the map's gate reads the geometry vector, the same at every position
+            vector = features["geometry_vector"][:, :, None, None]
+            fine = vector.expand(-1, -1, self.rows, self.half_columns, -1)
+        outputs = mixed.outputs()
+        outputs["asymmetry_map"] = self.asymmetry_map(fine, torch.cat(vectors, dim=-1), features.get("displacement"))
+        if "ood_score" in features:
+            outputs["ood_score"] = features["ood_score"]
+        if "roi_maps" in features:
+            outputs["roi_maps"] = face_maps(features["roi_maps"])
+        return outputs | branches if return_branches else outputs
+
+    def head_logits(self, features: dict[str, Tensor]) -> tuple[PalsyLogits, dict[str, Tensor]]:
+        """Of `forward_features` the vectors alone -> the answer, and the logits of each head as `forward_head` names
+        them."""
         heads: dict[str, PalsyLogits] = {}
         branches: dict[str, Tensor] = {}
         if self.fused_head is not None:
@@ -238,22 +258,9 @@ class HTNetEnhanced(SavedInFolder, nn.Module):
         if self.closeup_head is not None:
             heads["closeup"], branches["movement_logits"] = self.closeup_head(features["closeup_vector"])
             mixed = mixed.mixed_with(heads["closeup"], share=self.closeup_share)
-        vectors = [features[name] for name in ("image_vector", "geometry_vector") if name in features]
-        fine = features.get("fused_map")
-        if fine is None:  # geometry alone: the map's gate reads the geometry vector, the same at every position
-            vector = features["geometry_vector"][:, :, None, None]
-            fine = vector.expand(-1, -1, self.rows, self.half_columns, -1)
-        outputs = mixed.outputs()
-        outputs["asymmetry_map"] = self.asymmetry_map(fine, torch.cat(vectors, dim=-1), features.get("displacement"))
-        if "ood_score" in features:
-            outputs["ood_score"] = features["ood_score"]
-        if "roi_maps" in features:
-            outputs["roi_maps"] = face_maps(features["roi_maps"])
-        if return_branches:
-            for name, logits in heads.items():
-                branches |= {f"{name}_{field}_logits": value for field, value in logits._asdict().items()}
-            outputs |= branches
-        return outputs
+        for name, logits in heads.items():
+            branches |= {f"{name}_{field}_logits": value for field, value in logits._asdict().items()}
+        return mixed, branches
 
     def _halves(self, images: Tensor | None) -> Tensor:
         """The mosaic as both halves in -1..1. ValueError for images that are missing or of another shape."""

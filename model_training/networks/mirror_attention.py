@@ -113,10 +113,13 @@ class MirrorAttention(nn.Module):
         return x.reshape(-1, 2, self.rows, self.columns, self.dim)
 
     def _split_heads(self, x: Tensor) -> Tensor:
-        """(N, 2, tiles, T, C) -> (N, 2, tiles, heads, T, head_dim)."""
-        return x.view(-1, 2, self.tiles, x.shape[3], self.heads, self.head_dim).transpose(3, 4)
+        """(N, 2, tiles, T, C) -> (2 * N, tiles * heads, T, head_dim): the four axes that attention has everywhere,
+        which is what torch.compile knows how to fuse."""
+        heads = x.view(-1, self.tiles, x.shape[3], self.heads, self.head_dim).transpose(2, 3)
+        return heads.reshape(-1, self.tiles * self.heads, x.shape[3], self.head_dim)
 
     def _weights_and_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(2 * N, tiles * heads, queries, 2 * K) and (2 * N, tiles * heads, 2 * K, head_dim)."""
         query, key_value = self.qkv(self.norm(x)).split((self.dim, 2 * self.dim), dim=-1)
         query = self._split_heads(self._tiled(query * self.scale))
         around = key_value.flatten(2, 3).index_select(2, self.keys)  # (N, 2, tiles * K, 2C)
@@ -125,7 +128,7 @@ class MirrorAttention(nn.Module):
         key, value = (self._split_heads(half) for half in around.split(self.dim, dim=-1))
         masked = self.bias.new_full((self.heads, 1), float("-inf"))
         bias = torch.cat((self.bias, masked), dim=1).index_select(1, self.neighbour.flatten())
-        bias = bias.view(self.heads, *self.neighbour.shape).transpose(0, 1)  # (tiles, heads, Q, 2K)
+        bias = bias.view(self.heads, *self.neighbour.shape).transpose(0, 1).flatten(0, 1)  # (tiles * heads, Q, 2K)
         return (query @ key.transpose(-2, -1) + bias).softmax(dim=-1), value
 
     def weights(self, x: Tensor) -> Tensor:
@@ -133,12 +136,14 @@ class MirrorAttention(nn.Module):
 
         Over the keys of the own half, then over those of the mirrored half; zero for keys that are no neighbours.
         """
-        return self._weights_and_values(x)[0]
+        weights = self._weights_and_values(x)[0]
+        return weights.view(-1, 2, self.tiles, self.heads, *weights.shape[-2:])
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 2, rows, columns, dim) -> the same shape."""
         weights, values = self._weights_and_values(x)
-        mixed = self._untiled((weights @ values).transpose(3, 4).flatten(-2))
+        mixed = (weights @ values).view(-1, self.tiles, self.heads, weights.shape[2], self.head_dim)
+        mixed = self._untiled(mixed.transpose(2, 3).flatten(-2))
         added: Tensor = self.dropout(self.out(mixed))
         return x + added
 

@@ -13,6 +13,7 @@ import torch
 from torch import distributed
 
 from model_training.errors import TrainingError
+from model_training.runtime.gpu_presence import refuse_missing_gpu
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,11 @@ class World:
 def check_device(device: str, *, name: str = "--device") -> None:
     """Raises TrainingError for anything but `cpu`, `cuda` and `cuda:N`, and for a GPU that is not there: it never
     becomes the CPU in silence. name: of the option."""
-    kind, _, number = device.partition(":")
-    if kind not in ("cpu", "cuda") or (number and (kind == "cpu" or not number.isdigit())):
-        raise TrainingError(f"{name} must be cpu, cuda or cuda:N, got {device!r}")
+    refuse_missing_gpu(device, name=name)
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if kind == "cuda" and int(number or 0) >= there:
+    if device != "cpu" and int(device.partition(":")[2] or 0) >= there:
         raise TrainingError(
-            f"{name} is {device!r}, but this machine has {there or 'no'} usable CUDA GPU{'s' if there > 1 else ''}. "
+            f"{name} is {device!r}, but PyTorch finds {there or 'no'} usable CUDA GPU{'s' if there > 1 else ''} here. "
             "Use cpu, or a CUDA build of torch with its driver."
         )
 

@@ -32,5 +32,9 @@ class Shard:
         """Every count-th item: neighbours, which take alike long, go to different shards."""
         return list(items[self.number - 1 :: self.count])
 
+    def after(self, items: int) -> Shard:
+        """For another list that follows one of so many items: both together are shared out as one list would be."""
+        return Shard((self.number - 1 - items) % self.count + 1, self.count)
+
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

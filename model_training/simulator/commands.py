@@ -4,16 +4,21 @@ photographs."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
 
 from model_training.command_options import progress_bar, refuse_given
 from model_training.errors import TrainingError
+from model_training.shard_options import RayAddress, ShardText, on_ray, shard_done, share_of_work
 from model_training.simulator.sessions.regions import Regions
 
+if TYPE_CHECKING:
+    from model_training.simulator.dataset import PeopleConfig
+
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write; an interrupted run in it goes on.")]
+Processes = Annotated[int, typer.Option(help="Rendering processes, one core each.", min=1)]
 ImageSize = Annotated[int, typer.Option("--size", help="Side of the square photographs in pixels.")]
 
 
@@ -25,17 +30,17 @@ def simulate_command(
     split: Annotated[str, typer.Option(help="train, validation or test for every row; empty leaves it open.")] = "",
     size: ImageSize = 384,
     first_identity: Annotated[int, typer.Option(help="Number of the first person.")] = 0,
-    processes: Annotated[int, typer.Option(help="Rendering processes, one core each.")] = 2,
+    processes: Processes = 2,
+    shard: ShardText = None,
+    ray: RayAddress = None,
 ) -> None:
     """Simulate people with facial palsy: photographs, grades, sides, regional severities and true asymmetry maps.
 
     Example: `htnet simulate renders --out runs/simulated --identities 40 --seed 1`
     """
     from model_training.configuration import build
-    from model_training.simulator.dataset import SimulationConfig, simulate
+    from model_training.simulator.dataset import SimulationConfig
 
-    if processes < 1:
-        raise TrainingError(f"processes must be at least 1, got {processes}")
     settings = {
         "identities": identities,
         "images_per_identity": images_per_identity,
@@ -44,10 +49,7 @@ def simulate_command(
         "split": split,
         "first_identity": first_identity,
     }
-    config = build(SimulationConfig, settings)
-    with progress_bar("photographs", total=config.identities * config.images_per_identity) as bar:
-        table = simulate(out, config, processes=processes, on_progress=bar.advance)
-    typer.echo(f"wrote {table}")
+    _simulate_people(out, build(SimulationConfig, settings), processes=processes, shard=shard, ray=ray)
 
 
 def sessions_command(
@@ -65,18 +67,17 @@ def sessions_command(
     split: Annotated[str, typer.Option(help="train, validation or test for every row; empty leaves it open.")] = "",
     size: ImageSize = 640,
     first_identity: Annotated[int, typer.Option(help="Number of the first person.")] = 0,
-    processes: Annotated[int, typer.Option(help="Rendering processes, one core each.")] = 2,
+    processes: Processes = 2,
+    shard: ShardText = None,
+    ray: RayAddress = None,
 ) -> None:
     """Simulate examinations: one palsy in eight poses, on one or more visits, with true measures in millimetres.
 
     Example: `htnet simulate sessions --out runs/sessions --identities 40 --regions differ --seed 1`
     """
     from model_training.configuration import build
-    from model_training.simulator.dataset import simulate
     from model_training.simulator.sessions.session_set import SessionSetConfig
 
-    if processes < 1:
-        raise TrainingError(f"processes must be at least 1, got {processes}")
     settings = {
         "identities": identities,
         "regions": regions,
@@ -87,10 +88,19 @@ def sessions_command(
         "split": split,
         "first_identity": first_identity,
     }
-    config = build(SessionSetConfig, settings)
-    with progress_bar("photographs", total=config.identities * config.photographs_per_person) as bar:
-        table = simulate(out, config, processes=processes, on_progress=bar.advance)
-    typer.echo(f"wrote {table}")
+    _simulate_people(out, build(SessionSetConfig, settings), processes=processes, shard=shard, ray=ray)
+
+
+def _simulate_people(out: Path, config: PeopleConfig, *, processes: int, shard: str | None, ray: str | None) -> None:
+    from model_training.simulator.dataset import simulate
+
+    share = share_of_work(shard, ray)
+    if ray is not None:
+        on_ray(ray, lambda part: simulate(out, config, shard=part), folder=out, units=config.identities)
+    people = len(config.person_ids() if share is None else share.of(config.person_ids()))
+    with progress_bar("photographs", total=people * config.photographs_per_person) as bar:
+        table = simulate(out, config, processes=processes, shard=share, on_progress=bar.advance)
+    typer.echo(shard_done(share, out) if share else f"wrote {table}")
 
 
 def preview_command(
@@ -206,6 +216,22 @@ def occlude_command(
             photo, out, hider=known, per_photo=per_photo, seed=seed, split=split, on_progress=bar.at
         )
     typer.echo(f"wrote {table}")
+
+
+def other_camera_command(
+    table: Annotated[Path, typer.Argument(help="Sample table of photographs, or its folder.")],
+    out: OutFolder,
+    seed: Annotated[int, typer.Option(help="Draws the camera: its tones, colours, sharpness, noise, compression.")] = 0,
+) -> None:
+    """The photographs of a table as another camera takes them, with the same truth: one more site.
+
+    Example: `htnet simulate other-camera runs/simulated --out runs/site-b --seed 2`
+    """
+    from model_training.simulator.photographs.other_camera import photograph_again
+
+    with progress_bar("photographs") as bar:
+        written = photograph_again(table, out, seed=seed, on_progress=bar.at)
+    typer.echo(f"wrote {written}")
 
 
 class FormerSimulate(TyperCommand):

@@ -7,19 +7,17 @@
     OUT/parts/p00000.json               the rows of one finished person: what a second run does not do again
 
 Every person has a random generator of their own, seeded by (seed, person), and every photograph one by (seed, person,
-photograph): the same command gives the same files whatever the number of processes and however often it was stopped.
+photograph): the same command gives the same files whatever the number of processes and machines (of one kind) and
+however often it was stopped.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import cv2
@@ -31,6 +29,10 @@ from face.whole_file import write_text
 from model_training.configuration import Configuration
 from model_training.data.sample_table import SPLITS, write_table
 from model_training.errors import Interrupted, TrainingError
+from model_training.runtime.interruption import children_ignore_ctrl_c
+from model_training.runtime.one_thread import one_blas_thread
+from model_training.runtime.shard import Shard
+from model_training.runtime.worker_pool import spawned_workers
 from model_training.simulator.asymmetry_map import MAP_SIZE_PX, MAP_UNIT, encode_map
 from model_training.simulator.head.anatomy import landmark_vertices
 from model_training.simulator.head.head import HEAD_DATA, Head
@@ -39,6 +41,7 @@ from model_training.simulator.sensor import JPEG_QUALITY, encode_jpeg
 from model_training.simulator.shot import photograph, sample_shot, sample_subject
 
 DATASET_NAME = "simulated"
+TABLE = "samples.parquet"
 ROOM = Path(__file__).parent
 # What lies in this room and decides nothing about a render: command line, preview, photographs, bake scripts.
 NOT_OF_RENDERS = (
@@ -194,27 +197,36 @@ def simulate(
     config: PeopleConfig,
     *,
     processes: int = 1,
-    on_progress: Callable[[int], None] | None = None,
+    shard: Shard | None = None,
+    on_progress: Callable[[int], object] | None = None,
 ) -> Path:
-    """Write a data set -> path of its table. Persons that an earlier, interrupted run finished are kept.
+    """Write a data set -> path of its table. Persons that an earlier run finished are kept. shard: simulate only its
+    people, and leave the table to a call without a shard.
 
     on_progress is called with the number of photographs that were added (or found finished).
-    Raises TrainingError when OUT holds a data set of other settings, Interrupted on Ctrl-C after the running
-    persons are saved.
+    Raises TrainingError when OUT holds a data set of other settings, Interrupted on Ctrl-C (finished people are kept).
     """
     on_progress = on_progress or _ignore
     if processes < 1:
-        raise ValueError(f"processes must be at least 1, got {processes}")
+        raise TrainingError(f"--processes must be at least 1, got {processes}")
     _prepare(out, config)
     done = {int(path.stem[1:]) for path in (out / "parts").glob("p*.json")}
-    wanted = config.person_ids()
+    everybody = config.person_ids()
+    wanted = everybody if shard is None else shard.of(everybody)
     open_persons = [number for number in wanted if number not in done]
     on_progress((len(wanted) - len(open_persons)) * config.photographs_per_person)
-    if processes == 1 or len(open_persons) < 2:
-        _simulate_here(out, config, open_persons, on_progress)
-    else:
-        _simulate_in_processes(out, config, open_persons, processes, on_progress)
-    return _write_table(out, config)
+    try:
+        if processes == 1 or len(open_persons) < 2:
+            _simulate_here(out, config, open_persons, on_progress)
+        else:
+            _simulate_in_processes(out, config, open_persons, processes, on_progress)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped; finished persons are kept in {out}. The same command goes on from there."
+        ) from None
+    if shard is None:
+        _write_table(out, config)
+    return out / TABLE
 
 
 def _ignore(images: int) -> None:
@@ -240,49 +252,38 @@ def _prepare(out: Path, config: PeopleConfig) -> None:
     write_text(json.dumps(description, indent=1), path)
 
 
-def _simulate_here(out: Path, config: PeopleConfig, persons: list[int], on_progress: Callable[[int], None]) -> None:
+def _simulate_here(out: Path, config: PeopleConfig, persons: list[int], on_progress: Callable[[int], object]) -> None:
     if not persons:
         return
-    simulator = config.simulator(out)
-    try:
-        for number in persons:
-            simulator.simulate_person(number)
-            on_progress(config.photographs_per_person)
-    except KeyboardInterrupt:
-        raise _interrupted(out) from None
-    finally:
-        simulator.renderer.close()
+    with one_blas_thread():
+        simulator = config.simulator(out)
+        try:
+            for number in persons:
+                simulator.simulate_person(number)
+                on_progress(config.photographs_per_person)
+        finally:
+            simulator.renderer.close()
 
 
 def _simulate_in_processes(
-    out: Path, config: PeopleConfig, persons: list[int], processes: int, on_progress: Callable[[int], None]
+    out: Path, config: PeopleConfig, persons: list[int], processes: int, on_progress: Callable[[int], object]
 ) -> None:
-    # A started process inherits no OpenGL context; spawn works the same on every system.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker, initargs=(out, config))
-    try:
-        running = [pool.submit(_work, number) for number in persons]
+    # A started process inherits no OpenGL context. A person whose process is ended has no part file yet.
+    with spawned_workers(processes, initializer=_start_worker, initargs=(out, config)) as pool:
+        with children_ignore_ctrl_c():
+            running = [pool.submit(_work, number) for number in persons]
         for finished in as_completed(running):
             finished.result()
             on_progress(config.photographs_per_person)
-    except KeyboardInterrupt:
-        raise _interrupted(out) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _interrupted(out: Path) -> Interrupted:
-    return Interrupted(f"stopped; finished persons are kept in {out}. The same command goes on from there.")
 
 
 _worker: PersonSimulator | None = None
 
 
 def _start_worker(out: Path, config: PeopleConfig) -> None:
-    """Each process has one simulator; Ctrl-C is the parent's to handle, so that no person is left half written."""
+    """Each process has one simulator."""
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    one_blas_thread()
     cv2.setNumThreads(1)
     _worker = config.simulator(out)
 
@@ -294,10 +295,8 @@ def _work(number: int) -> int:
     return number
 
 
-def _write_table(out: Path, config: PeopleConfig) -> Path:
+def _write_table(out: Path, config: PeopleConfig) -> None:
     rows: list[dict[str, object]] = []
     for number in config.person_ids():
         rows += json.loads((out / "parts" / f"{person_name(number)}.json").read_text(encoding="utf-8"))
-    path = out / "samples.parquet"
-    write_table(pd.DataFrame(rows), path)
-    return path
+    write_table(pd.DataFrame(rows), out / TABLE)

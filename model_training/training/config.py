@@ -96,6 +96,12 @@ class RunConfig(Configuration):
     checkpoint_steps: int = 0
     """Optimiser steps between two resumable states inside an epoch; 0 = only at the end of each epoch."""
     tensorboard: bool = True
+    mlflow: str = ""
+    """Where MLflow keeps runs: a server's address, `sqlite:///FILE`, or a folder; empty = not used."""
+    wandb: str = ""
+    """Project at Weights & Biases; empty = not used."""
+    wandb_offline: bool = False
+    """Keep W&B's figures in the run's folder, for `wandb sync` later."""
 
 
 class TrainConfig(Configuration):

@@ -16,11 +16,10 @@ from model_training.training.config import TrainConfig
 from model_training.training.learner import LearnerState
 from model_training.training.run_files import STATE, refuse_run_in_use
 
-# May differ between the run that was interrupted and the one that goes on: they do not change what is learned, or, as
-# more epochs, are what the user goes on for.
+# May differ between the run that was interrupted and the one that goes on: they do not change what is learned.
 FREE_TO_CHANGE = (
     *("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps"),
-    "optimisation.epochs",
+    *("run.mlflow", "run.wandb"),
 )
 
 
@@ -85,6 +84,7 @@ def load_state(config: TrainConfig, fingerprint: str, *, resume: bool, say: Call
             "the new plan from here on"
         )
     different = what_differs(state["config"], config.to_dict())
+    different = [key for key in different if key != "optimisation.epochs"]  # a run goes on to more epochs
     if different:
         raise TrainingError(
             f"{path}: belongs to another configuration, different in {', '.join(different)}. Choose another run.out."

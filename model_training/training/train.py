@@ -113,12 +113,7 @@ class Trainer:
             processes=config.run.workers or (len(os.sched_getaffinity(0)) // world.size if on_gpu else 0),
             pin=on_gpu,
         )
-        self.log = TrainingLog(
-            self.out,
-            tensorboard=config.run.tensorboard,
-            active=world.leads,
-            show_progress=show_progress and world.leads,
-        )
+        self.log = TrainingLog(config.run, show_progress=show_progress and world.leads)
 
     def run(self, *, resume: bool = False, init: Sequence[Path] = ()) -> TrainResult:
         self.begin(resume=resume, init=init)
@@ -128,12 +123,15 @@ class Trainer:
                 epoch=self.progress.epoch,
                 step=self.progress.step,
                 steps_per_epoch=self.plan.steps,
+                epochs=self.config.optimisation.epochs,
             )
+        finished = False
         try:
             with stop_on_signal() as stopping:
                 self._epochs(stopping)
+            finished = True
         finally:
-            self.log.close()
+            self.log.close(finished=finished)
         return TrainResult(self.out / BEST, self.progress.best_epoch, self.progress.epoch, self.progress.best_figures)
 
     def begin(self, *, resume: bool = False, init: Sequence[Path] = ()) -> None:
@@ -154,7 +152,7 @@ class Trainer:
         o, p = self.config.optimisation, self.progress
         while p.epoch < o.epochs and not self._ran_out_of_patience():
             speed, share = self._one_epoch(stopping)
-            figures = self._evaluate_average()
+            figures = self._evaluate_average(stopping)
             p.epoch, p.step = p.epoch + 1, 0
             better = figures["score"] > p.best_score
             if better:
@@ -218,8 +216,18 @@ class Trainer:
         p = self.progress
         return hash((self.config.run.seed, p.epoch, p.step, self.world.rank)) & 0x7FFFFFFF
 
-    def _evaluate_average(self) -> dict[str, float]:
+    def _evaluate_average(self, stopping: Callable[[], bool]) -> dict[str, float]:
         """Figures of the averaged weights on the validation people; every rank computes its share and gets all."""
+
+        def look(_done: int, _all: int) -> None:
+            # Several processes would wait for one that stops here; they stop at their next step.
+            if self.world.size == 1 and stopping():
+                self._save_state()
+                raise Interrupted(
+                    f"Stopped after epoch {self.progress.epoch + 1} was trained and before it was judged. Everything "
+                    f"is saved in {self.out}; the same command with --resume goes on."
+                )
+
         mine = self.split.validation[self.world.rank :: self.world.size]
         outputs = run_model(
             self.task,
@@ -228,6 +236,7 @@ class Trainer:
             mine,
             device=self.world.device,
             batch_size=self.config.optimisation.batch_size,
+            progress=look,
         )
         shares = self.world.gather((mine, outputs))
         order = np.argsort(np.concatenate([rows for rows, _ in shares]))

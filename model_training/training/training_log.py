@@ -1,4 +1,4 @@
-"""What a run leaves to read: one JSON line a step and an epoch, TensorBoard, and a progress bar with the throughput."""
+"""What a run leaves to read: one JSON line a step and an epoch, its trackers, and a progress bar with the time left."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from face.whole_file import write_text
+from model_training.command_options import SPEED_FROM_SECONDS
+from model_training.training.config import RunConfig
+from model_training.training.trackers import Tracker, open_trackers
 
 
 class TrainingLog:
     """Steps and epochs count from 1 in the files. After a resume, lines beyond the resumed position are dropped: they
     will be written again."""
 
-    def __init__(self, out: Path, *, tensorboard: bool, active: bool, show_progress: bool) -> None:
-        self.out, self.active = out, active
-        self.tensorboard, self.show_progress = tensorboard, show_progress
+    def __init__(self, run: RunConfig, *, show_progress: bool) -> None:
+        self.run, self.out, self.show_progress = run, Path(run.out), show_progress
         self._steps: TextIO | None = None
         self._epochs: TextIO | None = None
-        self._writer: Any = None
+        self._trackers: list[Tracker] = []
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
         self._steps_per_epoch = 1
 
-    def start(self, config: Mapping[str, Any], *, epoch: int, step: int, steps_per_epoch: int) -> None:
+    def start(self, config: Mapping[str, Any], *, epoch: int, step: int, steps_per_epoch: int, epochs: int) -> None:
+        """epoch, step: where the run stands. Raises TrainingError for a tracker that cannot be used."""
         self.out.mkdir(parents=True, exist_ok=True)
         self._steps_per_epoch = steps_per_epoch
+        done = epoch * steps_per_epoch + step
+        self._trackers = open_trackers(self.run, config, out=self.out, first_step=done + 1)
         write_text(json.dumps(config, indent=2), self.out / "config.json")
         self._steps = self._reopen("steps.jsonl", lambda line: (line["epoch"] - 1, line["step"]) <= (epoch, step))
         self._epochs = self._reopen("epochs.jsonl", lambda line: line["epoch"] <= epoch)
-        if self.tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._writer = SummaryWriter(str(self.out / "tensorboard"), purge_step=epoch * steps_per_epoch + step + 1)
         console = Console(stderr=True)
         if self.show_progress and console.is_terminal:
             self._progress = Progress(
@@ -44,12 +45,13 @@ class TrainingLog:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                TextColumn("loss {task.fields[loss]:.4f}  {task.fields[speed]:.1f} images/s"),
+                TextColumn("left  loss {task.fields[loss]:.4f}  {task.fields[speed]:.1f} images/s"),
                 console=console,
                 transient=True,
+                speed_estimate_period=SPEED_FROM_SECONDS,
             )
             self._bar = self._progress.add_task(
-                "train", total=steps_per_epoch, completed=step, epoch=epoch + 1, loss=float("nan"), speed=0.0
+                "train", total=epochs * steps_per_epoch, completed=done, epoch=epoch + 1, loss=float("nan"), speed=0.0
             )
             self._progress.start()
 
@@ -71,33 +73,35 @@ class TrainingLog:
         if self._steps is None:
             return
         self._steps.write(json.dumps({"epoch": epoch + 1, "step": step, **values}) + "\n")
-        if self._writer is not None:
-            for name, value in values.items():
-                self._writer.add_scalar(f"step/{name}", value, epoch * self._steps_per_epoch + step)
+        done = epoch * self._steps_per_epoch + step
+        for tracker in self._trackers:
+            tracker.scalars(done, {f"step/{name}": value for name, value in values.items()})
         if self._progress is not None and self._bar is not None:
-            self._progress.update(self._bar, completed=step, epoch=epoch + 1, loss=values["loss"], speed=speed)
+            self._progress.update(self._bar, completed=done, epoch=epoch + 1, loss=values["loss"], speed=speed)
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         """epoch from 1."""
         if self._epochs is None:
             return
         self._epochs.write(json.dumps({"epoch": epoch, **values}) + "\n")
-        if self._writer is not None:
-            for name, value in values.items():
-                self._writer.add_scalar(f"epoch/{name}", value, epoch * self._steps_per_epoch)
+        for tracker in self._trackers:
+            tracker.scalars(epoch * self._steps_per_epoch, {f"epoch/{name}": value for name, value in values.items()})
         self.flush()
 
     def flush(self) -> None:
         for stream in (self._steps, self._epochs):
             if stream is not None:
                 stream.flush()
+        for tracker in self._trackers:
+            tracker.flush()
 
-    def close(self) -> None:
+    def close(self, *, finished: bool) -> None:
         for stream in (self._steps, self._epochs):
             if stream is not None:
                 stream.close()
-        if self._writer is not None:
-            self._writer.close()
+        for tracker in self._trackers:
+            tracker.close(finished=finished)
         if self._progress is not None:
             self._progress.stop()
-        self._steps = self._epochs = self._writer = self._progress = None
+        self._trackers = []
+        self._steps = self._epochs = self._progress = None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Collection, Iterable
 
 from starlette.types import Message, Receive
+
+_PIECE_BYTES = 1_000_000
 
 
 class BodyTooLarge(Exception):
@@ -20,20 +24,22 @@ class ClientGone(Exception):
 
 
 class BufferedBody:
-    """A body that was read, to be read again by the application.
+    """A body that was read, to be read again by the application: piece by piece, each of which is then let go, so that
+    a large one never lies in memory twice.
 
     After the body, a single pending ``receive`` watches for the client hanging up; application and queue share it.
     """
 
-    def __init__(self, data: bytes, receive: Receive) -> None:
-        self._data: bytes | None = data
+    def __init__(self, pieces: Iterable[bytes], receive: Receive) -> None:
+        self._pieces = deque(pieces)
+        self._given = False
         self._receive = receive
         self._next: asyncio.Task[Message] | None = None
 
     @property
-    def data(self) -> bytes:
-        """The body, until the application has received it."""
-        return self._data or b""
+    def pieces(self) -> Collection[bytes]:
+        """Those that the application has not received yet."""
+        return self._pieces
 
     def watch(self) -> asyncio.Task[Message]:
         """The task that ends when the client hangs up."""
@@ -42,10 +48,11 @@ class BufferedBody:
         return self._next
 
     async def receive(self) -> Message:
-        """ASGI ``receive``: the body in one piece, then what comes after it."""
-        if self._data is not None:
-            data, self._data = self._data, None
-            return {"type": "http.request", "body": data, "more_body": False}
+        """ASGI ``receive``: the body, then what comes after it."""
+        if not self._given:
+            piece = self._pieces.popleft() if self._pieces else b""
+            self._given = not self._pieces
+            return {"type": "http.request", "body": piece, "more_body": not self._given}
         return await asyncio.shield(self.watch())
 
     def close(self) -> None:
@@ -54,24 +61,31 @@ class BufferedBody:
             self._next.cancel()
 
 
-async def read_body(receive: Receive, *, max_bytes: int, timeout_s: float) -> bytes:
-    """The whole body.
+async def read_body(receive: Receive, *, max_bytes: int, timeout_s: float) -> list[bytes]:
+    """The whole body, in pieces of about a megabyte however small those were that came.
 
     The bytes that come are counted: chunked bodies and a lying Content-Length meet the same limit.
     Raises BodyTooLarge as soon as ``max_bytes`` are passed, BodyTooSlow after ``timeout_s``, ClientGone.
     """
-    body = bytearray()
+    pieces: list[bytes] = []
+    piece, length = bytearray(), 0
     try:
         async with asyncio.timeout(timeout_s):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGone
-                body += message.get("body", b"")
-                if len(body) > max_bytes:
+                came = message.get("body", b"")
+                length += len(came)
+                if length > max_bytes:
                     raise BodyTooLarge
-                if not message.get("more_body", False):
-                    return bytes(body)
+                piece += came
+                last = not message.get("more_body", False)
+                if last or len(piece) >= _PIECE_BYTES:
+                    pieces.append(bytes(piece))
+                    piece.clear()
+                if last:
+                    return pieces
     except TimeoutError:
         raise BodyTooSlow from None
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 from face.errors import ImageTooLarge
 
-# The C library keeps what was freed in pieces smaller than this for itself, most of all in the threads that decode.
-_LARGE_BYTES = 32 * 1024 * 1024
+# What was used and is free again is worth a look at the heap, which takes some milliseconds, from so much on.
+_MUCH_BYTES = 32 * 1024 * 1024
 
 
 class NeverFits(ImageTooLarge):
@@ -35,7 +35,7 @@ class ByteBudget:
         self.total_bytes = total_bytes
         self._wait_s = wait_s
         self._taken = 0
-        self._has_been_large = False
+        self._freed = 0
         self._changed = threading.Condition()
         self._waiting: deque[object] = deque()
 
@@ -56,7 +56,14 @@ class ByteBudget:
         """End a reservation made by ``take``."""
         with self._changed:
             self._taken -= size
+            self._freed += size
             self._changed.notify_all()
+
+    def take_freed(self) -> int:
+        """Bytes that came free since the last call."""
+        with self._changed:
+            freed, self._freed = self._freed, 0
+            return freed
 
     @contextmanager
     def reserve(self, size: int) -> Iterator[None]:
@@ -82,16 +89,25 @@ class ByteBudget:
         try:
             yield
         finally:
-            self._has_been_large = self._has_been_large or size >= _LARGE_BYTES
             self.give(size)
 
-    def give_back_if_idle(self) -> None:
-        """Let memory go back to the system if much was used and nothing is reserved now.
 
-        Not at the end of a reservation: what it was for is freed a moment later, and others may still hold theirs.
-        """
-        if self._has_been_large and self._taken == 0:
-            self._has_been_large = False
+class Leftovers:
+    """Lets memory that was used go back to the system, where the C library would keep it: small pieces, and what lies
+    between them, most of all in the threads that decode.
+
+    Not at the end of a reservation: what it was for is freed a moment later, and others may still hold theirs.
+    """
+
+    def __init__(self, *budgets: ByteBudget) -> None:
+        self._budgets = budgets
+        self._bytes = 0
+
+    def give_back_if_idle(self) -> None:
+        """If much was used since the last time, bodies included, and nothing is reserved now."""
+        self._bytes += sum(budget.take_freed() for budget in self._budgets)
+        if self._bytes >= _MUCH_BYTES and not any(budget.taken_bytes for budget in self._budgets):
+            self._bytes = 0
             give_memory_back()
 
 

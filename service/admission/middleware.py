@@ -1,16 +1,17 @@
 """Let a request in, or refuse it within milliseconds.
 
-For the analysing routes: refuse at once if the queue is full, before any of the body is read; read the body within its
-limits; wait a short time for a place; run within the time limit. Other routes only get the limit on the body's size.
-By hand, because servers and rate limiters count connections or requests: none refuses before the body is read and holds
-a place until the thread that computes has ended, also when the client has gone.
+For the analysing routes, which come in by lanes of their own (photographs, clips): refuse at once if the queue is full,
+before any of the body is read; read the body within its limits; wait a short time for a place; run within the time
+limit. Other routes only get the limit on the body's size. By hand, because servers and rate limiters count connections
+or requests: none refuses before the body is read and holds a place until the thread that computes has ended, also when
+the client has gone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -28,29 +29,38 @@ from service.route_templates import RouteTemplates
 _BODYLESS_LIMIT_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True)
-class RequestLimits:
-    """Limits of a request. ``body_bytes``: by the template of an analysing route, the size of its largest body."""
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One way in, so that requests of one kind never wait for those of another.
+
+    ``body_bytes``: by the template of an analysing route, the size of its largest body. ``uploads``: memory for bodies
+    that are being read or worked on. ``sent``: what is sent here, in the words of a refusal. ``single``: templates of
+    routes that take one place whatever their form holds; elsewhere each part takes one.
+    """
 
     body_bytes: Mapping[str, int]
     body_timeout_s: float
-    request_timeout_s: float
+    work_timeout_s: float
+    gate: Gate
+    uploads: ByteBudget
+    sent: str = "photographs"
+    too_large: str = "image-too-large"
+    single: Collection[str] = ()
+
+    @property
+    def retry_after(self) -> tuple[bytes, bytes]:
+        """Once the queue had the time to empty itself, in whole seconds as the header wants it."""
+        return b"retry-after", str(max(1, math.ceil(self.gate.limits.queue_wait_s))).encode()
 
 
 class AdmissionMiddleware:
     """Bounded work: nothing waits without a limit and nothing is read without one."""
 
-    def __init__(
-        self, app: ASGIApp, *, gate: Gate, limits: RequestLimits, uploads: ByteBudget, metrics: Metrics
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, lanes: Sequence[Lane], metrics: Metrics) -> None:
         self.app = app
-        self._uploads = uploads
-        self._gate = gate
-        self._limits = limits
-        self._analysing = RouteTemplates(limits.body_bytes)
+        self._lanes = {template: lane for lane in lanes for template in lane.body_bytes}
+        self._analysing = RouteTemplates(self._lanes)
         self._metrics = metrics
-        # Retry once the queue had the time to empty itself, in whole seconds as the header wants it.
-        self._retry_after = (b"retry-after", str(max(1, math.ceil(gate.limits.queue_wait_s))).encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -61,60 +71,63 @@ class AdmissionMiddleware:
         if template is None:
             await self.app(scope, _limited(receive, _BODYLESS_LIMIT_BYTES), send)
             return
-        if self._gate.is_full:
-            await self._refuse(scope, send, "queue-full", "All places are taken and the queue is full.")
+        lane = self._lanes[template]
+        if lane.gate.is_full:
+            await self._refuse(scope, send, lane, "queue-full", "All places are taken and the queue is full.")
             return
-        if self._gate.uploads >= self._gate.limits.uploads_max:
-            await self._refuse(scope, send, "uploads-full", "Too many photographs are being uploaded.")
+        if lane.gate.uploads >= lane.gate.limits.uploads_max:
+            await self._refuse(scope, send, lane, "uploads-full", f"Too many {lane.sent} are being uploaded.")
             return
-        max_bytes = self._limits.body_bytes[template]
+        max_bytes = lane.body_bytes[template]
         declared = Headers(scope=scope).get("content-length", "")
         size = int(declared) if declared.isdecimal() else max_bytes
         if size > max_bytes:
-            await self._refuse_large(scope, send, max_bytes)
+            await self._refuse_large(scope, send, lane, max_bytes)
             return
-        if not self._uploads.take(size):
-            await self._refuse(scope, send, "memory", "The memory for photographs is taken.")
+        if not lane.uploads.take(size):
+            await self._refuse(scope, send, lane, "memory", f"The memory for {lane.sent} is taken.")
             return
         try:
-            body = await self._read(scope, receive, send, max_bytes)
+            body = await self._read(scope, receive, send, lane, max_bytes)
             if body is None:
                 return
             try:
-                await self._run_when_free(scope, send, body)
+                await self._run_when_free(scope, send, lane, body, single=template in lane.single)
             finally:
                 body.close()
         finally:
-            self._uploads.give(size)
+            lane.uploads.give(size)
 
-    async def _read(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> BufferedBody | None:
-        self._gate.uploads += 1
+    async def _read(
+        self, scope: Scope, receive: Receive, send: Send, lane: Lane, max_bytes: int
+    ) -> BufferedBody | None:
+        lane.gate.uploads += 1
         self._metrics.uploads.inc()
         try:
-            data = await read_body(receive, max_bytes=max_bytes, timeout_s=self._limits.body_timeout_s)
+            pieces = await read_body(receive, max_bytes=max_bytes, timeout_s=lane.body_timeout_s)
         except BodyTooLarge:
-            await self._refuse_large(scope, send, max_bytes)
+            await self._refuse_large(scope, send, lane, max_bytes)
             return None
         except BodyTooSlow:
-            detail = f"The body was not complete after {self._limits.body_timeout_s:g} s."
-            await self._refuse(scope, send, "slow-body", detail, code="request-timeout", close=True)
+            detail = f"The body was not complete after {lane.body_timeout_s:g} s."
+            await self._refuse(scope, send, lane, "slow-body", detail, code="request-timeout", close=True)
             return None
         except ClientGone:
             self._metrics.reject("disconnected")
             return None
         finally:
-            self._gate.uploads -= 1
+            lane.gate.uploads -= 1
             self._metrics.uploads.dec()
-        return BufferedBody(data, receive)
+        return BufferedBody(pieces, receive)
 
-    async def _run_when_free(self, scope: Scope, send: Send, body: BufferedBody) -> None:
+    async def _run_when_free(self, scope: Scope, send: Send, lane: Lane, body: BufferedBody, *, single: bool) -> None:
         started = perf_counter()
-        pictures = pictures_in(Headers(scope=scope), body.data)
+        places = 1 if single else pictures_in(Headers(scope=scope), body.pieces)
         # The first one was paid for when the key was checked.
         if (charge := scope.get("state", {}).get("charge")) is not None:
-            charge(pictures - 1)
+            charge(places - 1)
         # Waiting is a task of its own only if there is something to wait for: the common case stays cheap.
-        entering = asyncio.ensure_future(self._gate.enter(pictures))
+        entering = asyncio.ensure_future(lane.gate.enter(places))
         self._metrics.queued.inc()
         try:
             await asyncio.wait({entering, body.watch()}, return_when=asyncio.FIRST_COMPLETED)
@@ -124,22 +137,22 @@ class AdmissionMiddleware:
                 return
             entering.result()
         except GateFull:
-            await self._refuse(scope, send, "queue-full", "All places are taken and the queue is full.")
+            await self._refuse(scope, send, lane, "queue-full", "All places are taken and the queue is full.")
             return
         except WaitedTooLong:
-            detail = f"No place came free within {self._gate.limits.queue_wait_s:g} s."
-            await self._refuse(scope, send, "queue-wait", detail)
+            detail = f"No place came free within {lane.gate.limits.queue_wait_s:g} s."
+            await self._refuse(scope, send, lane, "queue-wait", detail)
             return
         except asyncio.CancelledError:
             if not entering.cancel() and not entering.cancelled() and entering.exception() is None:
-                self._gate.leave(pictures)
+                lane.gate.leave(places)
             raise
         finally:
             self._metrics.queued.dec()
         self._metrics.queue_seconds.observe(perf_counter() - started)
-        await self._run(scope, send, body, pictures)
+        await self._run(scope, send, lane, body, places)
 
-    async def _run(self, scope: Scope, send: Send, body: BufferedBody, pictures: int) -> None:
+    async def _run(self, scope: Scope, send: Send, lane: Lane, body: BufferedBody, places: int) -> None:
         answer = _Answer(send)
         self._metrics.in_flight.inc()
 
@@ -149,11 +162,11 @@ class AdmissionMiddleware:
             finally:
                 # Only here is the core free again, even if the client was told earlier that it took too long.
                 self._metrics.in_flight.dec()
-                self._gate.leave(pictures)
+                lane.gate.leave(places)
 
         task = asyncio.ensure_future(work())
         try:
-            done, _ = await asyncio.wait({task}, timeout=self._limits.request_timeout_s)
+            done, _ = await asyncio.wait({task}, timeout=lane.work_timeout_s)
         except asyncio.CancelledError:
             task.cancel()
             raise
@@ -163,18 +176,26 @@ class AdmissionMiddleware:
         task.add_done_callback(_forget_result)
         if not answer.started:
             answer.muted = True
-            detail = f"The analysis did not end within {self._limits.request_timeout_s:g} s."
-            await self._refuse(scope, send, "time-limit", detail)
+            detail = f"The analysis did not end within {lane.work_timeout_s:g} s."
+            await self._refuse(scope, send, lane, "time-limit", detail)
 
-    async def _refuse_large(self, scope: Scope, send: Send, max_bytes: int) -> None:
-        detail = f"The request may have {max_bytes:,} bytes; send a smaller image."
-        await self._refuse(scope, send, "too-large", detail, code="image-too-large")
+    async def _refuse_large(self, scope: Scope, send: Send, lane: Lane, max_bytes: int) -> None:
+        detail = f"The request may have {max_bytes:,} bytes; send smaller {lane.sent}."
+        await self._refuse(scope, send, lane, "too-large", detail, code=lane.too_large)
 
     async def _refuse(
-        self, scope: Scope, send: Send, reason: Rejection, detail: str, *, code: str = "overloaded", close: bool = False
+        self,
+        scope: Scope,
+        send: Send,
+        lane: Lane,
+        reason: Rejection,
+        detail: str,
+        *,
+        code: str = "overloaded",
+        close: bool = False,
     ) -> None:
         self._metrics.reject(reason)
-        headers = [self._retry_after] if code == "overloaded" else []
+        headers = [lane.retry_after] if code == "overloaded" else []
         if close:
             headers.append((b"connection", b"close"))
         await send_problem(scope, send, code, detail, headers=headers, reason=reason)

@@ -7,9 +7,12 @@ goes back through the inverse registration onto the apex photograph.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from face.frame.quality import Quality, QualityLimits
+from face.microexpression.clip_frame import ClipFrame
+from face.microexpression.clip_reading import ReadClip, read_clip
 from face.microexpression.reading import read_pair
 from face.microexpression.spec import MicroExpressionSpec
 from face.photograph import PhotographReader
@@ -47,16 +50,18 @@ class MicroexpressionAnalysis:
 class MicroexpressionAnalyzer:
     """One verified bundle, ready to answer. Safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle, session: Session, reader: PhotographReader, *, overlay_max_side_px: int) -> None:
+    def __init__(
+        self, bundle: Bundle, session: Session, reader: PhotographReader, *, overlay_max_side_px: int = 512
+    ) -> None:
         """Raises BundleError if the bundle was made for another preprocessing."""
         manifest = bundle.manifest
         if not isinstance(manifest, MicroexpressionManifest):
             path = bundle.directory / MANIFEST_FILE
             raise BundleError(path, f"{manifest.task!r} is not 'microexpression'", field="task")
-        self._spec = spec_of(bundle, MicroExpressionSpec.from_dict)
+        self.spec = spec_of(bundle, MicroExpressionSpec.from_dict)
         self._manifest = manifest
         self._session = session
-        self._reader = reader
+        self.reader = reader
         self._overlay_max_side_px = overlay_max_side_px
         self._limits = QualityLimits(**manifest.thresholds.quality)
 
@@ -76,12 +81,12 @@ class MicroexpressionAnalyzer:
     ) -> MicroexpressionAnalysis:
         """Raises PreprocessingError for a pair that cannot be judged, NonFiniteOutput for a broken model."""
         watch = Stopwatch()
-        first = self._reader.read(onset, policy=face, mirrored=mirrored, watch=watch)
-        second = self._reader.read(apex, policy=face, mirrored=mirrored, watch=watch)
+        first = self.reader.read(onset, policy=face, mirrored=mirrored, watch=watch)
+        second = self.reader.read(apex, policy=face, mirrored=mirrored, watch=watch)
         read = read_pair(
             first,
             second,
-            self._spec,
+            self.spec,
             self._session.run,
             emotions=self._manifest.labels.emotions,
             temperature=self._manifest.calibration.temperature,
@@ -110,4 +115,19 @@ class MicroexpressionAnalyzer:
             quality=read.quality,
             warnings=read.warnings,
             timings_ms=watch.finish(),
+        )
+
+    def read_frames(
+        self, frames: Sequence[ClipFrame], *, watch: Stopwatch, progress: Callable[[float], object]
+    ) -> ReadClip:
+        """The events of a clip. Raises what `read_clip` raises, and NonFiniteOutput for a broken model."""
+        return read_clip(
+            frames,
+            self.spec,
+            self._session.run,
+            emotions=self._manifest.labels.emotions,
+            temperature=self._manifest.calibration.temperature,
+            limits=self._limits,
+            watch=watch,
+            progress=progress,
         )

@@ -92,6 +92,14 @@ def find_bundles(models_dir: Path) -> list[Path]:
     return found
 
 
+def images_a_run(provider: Provider, asked: int | None) -> int:
+    """Images that several analyses send through a graph together: `asked`, or 32 on a GPU and 1 on the CPU, where a
+    batch is no faster than its images."""
+    if asked is not None:
+        return asked
+    return GPU_BATCH_MAX if provider == "cuda" else 1
+
+
 def load_models(
     models_dir: Path,
     reader: PhotographReader,
@@ -106,11 +114,9 @@ def load_models(
     all of its models or not at all.
 
     variant: of every bundle; None: the manifest's default on the CPU, on a GPU float16 where the bundle has it, else
-    float32 (int8 products run on the CPU only). batch_max: images that several analyses send through a graph together;
-    None: 32 on a GPU, 1 on the CPU, where a batch is no faster than its images.
+    float32 (int8 products run on the CPU only). batch_max: see images_a_run.
     """
-    if batch_max is None:
-        batch_max = GPU_BATCH_MAX if provider == "cuda" else 1
+    batch_max = images_a_run(provider, batch_max)
     models = LoadedModels()
     with ExitStack() as opened:  # a start that fails closes the sessions it has
         for directory in find_bundles(models_dir):

@@ -13,7 +13,7 @@ from face.frame.regions import region_polygons
 from face.palsy.decoding import PalsyCalibration, PalsyReading
 from face.palsy.input import PalsyInputSpec
 from face.palsy.limits import AnswerLimits
-from face.palsy.reading import ReadPhotograph, read_palsy
+from face.palsy.reading import PalsyLook, ReadPhotograph, look_palsy, read_palsy
 from face.palsy.visibility import Visibility
 from face.photograph import Photograph, PhotographReader
 from face.stopwatch import Stopwatch
@@ -175,6 +175,19 @@ class PalsyAnalyzer:
             policy=face,
             mirrored=mirrored,
             pose=pose,
+            watch=watch,
+        )
+
+    def look(self, data: bytes, *, face: FacePolicy, mirrored: bool, watch: Stopwatch) -> PalsyLook:
+        """One light look without a grade. Raises as `look_palsy`."""
+        return look_palsy(
+            data,
+            self._reader,
+            self._session.run,
+            self._spec,
+            limits=self._limits,
+            policy=face,
+            mirrored=mirrored,
             watch=watch,
         )
 

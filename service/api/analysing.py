@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -18,6 +19,7 @@ from service.analysis.models import AnyModel
 from service.api.state import Worker
 from service.audit.entry import AuditEntry, hash_image
 from service.audit.store import AuditUnavailable
+from service.clips.errors import ClientLeft, ClipsBusy
 
 ResultT = TypeVar("ResultT")
 
@@ -43,13 +45,14 @@ async def analyse(
     *,
     summarise: Callable[[ResultT], Summary],
     task: str | None = None,
+    executor: Executor | None = None,
 ) -> ResultT:
     """Run `work` in one of the worker's analysis threads; count and record its answer or its refusal.
 
     The record is written before this returns: an answer without its record never leaves. images: in the order of the
-    form's fields. task: under which it is counted and recorded, where it is not the model's own. The exceptions of
-    `work` pass through; AuditUnavailable if the record cannot be written. How many get here at the same time is
-    decided before, by the admission middleware.
+    form's fields. task: under which it is counted and recorded, where it is not the model's own. executor: other
+    threads than those that analyse photographs. The exceptions of `work` pass through; AuditUnavailable if the record
+    cannot be written. How many get here at the same time is decided before, by the admission middleware.
     """
     record = _Recorder(request, worker, model, images, task=task or model.task)
 
@@ -65,7 +68,9 @@ async def analyse(
 
     context = contextvars.copy_context()
     try:
-        result, summary = await asyncio.get_running_loop().run_in_executor(worker.executor, partial(context.run, run))
+        result, summary = await asyncio.get_running_loop().run_in_executor(
+            executor or worker.executor, partial(context.run, run)
+        )
     except PreprocessingError as refusal:
         worker.metrics.observe_refusal(task=task or model.task, reason=refusal.code)
         raise
@@ -74,6 +79,12 @@ async def analyse(
         raise
     except NoRoomNow:
         worker.metrics.reject("memory")
+        raise
+    except ClipsBusy:
+        worker.metrics.reject("queue-wait")
+        raise
+    except ClientLeft:
+        worker.metrics.reject("disconnected")
         raise
     worker.metrics.observe_answer(
         task=task or model.task,

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from face.errors import PreprocessingError
 from service.admission.byte_budget import NoRoomNow
 from service.audit.store import AuditUnavailable
+from service.clips.errors import ClipsBusy
 from service.inference.errors import BatchQueueFull
 from service.problems import MEDIA_TYPE, PROBLEMS, refusal
 
@@ -47,22 +48,13 @@ def install_error_handlers(app: FastAPI) -> None:
     """Every way in which a request can end badly ends in a problem."""
 
     async def known(request: Request, error: Exception) -> Response:
-        assert isinstance(error, PreprocessingError | RequestError)  # noqa: S101 - narrows the type
-        return problem_response(request, error.code, error.message)
+        return problem_response(request, *problem_of(error))
 
-    async def unaudited(request: Request, _: Exception) -> Response:
-        return problem_response(
-            request,
-            "audit-unavailable",
-            "The record of this analysis could not be stored, so its answer is withheld. Tell the operator.",
-            headers={"retry-after": "5"},
-        )
+    async def unaudited(request: Request, error: Exception) -> Response:
+        return problem_response(request, *problem_of(error), headers={"retry-after": "5"})
 
     async def busy(request: Request, error: Exception) -> Response:
-        what = "the model" if isinstance(error, BatchQueueFull) else "memory"
-        return problem_response(
-            request, "overloaded", f"Too many analyses wait for {what}.", headers={"retry-after": "1"}
-        )
+        return problem_response(request, *problem_of(error), headers={"retry-after": "1"})
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows the type
@@ -81,19 +73,37 @@ def install_error_handlers(app: FastAPI) -> None:
         }.get(code, PROBLEMS[code].title + ".")
         return problem_response(request, code, detail, headers=error.headers)
 
-    async def unexpected(request: Request, _: Exception) -> Response:
-        return problem_response(
-            request, "internal-error", "The request failed inside the service. Quote the request id to its operator."
-        )
+    async def unexpected(request: Request, error: Exception) -> Response:
+        return problem_response(request, *problem_of(error))
 
     app.add_exception_handler(PreprocessingError, known)
     app.add_exception_handler(RequestError, known)
     app.add_exception_handler(AuditUnavailable, unaudited)
     app.add_exception_handler(BatchQueueFull, busy)
     app.add_exception_handler(NoRoomNow, busy)
+    app.add_exception_handler(ClipsBusy, busy)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)
+
+
+def problem_of(error: Exception) -> tuple[str, str]:
+    """(code, detail) of what an analysis ends with."""
+    match error:
+        case PreprocessingError() | RequestError():
+            return error.code, error.message
+        case AuditUnavailable():
+            return (
+                "audit-unavailable",
+                "The record of this analysis could not be stored, so its answer is withheld. Tell the operator.",
+            )
+        case BatchQueueFull():
+            return "overloaded", "Too many analyses wait for the model."
+        case NoRoomNow():
+            return "overloaded", "Too many analyses wait for memory."
+        case ClipsBusy():
+            return "overloaded", "Too many clips are being worked on."
+    return "internal-error", "The request failed inside the service. Quote the request id to its operator."
 
 
 def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -130,6 +140,11 @@ UPLOAD_PROBLEMS = (
     "empty-image", "undecodable-image", "invalid-request", "unauthorized", "model-not-loaded", "request-timeout",
     "image-too-large", "unsupported-media-type", "invalid-parameters", "no-face", "multiple-faces", "face-too-small",
     "face-turned-away", "out-of-distribution", "rate-limited", "internal-error", "overloaded", "audit-unavailable",
+)  # fmt: skip
+# The same for routes that take a clip.
+CLIP_PROBLEMS = (
+    *(code for code in UPLOAD_PROBLEMS if code not in ("empty-image", "image-too-large")),
+    "undecodable-clip", "clip-too-large", "clip-too-long", "unsupported-codec", "clip-overran",
 )  # fmt: skip
 PROBLEM_JSON_SCHEMA: dict[str, Any] = {
     "title": PROBLEM_SCHEMA,

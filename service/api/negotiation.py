@@ -14,10 +14,11 @@ from starlette.responses import Response
 
 from service.analysis.models import AnyModel
 from service.api.errors import RequestError
-from service.api.state import CurrentWorker
+from service.api.state import CurrentWorker, Worker
 from service.audit.entry import hash_image
-from service.fhir.bundle import Occasion, bundle_of
+from service.fhir.bundle import Maker, Occasion, bundle_of
 from service.fhir.code_system import Codes
+from service.fhir.datatypes import Identifier, sha256_identifier
 from service.fhir.findings import Report
 
 JSON = "application/json"
@@ -25,29 +26,33 @@ FHIR = "application/fhir+json"
 FHIR_VERSION = "4.0"
 FHIR_MEDIA_TYPE = f"{FHIR}; fhirVersion={FHIR_VERSION}"
 
-AnswerForm = Literal["json", "fhir"]
+NDJSON = "application/x-ndjson"
+
+AnswerForm = Literal["json", "fhir", "progress"]
 # A resource of the caller's own server, with or without the server's address.
 _REFERENCE = re.compile(r"((https?://[^\s?#]{1,200}/)?[A-Z][A-Za-z]{2,40}/[A-Za-z0-9\-.]{1,64}|urn:uuid:[0-9a-f-]{36})")
 
 
-def answer_form(accept: str) -> AnswerForm:
-    """The better liked of the two by an `Accept` field (RFC 9110, section 12.5.1); JSON where it names neither.
+def answer_form(accept: str, offered: Sequence[AnswerForm] = ("json", "fhir")) -> AnswerForm:
+    """The best liked of those `offered` by an `Accept` field (RFC 9110, section 12.5.1); JSON where it names none.
 
     Raises RequestError not-acceptable where it likes none.
     """
     ranges = accept.split(",") if accept.strip() else ["*/*"]
-    liked = {form: max((_liking(text, form) for text in ranges), default=(0, 0.0)) for form in _MEDIA_TYPES}
+    liked = {form: max((_liking(text, form) for text in ranges), default=(0, 0.0)) for form in offered}
     # By quality, then by how precisely it was named; a tie of precise names goes to the rarer wish.
-    best = max(liked, key=lambda form: (liked[form][1], liked[form][0], (form == "fhir") == (liked[form][0] == 3)))
+    best = max(liked, key=lambda form: (liked[form][1], liked[form][0], (form != "json") == (liked[form][0] == 3)))
     if liked[best][1] == 0:
         raise RequestError(
             "not-acceptable",
-            f"The answer can be had as {JSON} or as {FHIR} (FHIR {FHIR_VERSION}); Accept asks for {accept[:80]!r}.",
+            f"The answer can be had as {' or as '.join(_WORDS[form] for form in offered)}; Accept asks for "
+            f"{accept[:80]!r}.",
         )
     return best
 
 
-_MEDIA_TYPES: dict[AnswerForm, str] = {"json": JSON, "fhir": FHIR}
+_MEDIA_TYPES: dict[AnswerForm, str] = {"json": JSON, "fhir": FHIR, "progress": NDJSON}
+_WORDS = {**_MEDIA_TYPES, "fhir": f"{FHIR} (FHIR {FHIR_VERSION})"}
 
 
 def _liking(text: str, form: AnswerForm) -> tuple[int, float]:
@@ -73,13 +78,18 @@ class FhirAnswer:
 
     def respond(self, report: Report, images: Sequence[bytes], *, model: AnyModel) -> Response:
         """images: as they were sent."""
+        sources = [sha256_identifier(hash_image(image)) for image in images]
+        return self.respond_from(report, sources, maker=Maker.of(model))
+
+    def respond_from(self, report: Report, sources: Sequence[Identifier], *, maker: Maker) -> Response:
+        """sources: what the report was made from."""
         occasion = Occasion(
             subject=self.subject,
             effective=self.effective,
             issued=datetime.now(tz=UTC),
-            picture_sha256=[hash_image(image) for image in images],
+            sources=sources,
         )
-        bundle = bundle_of(report, occasion, model=model, codes=self.codes)
+        bundle = bundle_of(report, occasion, maker=maker, codes=self.codes)
         return Response(bundle.to_json(), media_type=FHIR_MEDIA_TYPE)
 
 
@@ -91,22 +101,32 @@ def _reference(given: str | None) -> str | None:
     return given
 
 
+Subject = Annotated[
+    str | None,
+    AfterValidator(_reference),
+    Query(description="With FHIR only: a reference to the patient, such as `Patient/123`; echoed, not stored."),
+]
+Effective = Annotated[
+    AwareDatetime | None,
+    Query(description="With FHIR only: when the pictures were taken, with a zone; echoed, not stored."),
+]
+
+
 async def _fhir_answer(
-    request: Request,
-    worker: CurrentWorker,
-    subject: Annotated[
-        str | None,
-        AfterValidator(_reference),
-        Query(
-            description="With FHIR only: a reference to the patient, such as `Patient/123`; echoed, not stored.",
-        ),
-    ] = None,
-    effective: Annotated[
-        AwareDatetime | None,
-        Query(description="With FHIR only: when the pictures were taken, with a zone; echoed, not stored."),
-    ] = None,
+    request: Request, worker: CurrentWorker, subject: Subject = None, effective: Effective = None
 ) -> FhirAnswer | None:
-    if answer_form(request.headers.get("accept", "")) == "fhir":
+    return _fhir(answer_form(request.headers.get("accept", "")), worker, subject, effective)
+
+
+async def _fhir_or_progress(
+    request: Request, worker: CurrentWorker, subject: Subject = None, effective: Effective = None
+) -> tuple[FhirAnswer | None, bool]:
+    form = answer_form(request.headers.get("accept", ""), ("json", "fhir", "progress"))
+    return _fhir(form, worker, subject, effective), form == "progress"
+
+
+def _fhir(form: AnswerForm, worker: Worker, subject: str | None, effective: datetime | None) -> FhirAnswer | None:
+    if form == "fhir":
         return FhirAnswer(codes=worker.fhir_codes, subject=subject, effective=effective)
     if subject is not None or effective is not None:
         raise RequestError(
@@ -117,6 +137,8 @@ async def _fhir_answer(
 
 # None: JSON is wanted. Decided before anything is analysed.
 WantedFhir = Annotated[FhirAnswer | None, Depends(_fhir_answer)]
+# The same of a route that tells how far it is, and whether that is wanted.
+WantedFhirOrProgress = Annotated[tuple[FhirAnswer | None, bool], Depends(_fhir_or_progress)]
 
 FHIR_RESPONSE: dict[int | str, dict[str, Any]] = {
     200: {

@@ -14,6 +14,7 @@ from service.analysis.models import LoadedModel, LoadedModels
 from service.analysis.palsy import PalsyAnalyzer
 from service.api.errors import RequestError
 from service.audit.store import AuditSink
+from service.clips.room import ClipRoom
 from service.fhir.code_system import Codes
 from service.observability.metrics import Metrics
 from service.operations import Drain, Operations
@@ -24,12 +25,13 @@ AnalyzerT = TypeVar("AnalyzerT")
 @dataclass(frozen=True, eq=False)
 class Worker:
     """models: loaded and warmed up. executor: the threads that analyse. pictures: the threads that read an
-    examination's pictures; apart, so that an analysis that waits for them holds none of them. audit: None if it was
-    switched off. fhir_codes: what FHIR answers are written in."""
+    examination's pictures; apart, so that an analysis that waits for them holds none of them. clips: what clips need.
+    audit: None if it was switched off. fhir_codes: what FHIR answers are written in."""
 
     models: LoadedModels
     executor: ThreadPoolExecutor
     pictures: ThreadPoolExecutor
+    clips: ClipRoom
     metrics: Metrics
     audit: AuditSink | None
     drain: Drain

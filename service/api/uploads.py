@@ -18,6 +18,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from face.image.media_types import ACCEPTED_TYPES
 from service.api.errors import RequestError
 
+CLIP_MEDIA_TYPES = ("video/mp4", "video/quicktime", "video/webm")
 IMAGE_MEDIA_TYPES = (*ACCEPTED_TYPES, "application/dicom")
 _FORM = "multipart/form-data"
 # How a body came to be of another kind, and what to do.
@@ -33,21 +34,37 @@ _JUST_BYTES = ("application/octet-stream", "binary/octet-stream", "")
 _LONGEST_PREAMBLE = 65_536
 
 
-async def read_images(request: Request, fields: Sequence[str]) -> dict[str, bytes]:
-    """The image of each field. The size of the body is limited before this by the admission middleware.
+async def read_images(request: Request, fields: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, bytes]:
+    """The image of each field, and the content of those optional ones that came. The size of the body is limited before
+    this by the admission middleware.
 
-    multipart/form-data has exactly these fields, each once. Where there is one field only, the body may be the image
-    itself (Content-Type image/..., application/dicom or application/octet-stream).
+    multipart/form-data has exactly these fields, each once. Where one is needed only, the body may be the image itself
+    (Content-Type image/..., application/dicom or application/octet-stream).
     Raises RequestError: invalid-request for what is no multipart body, invalid-parameters for wrong fields,
     unsupported-media-type for another kind of body.
     """
     kind, boundary = _kind_of_body(request)
     if kind == _FORM:
-        return _check_fields(await _read_parts(request.stream(), boundary, limit=len(fields)), fields)
+        parts = await _read_parts(request.stream(), boundary, limit=len(fields) + len(optional))
+        return _check_fields(parts, fields, optional)
     if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
         return {fields[0]: await request.body()}
     alone = ", or the image itself with a Content-Type such as image/jpeg" if len(fields) == 1 else ""
     raise _other_kind(kind, f"the {_named(fields)}{alone}")
+
+
+async def read_clip(request: Request, field: str) -> bytes:
+    """The clip of the only field, or the body itself (Content-Type video/... or application/octet-stream).
+
+    Raises as `read_images`.
+    """
+    kind, boundary = _kind_of_body(request)
+    if kind == _FORM:
+        return _check_fields(await _read_parts(request.stream(), boundary, limit=1), [field])[field]
+    if kind.startswith("video/") or kind in _JUST_BYTES:
+        # Not `request.body()`, which keeps it for as long as the request lives.
+        return b"".join([piece async for piece in request.stream()])
+    raise _other_kind(kind, f"the field {field!r}, or the clip itself with a Content-Type such as video/mp4")
 
 
 def _kind_of_body(request: Request) -> tuple[str, bytes]:
@@ -98,7 +115,7 @@ async def read_some_images(
             raise RequestError("invalid-parameters", f"There is a field that is not known here; send {known}.{hint}")
         elif name in named:
             raise RequestError(
-                "invalid-parameters", f"The field {name!r} came twice; send one picture of each movement."
+                "invalid-parameters", f"The field {name!r} came twice; only {repeated!r} may come more than once."
             )
         else:
             named[name] = data
@@ -109,10 +126,17 @@ async def read_some_images(
     return named, unnamed
 
 
-def multipart_schema(fields: dict[str, str], *, repeated: dict[str, str] | None = None) -> dict[str, Any]:
+def multipart_schema(
+    fields: dict[str, str],
+    *,
+    repeated: dict[str, str] | None = None,
+    media_types: Sequence[str] = IMAGE_MEDIA_TYPES,
+    json_fields: dict[str, tuple[str, str]] | None = None,
+) -> dict[str, Any]:
     """`openapi_extra` of a route: the request body with these fields and their descriptions.
 
-    repeated: fields that may come several times; where there are any, none is required.
+    repeated: images that may come several times; where there are any, no field is required. json_fields: fields that
+    may come besides, with the name of their schema and their description. media_types: of `fields`.
     """
     properties: dict[str, Any] = {
         name: {"type": "string", "format": "binary", "description": description} for name, description in fields.items()
@@ -122,16 +146,25 @@ def multipart_schema(fields: dict[str, str], *, repeated: dict[str, str] | None 
             "type": "array", "items": {"type": "string", "format": "binary"}, "description": description
         }  # fmt: skip
     form: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
+    for name, (schema, description) in (json_fields or {}).items():
+        properties[name] = {
+            "allOf": [{"$ref": f"#/components/schemas/{schema}"}], "description": description
+        }  # fmt: skip
     if repeated is None:
         form["required"] = list(fields)
     content: dict[str, Any] = {
         "multipart/form-data": {
             "schema": form,
-            "encoding": {name: {"contentType": ", ".join(IMAGE_MEDIA_TYPES)} for name in properties},
+            "encoding": {
+                name: {"contentType": ", ".join(media_types if name in fields else IMAGE_MEDIA_TYPES)}
+                for name in properties
+                if name not in (json_fields or {})
+            }
+            | {name: {"contentType": "application/json"} for name in json_fields or {}},
         }
     }
     if len(fields) == 1:
-        for media_type in IMAGE_MEDIA_TYPES:
+        for media_type in media_types:
             content[media_type] = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": True, "content": content}}
 
@@ -140,11 +173,13 @@ def _named(fields: Sequence[str]) -> str:
     return ("field " if len(fields) == 1 else "fields ") + " and ".join(repr(field) for field in fields)
 
 
-def _check_fields(parts: list[tuple[str, bytes]], fields: Sequence[str]) -> dict[str, bytes]:
-    wanted = _named(fields)
+def _check_fields(
+    parts: list[tuple[str, bytes]], fields: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, bytes]:
+    wanted = _named(fields) + (f" and, if there is one, {', '.join(map(repr, optional))}" if optional else "")
     images: dict[str, bytes] = {}
     for name, data in parts:
-        if name not in fields:
+        if name not in (*fields, *optional):
             raise RequestError("invalid-parameters", f"There is a field that is not known here; send the {wanted}.")
         if name in images:
             raise RequestError("invalid-parameters", f"The field {name!r} came twice; send the {wanted} once.")

@@ -26,7 +26,7 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _OPEN_FILES = 16
 
 
-def _confine(*, parent: int, memory_bytes: int, deadline_s: int) -> None:
+def _confine(*, parent: int, memory_bytes: int, deadline_s: int, threads: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_PDEATHSIG, signal.SIGKILL)):
         if libc.prctl(option, value, 0, 0, 0) != 0:
@@ -35,7 +35,7 @@ def _confine(*, parent: int, memory_bytes: int, deadline_s: int) -> None:
         sys.exit(1)
     for limit, most in (
         (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, deadline_s),
+        (resource.RLIMIT_CPU, threads * deadline_s),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
@@ -44,11 +44,11 @@ def _confine(*, parent: int, memory_bytes: int, deadline_s: int) -> None:
     signal.alarm(deadline_s)  # whose default is the end, also in the midst of a library's code
 
 
-def _open(descriptor: int) -> Any:
+def _open(descriptor: int, threads: int) -> Any:
     import cv2
 
     source: Any = os.fdopen(descriptor, "rb")
-    clip = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    clip = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
     return clip if clip.isOpened() else None
 
 
@@ -119,13 +119,13 @@ def _time(clip: Any) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    descriptor, parent, memory_bytes, deadline_s, width, height, reduction = (int(value) for value in arguments[:7])
-    step_s, times = float(arguments[7]), [float(value) for value in arguments[8:]]
+    descriptor, parent, memory_bytes, deadline_s, threads, width, height, reduction = map(int, arguments[:8])
+    step_s, times = float(arguments[8]), [float(value) for value in arguments[9:]]
     import cv2
 
     cv2.setNumThreads(1)
-    _confine(parent=parent, memory_bytes=memory_bytes, deadline_s=deadline_s)
-    clip = _open(descriptor)
+    _confine(parent=parent, memory_bytes=memory_bytes, deadline_s=deadline_s, threads=threads)
+    clip = _open(descriptor, threads)
     if clip is None:
         _send(b"N")
     elif times:

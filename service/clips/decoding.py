@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,8 @@ from face.clip.clip_header import ClipHeader
 from face.clip.frame import Frame
 from face.clip.header import read_clip_header
 from face.clip.limits import ClipLimits
-from face.errors import UndecodableClip
+from face.errors import ClipTooLarge, ImageTooLarge, UndecodableClip
+from face.image.limits import Reserve, hold_nothing
 from service.clips.decoder import HEAD
 from service.clips.errors import ClipOverran, ClipsBusy
 
@@ -33,17 +34,20 @@ _DECODER = Path(__file__).with_name("decoder.py")
 # Of the pictures that the header lists, edits of the clip may take some at both ends.
 _SHARE_DECODED = 0.95
 _EDITED_FRAMES = 3
+# Python, NumPy and OpenCV of the process; pictures are held in YUV 4:2:0.
+_PROCESS_BYTES, _PICTURES_HELD = 80_000_000, 20
 
 
 @dataclass(frozen=True)
 class DecodingLimits:
     """memory_bytes: address space of the process, of which Python and OpenCV map about 700 MB. at_once: clips. wait_s:
-    how long one waits for its turn."""
+    how long one waits for its turn. threads: of one decoder, which is the slower half of following a face."""
 
     memory_bytes: int = 1_500_000_000
     deadline_s: int = 120
     at_once: int = 1
     wait_s: float = 10.0
+    threads: int = 2
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -73,8 +77,10 @@ class ClipDecoder:
     An iterator belongs to the thread that took its first picture: the process ends with it.
     """
 
-    def __init__(self, limits: DecodingLimits | None = None) -> None:
+    def __init__(self, limits: DecodingLimits | None = None, *, reserve: Reserve = hold_nothing) -> None:
+        """reserve: holds the memory that decoding a clip takes."""
         self._limits = limits or DecodingLimits()
+        self._reserve = reserve
         self._places = threading.BoundedSemaphore(self._limits.at_once)
 
     def frames(self, clip: Clip, *, longer_side_px: int, step_s: float = 0.0) -> Generator[Frame]:
@@ -87,6 +93,8 @@ class ClipDecoder:
             UndecodableClip: it cannot be opened, breaks off, or its pictures are not what the header says.
             ClipOverran: the deadline is over, which counts from here.
             ClipsBusy: no place became free.
+            ClipTooLarge: decoding it takes more memory than there is.
+            What else `reserve` raises.
         """
         read = 0
         for frame, count in self._run(clip, longer_side_px=longer_side_px, step_s=step_s, times=()):
@@ -125,7 +133,7 @@ class ClipDecoder:
         if not self._places.acquire(timeout=self._limits.wait_s):
             raise ClipsBusy(f"{self._limits.at_once} clips are being decoded, as many as may be at once.")
         try:
-            with _process(clip, self._limits, numbers) as pipe:
+            with self._memory(clip), _process(clip, self._limits, numbers) as pipe:
                 while True:
                     kind, number, time_s, columns, rows = HEAD.unpack(pipe.read(HEAD.size))
                     if kind == b"F":
@@ -140,9 +148,24 @@ class ClipDecoder:
                             "some are damaged. Record or send it again."
                         )
                     else:
-                        raise UndecodableClip("The clip cannot be opened: its pictures are damaged.")
+                        raise _undecodable()
         finally:
             self._places.release()
+
+    @contextmanager
+    def _memory(self, clip: Clip) -> Iterator[None]:
+        """At most: the clip once more, the process, and the pictures that it holds to predict others from."""
+        pixels = clip.header.width * clip.header.height
+        needed = len(clip.data) + _PROCESS_BYTES + _PICTURES_HELD * pixels * 3 // 2 + 3 * 3 * pixels
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._reserve(needed))
+            except ImageTooLarge as error:
+                raise ClipTooLarge(
+                    f"Decoding the clip takes {needed / 1e6:,.0f} MB of memory, more than there is for it. Record it "
+                    "in 1080p, or cut it."
+                ) from error
+            yield
 
 
 class _Pipe:
@@ -174,10 +197,15 @@ class _Pipe:
         self._process.wait()
         if time.monotonic() >= self._ends - 1:
             return self._overran()
-        return UndecodableClip(
-            "The clip cannot be decoded: it is damaged, or decoding it takes more memory or time than it may. "
-            "Record it in 1080p with H.264."
-        )
+        return _undecodable()
+
+
+def _undecodable() -> UndecodableClip:
+    """A video library that finds no memory says what it says of damaged pictures, or nothing."""
+    return UndecodableClip(
+        "The clip cannot be decoded: it is damaged, or decoding it takes more memory or time than it may. "
+        "Record it in 1080p with H.264."
+    )
 
 
 @contextmanager
@@ -192,7 +220,7 @@ def _process(clip: Clip, limits: DecodingLimits, numbers: Sequence[float]) -> It
                     file.seek(place)
                     file.write(over)
             os.lseek(shared, 0, os.SEEK_SET)
-            head = [shared, os.getpid(), limits.memory_bytes, limits.deadline_s]
+            head = [shared, os.getpid(), limits.memory_bytes, limits.deadline_s, limits.threads]
             process = subprocess.Popen(
                 [sys.executable, "-I", str(_DECODER), *(str(number) for number in (*head, *numbers))],
                 stdin=subprocess.DEVNULL,

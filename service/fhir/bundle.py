@@ -6,10 +6,10 @@ Everything but the device is labelled as asserted by a machine (AIAST) and preli
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import Self, TypedDict
 
 from service.analysis.models import AnyModel
 from service.fhir.code_system import Codes
@@ -25,7 +25,7 @@ from service.fhir.datatypes import (
     Reference,
     sha256_identifier,
 )
-from service.fhir.findings import Finding, Part, Report, Value
+from service.fhir.findings import Finding, Interpretation, Part, Report, Value
 from service.fhir.resources import (
     Bundle,
     BundleEntry,
@@ -56,22 +56,44 @@ _LABELLED = Meta(security=(ASSERTED_BY_AI,))
 
 @dataclass(frozen=True, kw_only=True)
 class Occasion:
-    """Of whom and when, as the caller says, and when the answer was made. picture_sha256: of each picture as sent."""
+    """Of whom and when, as the caller says, and when the answer was made. sources: what it was made from."""
 
     subject: str | None
     effective: datetime | None
     issued: datetime
-    picture_sha256: Sequence[str]
+    sources: Sequence[Identifier]
 
 
-def bundle_of(report: Report, occasion: Occasion, *, model: AnyModel, codes: Codes) -> Bundle:
+@dataclass(frozen=True, kw_only=True)
+class Maker:
+    """The model that the findings are by."""
+
+    name: str
+    version: str
+    sha256: str
+    intended_use: str
+    training_data: str
+
+    @classmethod
+    def of(cls, model: AnyModel) -> Self:
+        manifest = model.bundle.manifest
+        return cls(
+            name=manifest.name,
+            version=manifest.version,
+            sha256=model.sha256,
+            intended_use=manifest.intended_use,
+            training_data=manifest.training_data,
+        )
+
+
+def bundle_of(report: Report, occasion: Occasion, *, maker: Maker, codes: Codes) -> Bundle:
     """Every reference but the subject's leads to an entry of the Bundle."""
-    device = _entry(_device(model))
+    device = _entry(_device(maker))
     observations = [_entry(_observation(finding, occasion, codes, device)) for finding in report.findings]
     conclusion = _entry(
         DiagnosticReport(
             meta=_LABELLED,
-            code=codes.concept("facial-palsy-report"),
+            code=codes.concept(report.code),
             result=tuple(_to(entry) for entry in observations),
             conclusion=report.conclusion,
             **_when_and_who(occasion),
@@ -92,10 +114,7 @@ def bundle_of(report: Report, occasion: Occasion, *, model: AnyModel, codes: Cod
                     who=_to(device),
                 ),
             ),
-            entity=tuple(
-                ProvenanceEntity(what=Reference(identifier=sha256_identifier(digest)))
-                for digest in occasion.picture_sha256
-            ),
+            entity=tuple(ProvenanceEntity(what=Reference(identifier=source)) for source in occasion.sources),
         )
     )
     return Bundle(
@@ -128,19 +147,18 @@ def _to(entry: BundleEntry) -> Reference:
     return Reference(reference=entry.full_url)
 
 
-def _device(model: AnyModel) -> Device:
-    manifest = model.bundle.manifest
+def _device(maker: Maker) -> Device:
     return Device(
-        identifier=(sha256_identifier(model.sha256),),
-        device_name=(DeviceName(name=manifest.name, type="model-name"),),
+        identifier=(sha256_identifier(maker.sha256),),
+        device_name=(DeviceName(name=maker.name, type="model-name"),),
         type=ARTIFICIAL_INTELLIGENCE,
-        version=(DeviceVersion(value=manifest.version),),
+        version=(DeviceVersion(value=maker.version),),
         note=tuple(
             Annotation(text=text)
             for text in (
                 "Not a medical device.",
-                f"Intended use: {manifest.intended_use}",
-                f"Training data: {manifest.training_data}",
+                f"Intended use: {maker.intended_use}",
+                f"Training data: {maker.training_data}",
             )
         ),
     )
@@ -164,6 +182,19 @@ def _valued(value: Value) -> _Valued:
     return {"data_absent_reason": CodeableConcept(coding=(reason,))}
 
 
+# Of v3-ObservationInterpretation; what is no change has a word of our own, because that system has none.
+_INTERPRETATIONS: Mapping[Interpretation, str] = {"better": "B", "worse": "W", "up": "U", "down": "D"}
+
+
+def _interpretation(meaning: Interpretation, codes: Codes) -> CodeableConcept:
+    if meaning not in _INTERPRETATIONS:
+        return codes.concept(meaning)
+    return CodeableConcept(
+        coding=(Coding(system=f"{_TERMINOLOGY}/v3-ObservationInterpretation", code=_INTERPRETATIONS[meaning]),),
+        text=meaning,
+    )
+
+
 def _observation(finding: Finding, occasion: Occasion, codes: Codes, device: BundleEntry) -> Observation:
     parts = list(finding.parts)
     if finding.uncertainty is not None:
@@ -176,6 +207,7 @@ def _observation(finding: Finding, occasion: Occasion, codes: Codes, device: Bun
         else (Extension(url=CONFIDENCE_URL, value_decimal=finding.confidence),),
         category=(CodeableConcept(coding=(category,)),),
         code=codes.concept(finding.code),
+        interpretation=None if finding.interpretation is None else (_interpretation(finding.interpretation, codes),),
         body_site=None if finding.body_site is None else codes.concept(finding.body_site),
         device=_to(device),
         note=tuple(Annotation(text=text) for text in finding.notes) or None,

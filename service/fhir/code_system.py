@@ -15,7 +15,7 @@ from service.fhir.session_concepts import SESSION_CONCEPTS
 
 SYSTEM = "urn:htnet-clinical:facial-palsy"
 # Of the code system, apart from the service's: raised where a code comes or a meaning changes.
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 SNOMED_CT = "http://snomed.info/sct"
 
 _HOUSE_BRACKMANN_MEANING = (

@@ -13,6 +13,8 @@ from service.fhir.datatypes import CodeableConcept, Quantity, Range
 Absent = Literal["not-performed", "unknown"]
 # survey: a score of a scale. exam: a measure.
 Category = Literal["survey", "exam"]
+# What a change means. up, down: more than noise, with no better direction.
+Interpretation = Literal["better", "worse", "up", "down", "within-noise"]
 Value = Quantity | CodeableConcept | Range | Absent
 
 
@@ -34,6 +36,7 @@ class Finding:
     value: Value
     body_site: str | None = None
     confidence: float | None = None
+    interpretation: Interpretation | None = None
     uncertainty: Quantity | None = None
     parts: Sequence[Part] = ()
     notes: Sequence[str] = ()
@@ -41,7 +44,8 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All findings of a request. conclusion: a sentence."""
+    """All findings of a request. code: of the report. conclusion: a sentence."""
 
+    code: str = "facial-palsy-report"
     findings: Sequence[Finding]
     conclusion: str

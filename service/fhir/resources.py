@@ -57,6 +57,7 @@ class Observation(_Valued):
     subject: Reference | None = None
     effective_date_time: Instant | None = None
     issued: Instant
+    interpretation: tuple[CodeableConcept, ...] | None = None
     body_site: CodeableConcept | None = None
     device: Reference
     note: tuple[Annotation, ...] | None = None

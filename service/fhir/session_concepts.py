@@ -41,6 +41,14 @@ _MEASURES: Mapping[str, tuple[str, str]] = {
 }
 
 
+# Of two examinations, beside what has a movement or a measure of its own: code -> display.
+_FOLLOWED: Mapping[str, str] = {
+    "expected-grade": "expected grade",
+    "sunnybrook-composite": "Sunnybrook composite score, upper end of its range",
+    "movement-index": "movement index",
+}
+
+
 def pose_code(pose: str) -> str:
     return f"pose-{pose.replace('_', '-')}"
 
@@ -60,6 +68,18 @@ def fngs_code(item: str) -> str:
 def sunnybrook_code(part: str, item: str) -> str:
     return f"sunnybrook-{part}-{item.replace('_', '-')}"
 
+
+def change_code(code: str) -> str:
+    """Of what became of a figure between two examinations."""
+    return f"change-{code}"
+
+
+_COMPARED: Mapping[str, str] = {
+    **_FOLLOWED,
+    **{movement_code(region): f"movement of the region: {region}" for region in REGIONS},
+    **{pose_code(pose): name for pose, name in _POSE_NAMES.items()},
+    **{measure_code(measure): name[0].lower() + name[1:] for measure, (name, _) in _MEASURES.items()},
+}
 
 # Code -> display, definition.
 SESSION_CONCEPTS: Mapping[str, tuple[str, str]] = {
@@ -112,4 +132,19 @@ SESSION_CONCEPTS: Mapping[str, tuple[str, str]] = {
     },
     "synkinesis-grade": ("Grade of the synkinesis", "0 none, 1 mild, 2 obvious, 3 disfiguring."),
     **{measure_code(measure): told for measure, told in _MEASURES.items()},
+    "comparison-report": (
+        "Two facial palsy assessments compared",
+        "What has changed between two examinations of one patient. Preliminary until a clinician signs it.",
+    ),
+    **{
+        change_code(code): (f"Change: {name}", "Later minus earlier examination; millimetres of both on one scale.")
+        for code, name in _COMPARED.items()
+    },
+    "value-before": ("Value in the earlier examination", "Of the figure that is compared."),
+    "value-after": ("Value in the later examination", "Of the figure that is compared."),
+    "smallest-detectable-change": (
+        "Smallest detectable change (95 %)",
+        "Two examinations of the same palsy differ by less in 95 of 100.",
+    ),
+    "within-noise": ("Within noise", "No more than two examinations of the same palsy differ by."),
 }

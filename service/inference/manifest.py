@@ -132,10 +132,11 @@ class WeightsFile(Section):
 
 
 class VisibilityLimits(Section):
-    """seen_from: the share of a region that must be seen, by the graph's `seen_map`, for the region to count as
-    seen."""
+    """The fields of `face.palsy.visibility.SeenLimits`, with the same meaning; null = as seen_from."""
 
     seen_from: Annotated[float, Field(gt=0, lt=1)]
+    whole_from: Annotated[float, Field(gt=0, lt=1)] | None = None
+    mouth_whole_from: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class OutOfDistribution(Section):

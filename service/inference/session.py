@@ -34,12 +34,19 @@ class InferenceSession:
     """One loaded graph. `run` may be called from several threads at once.
 
     model: a path, or the graph's bytes. threads: of one call; more calls at a time scale better than more threads a
-    call, hence 1. Raises ProviderUnavailable if the provider is not there: what the session really has is asked,
-    because the wheel lists CUDA as available on machines that have none, and ONNX Runtime then falls back to the CPU
-    without an error.
+    call, hence 1. provider_options: ONNX Runtime's, by their names. Raises ProviderUnavailable if the provider is not
+    there: what the session really has is asked, because the wheel lists CUDA as available on machines that have none,
+    and ONNX Runtime then falls back to the CPU without an error.
     """
 
-    def __init__(self, model: Path | bytes, *, provider: Provider = "cpu", threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: Path | bytes,
+        *,
+        provider: Provider = "cpu",
+        threads: int = 1,
+        provider_options: Mapping[str, str] | None = None,
+    ) -> None:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         wanted = PROVIDERS[provider]
@@ -61,7 +68,9 @@ class InferenceSession:
         # Threads that spin while they wait take the processor from the other requests.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            model if isinstance(model, bytes) else str(model), sess_options=options, providers=[wanted]
+            model if isinstance(model, bytes) else str(model),
+            sess_options=options,
+            providers=[(wanted, dict(provider_options)) if provider_options else wanted],
         )
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         if wanted not in self.providers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -142,7 +143,7 @@ def assess_folder(
             mirrored=mirrored,
             maps="asymmetry",
         )
-        answer = AssessmentAnswer.of(analysis, model=model, request_id="")
+        answer = AssessmentAnswer.of(analysis, model=model, request_id=uuid.uuid4().hex)
     made = AssessedFolder(out / ANSWER_FILE, out / REPORT_FILE, analysis)
     write_text(answer.model_dump_json(indent=1), made.answer)
     write_text(report_page(answer, picture_of=lambda sent_as: files.of_picture(sent_as).read_bytes()), made.report)

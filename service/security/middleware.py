@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,7 +25,8 @@ METRICS_PATH = "/metrics"
 class KeyMiddleware:
     """Ask for an API key on ``/v1/`` and ``/v2`` (on ``/metrics`` if wanted), for an admin key on ``/v1/audit``.
 
-    Without a key ring every caller is let in, except to the audit records: these are never public.
+    ``own_rates``: of paths that do not count with the others. Without a key ring every caller is let in, except to the
+    audit records: these are never public.
     """
 
     def __init__(
@@ -32,12 +35,14 @@ class KeyMiddleware:
         *,
         keys: KeyRing | None,
         rate: RateLimiter | None,
+        own_rates: Mapping[str, RateLimiter] = MappingProxyType({}),
         metrics: Metrics,
         protect_metrics: bool = False,
     ) -> None:
         self.app = app
         self._keys = keys
         self._rate = rate
+        self._own_rates = own_rates
         self._metrics = metrics
         self._protect_metrics = protect_metrics
 
@@ -69,16 +74,17 @@ class KeyMiddleware:
             self._metrics.reject("forbidden")
             await send_problem(scope, send, "forbidden", "The audit records are for admin keys only.")
             return
-        if self._rate is not None:
+        rate = self._own_rates.get(path, self._rate)
+        if rate is not None:
             client = scope.get("client")
             caller = key.key_id if key is not None else str(client[0] if client else "unknown")
-            wait_s = self._rate.take(caller)
+            wait_s = rate.take(caller)
             if wait_s > 0:
                 self._metrics.reject("rate-limit")
                 detail = f"This key has used up its rate; the next request is let in after {wait_s:.1f} s."
                 await send_problem(scope, send, "rate-limited", detail, headers=[retry_after(wait_s)])
                 return
-            scope["state"]["charge"] = partial(self._rate.charge, caller)
+            scope["state"]["charge"] = partial(rate.charge, caller)
         await self.app(scope, receive, send)
 
 

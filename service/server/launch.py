@@ -115,8 +115,8 @@ def _serve_with_workers(config: GuardedConfig, listener: socket) -> None:
         def fold(pid: int) -> None:
             try:
                 fold_worker(Path(directory), pid)
-            except OSError as error:  # no reason to stop the workers that live
-                logger.error("the metrics of worker %d stay as they are: %s", pid, error)
+            except Exception as error:  # whatever a dying worker wrote: no reason to stop those that live
+                logger.error("the metrics of worker %d stay as they are: %s", pid, error or type(error).__name__)
 
         status = Supervisor(config, [listener], on_death=fold).run()
     if status:

@@ -19,6 +19,7 @@ from uvicorn.lifespan.on import LifespanOn
 from uvicorn.server import Server
 
 from service.observability.json_logging import configure_logging
+from service.observability.multiprocess import take_room
 from service.server.certificate import Certificate
 from service.server.limits import Limits
 from service.server.protocol import GuardedLoop, guarded_protocol
@@ -55,6 +56,8 @@ class GuardedConfig(Config):
         """Load the app, in the worker, with our logging and our protocol (a worker starts as a fresh interpreter)."""
         configure_logging(level=self.service_log_level, style=self.service_log_style)
         try:
+            if self.workers > 1:
+                take_room()
             super().load()
         except Exception as error:
             # Before the first request there is no input that the message could quote.
@@ -106,7 +109,7 @@ class DrainingServer(Server):
             self._renew_certificate(self.certificate)
         operations = self._operations()
         if operations is not None and counter % (5 * _TICKS_PER_SECOND) == 0:
-            operations.decoding.give_back_if_idle()
+            operations.leftovers.give_back_if_idle()
         return await super().on_tick(counter)
 
     def reload(self) -> None:

@@ -6,15 +6,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 import torch
 
 from export.graphs.networks import PalsyGraph
+from face.landmarks.networks import LiteRtNetworks
 from service.inference.batching import BatchingSession
 from service.inference.device_buffers import DeviceBuffers
+from service.inference.landmark_networks import LandmarkGraphs
 from service.inference.session import Array, InferenceSession, Session
 from tests.bench import subject
 
@@ -39,6 +43,7 @@ def measure_gpu(bundle: Path, *, rounds: int) -> dict[str, Any]:
         "float32_matrix_tflops": matrix_rate(torch.float32),
     }
     figures["onnx"] = _onnx_rates(bundle, rounds=rounds)
+    figures["landmark networks"] = _landmark_rates(rounds=rounds)
     for size in ("tiny", "base"):
         figures[size] = _network_rates(subject.network(size=size, patch_size=7), rounds=rounds)
     for size in ("tiny", "base"):
@@ -110,6 +115,19 @@ def _onnx_rates(bundle: Path, *, rounds: int) -> dict[str, Any]:
         one = {name: tensor.numpy()[:1] for name, tensor in examples.example_inputs(2).items()}
         rates[f"{graph}, {CALLERS} callers"] = batching_gain(session, one, calls=CALLERS * rounds)
     return rates
+
+
+def _landmark_rates(*, rounds: int) -> dict[str, Any]:
+    """Crops/s of the landmark network by batch; LandmarkGraphs' points against LiteRT's, in pixels of the crop."""
+    if CUDA not in onnxruntime.get_available_providers():
+        return {"skipped": "this onnxruntime has no CUDA provider"}
+    graphs, crop = LandmarkGraphs(provider="cuda"), subject.landmark_crop()
+    away = np.abs(graphs.landmarks(crop[None])[0] - LiteRtNetworks().landmarks(crop[None])[0]).max()
+    rates = {}
+    for batch in BATCHES:
+        run = partial(graphs.landmarks, np.repeat(crop[None], batch, axis=0))
+        rates[str(batch)] = round(batch / _seconds(run, rounds), 1)
+    return {"crops/s by batch": rates, "largest difference from LiteRT, px": round(float(away), 4)}
 
 
 def _onnx_run(

@@ -27,6 +27,7 @@ from face.landmarks.found_face import Face
 from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.reading import ReadPhotograph
 from face.photograph import PhotographReader
+from face.vocabulary import VisibleRegion
 from model_training.simulator.occlusion.cover import Picture, Scene
 from model_training.simulator.occlusion.objects import OBJECTS, cover
 from model_training.simulator.sensor import encode_jpeg
@@ -61,8 +62,13 @@ class Answered:
         return self.read is not None and self.read.reading.index >= GRADE_III
 
     @property
-    def hidden(self) -> bool:
-        return self.code == FaceCovered.code or (self.read is not None and bool(self.read.visibility.hidden))
+    def named(self) -> tuple[VisibleRegion, ...]:
+        """Regions that an answer names as not seen, or in part."""
+        return () if self.read is None else self.read.visibility.hidden + self.read.visibility.partly
+
+    @property
+    def covered(self) -> bool:
+        return self.code == FaceCovered.code or bool(self.named)
 
 
 def listed_faces(table: Path, clones: Path) -> list[Listed]:
@@ -114,7 +120,8 @@ def figures(palsies: list[Answered], healthy: list[Answered]) -> Iterable[tuple[
     for source in sorted({one.face.source for one in healthy}):
         own = [one for one in told if one.face.source == source]
         yield f"healthy graded III or worse, {source}", share_of(own, lambda one: one.graded_iii)
-    yield "clean faces called hidden, of all", share_of([*palsies, *healthy], lambda one: one.hidden)
+    yield "palsies with a region named as covered", share_of(palsies, lambda one: one.covered)
+    yield "healthy with a region named as covered", share_of(healthy, lambda one: one.covered)
 
 
 def covered_figures(analyzer: PalsyAnalyzer, faces: list[Listed], seed: int) -> Iterable[tuple[str, str]]:
@@ -136,11 +143,7 @@ def covered_figures(analyzer: PalsyAnalyzer, faces: list[Listed], seed: int) -> 
     for name, ones in drawn.items():
         regions = OBJECTS[name]
         told = [(one, side) for one, side in ones if one.code in ("", FaceCovered.code)]
-        named = [
-            one.code == FaceCovered.code
-            or (one.read is not None and any(not one.read.visibility.seen(region) for region in regions[side]))
-            for one, side in told
-        ]
+        named = [one.code == FaceCovered.code or not set(regions[side]).isdisjoint(one.named) for one, side in told]
         yield f"{name}: named, of those in which a face was found", f"{np.mean(named):.3f} of {len(named)}"
         healthy = [one for one, _ in told if not one.face.palsy]
         yield (

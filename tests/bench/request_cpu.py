@@ -9,13 +9,9 @@ The picture is the astronaut's head and shoulders, as tall as the picture.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,9 +22,8 @@ import httpx
 import numpy as np
 import psutil
 
-from face.landmarks.model_file import find_landmark_model
 from tests import factories
-from tests.ops.live_service import ROOT, free_port
+from tests.ops.live_service import ROOT, shipped_service
 
 SIZES = ((1024, 1024), (2000, 1500), (4000, 3000), (8160, 6144))
 
@@ -53,34 +48,11 @@ class Service:
 
 @contextmanager
 def service_of(checkout: Path) -> Iterator[Service]:
-    port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
-    environment |= {
-        "HTNET_PORT": str(port),
-        "HTNET_MODELS_DIR": "models",
-        "HTNET_AUDIT_URL": "",
-        "HTNET_IMAGE_MAX_PIXELS": "60000000",
-        "HTNET_IMAGE_MAX_BYTES": "40000000",
-        "HTNET_LANDMARK_MODEL": str(find_landmark_model()),
-    }
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service"], cwd=checkout, env=environment, stdout=log, stderr=log
-        )
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
-                until = time.monotonic() + 120
-                while time.monotonic() < until and process.poll() is None:
-                    try:
-                        if client.get("/readyz").status_code == 200:
-                            break
-                    except httpx.TransportError:
-                        pass
-                    time.sleep(0.2)
-                yield Service(str(checkout), psutil.Process(process.pid), client)
-        finally:
-            process.terminate()
-            process.wait(30)
+    with (
+        shipped_service(checkout, image_max_pixels=60_000_000, image_max_bytes=40_000_000) as live,
+        httpx.Client(base_url=live.url, timeout=120) as client,
+    ):
+        yield Service(str(checkout), psutil.Process(live.process.pid), client)
 
 
 def photograph(width: int, height: int) -> bytes:

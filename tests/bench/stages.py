@@ -41,7 +41,7 @@ def measure_stages(bundle_path: Path, photo: bytes, *, rounds: int) -> dict[str,
         variant=None,
         threads=settings.model_threads,
         overlay_max_side_px=settings.overlay_max_side_px,
-    )["palsy"]
+    ).palsy
     analysis = loaded.analyzer.analyze(photo)
     reader.close()
     with (

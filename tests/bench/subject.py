@@ -36,6 +36,12 @@ def photograph(width: int = 1280, height: int = 960) -> bytes:
     return factories.jpeg(canvas, quality=90)
 
 
+def landmark_crop() -> np.ndarray:
+    """(256, 256, 3) float32 in 0..1, what the landmark network reads: a face that fills the square."""
+    face = np.asarray(factories.astronaut())[:256, 90:346]
+    return np.ascontiguousarray(face, np.float32) / 255
+
+
 def network(**overrides: Any) -> HTNetEnhanced:
     """The architecture of configs/palsy_closeups.toml, deterministic weights; overrides e.g. size="small"."""
     arguments = {**load_config(CONFIGURATION).model, "num_classes": 6, **overrides}

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 30
+CHROMIUM = Path("/usr/bin/chromium")
 # Chromium looks for its maker's hosts at every start; a test needs none of it.
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -75,6 +76,12 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return files
 
 
+@pytest.fixture(scope="session")
+def session_pictures() -> dict[str, Path]:
+    """The tutorial's eight pictures of a simulated patient with a palsy of the right side, by pose."""
+    return {path.stem: path for path in sorted((ROOT / "docs" / "images" / "simulated-patient").glob("*.jpg"))}
+
+
 def lift_mouth_corners(picture: np.ndarray) -> np.ndarray:
     """The astronaut with both corners of the mouth moved up and out by a few pixels: a small smile."""
     rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
@@ -87,6 +94,8 @@ def lift_mouth_corners(picture: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Chromium whose camera shows the astronaut."""
+    if not CHROMIUM.exists():
+        pytest.exit("Chromium is missing: sudo apt-get install chromium firefox-esr", returncode=1)
     film = tmp_path_factory.mktemp("camera") / "astronaut.mjpeg"
     frame = cv2.copyMakeBorder(
         cv2.cvtColor(skimage.data.astronaut()[:384], cv2.COLOR_RGB2BGR), 0, 0, 0, 0, cv2.BORDER_REPLICATE
@@ -94,7 +103,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     film.write_bytes(cv2.imencode(".jpg", frame)[1].tobytes() * 2)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
+            executable_path=CHROMIUM,
             args=[
                 *QUIET,
                 "--use-fake-device-for-media-stream",

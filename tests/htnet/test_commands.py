@@ -39,6 +39,7 @@ def test_no_command_is_missing() -> None:
                 "renders",
                 "sessions",
                 "hidden-faces",
+                "other-camera",
                 "preview",
                 "palsies-on-photos",
                 "pick-portraits",
@@ -48,11 +49,30 @@ def test_no_command_is_missing() -> None:
         *(f"palsy {name}" for name in ("train", "crossval", "evaluate", "predict", "visualize", "calibrate")),
         *(
             f"palsy {name}"
-            for name in ("assess", "judge-sessions", "fit-sessions", "train-visibility", "judge-visibility")
+            for name in ("assess", "dicom-sr", "judge-sessions", "fit-sessions", "train-visibility", "judge-visibility")
         ),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),
-        *(f"microexpression {name}" for name in ("train", "reference", "finetune", "calibrate", "evaluate")),
-        *(f"microexpression {name}" for name in ("loso", "compare-flow", "metrics", "predict", "false-alarms")),
+        *(f"palsy {name}" for name in ("adapt", "study-sites", "site-update", "average-updates")),
+        *(
+            f"microexpression {name}"
+            for name in ("train", "crossval", "reference", "finetune", "calibrate", "evaluate")
+        ),
+        *(f"microexpression {name}" for name in ("spot", "judge-spotting")),
+        *(
+            f"microexpression {name}"
+            for name in (
+                "loso",
+                "study",
+                "demo",
+                "compare-flow",
+                "metrics",
+                "predict",
+                "visualize",
+                "false-alarms",
+                "judge-spotting",
+                "spot",
+            )
+        ),
     }
 
 

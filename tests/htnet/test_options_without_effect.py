@@ -55,7 +55,7 @@ def files(folder: Path) -> list[str]:
         ("palsy throughput --out out.json --jobs 4", "--jobs"),
         (f"{PREDICT} --pictures", "--pictures"),
         (f"{PREDICT} --bundle models/palsy", "--bundle"),
-        (f"{PREDICT} --device cuda", "--device"),
+        (f"{PREDICT} --device cpu", "--device"),
         (f"{PREDICT} --checkpoint a.pt --models models", "--models"),
         ("simulate palsies-on-photos --photo x.jpg --out out --seed 3", "--seed"),
         ("simulate palsies-on-photos --photo samples.parquet --out out --split test", "--split"),

@@ -9,8 +9,9 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,9 +21,12 @@ from typing import Any
 import httpx
 import psutil
 
+from face.landmarks.model_file import find_landmark_model
+
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "docs" / "research" / "operations"
 GRADE = "/v1/palsy/grade"
+ASSESS = "/v1/palsy/assess"
 EMOTION = "/v1/microexpression/classify"
 
 
@@ -81,23 +85,31 @@ def live_service(
     folder: Path,
     models: Path,
     *,
+    checkout: Path = ROOT,
     cpus: str | None = None,
+    within: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
     tls: ssl.SSLContext | None = None,
     ready_within_s: float = 180.0,
     **settings: object,
 ) -> Iterator[LiveService]:
-    """Start ``python -m service`` and wait until it is ready. settings: HTNET_... in lower case; tls: how to ask."""
+    """Start ``python -m service`` of a checkout and wait until it is ready. settings: HTNET_... in lower case; tls: how
+    to ask. within: a command that becomes the one given as its last arguments; environment: beside the settings."""
     port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
     values: dict[str, object] = {
         "port": port, "models_dir": models, "audit_url": f"sqlite:///{folder}/audit.sqlite", **settings,
     }  # fmt: skip
-    environment |= {f"HTNET_{name.upper()}": str(value) for name, value in values.items()}
+    set_here = {f"HTNET_{name.upper()}": str(value) for name, value in values.items()}
     log = folder / f"service-{port}.log"
     pin = ["taskset", "-c", cpus] if cpus is not None else []
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [*pin, sys.executable, "-m", "service"], cwd=ROOT, env=environment, stdout=file, stderr=file
+            [*pin, *within, sys.executable, "-m", "service"],
+            cwd=checkout,
+            env={**inherited, **set_here, **(environment or {})},
+            stdout=file,
+            stderr=file,
         )
         service = LiveService(process=process, port=port, log=log, tls=tls)
         try:
@@ -112,6 +124,18 @@ def live_service(
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+
+
+@contextmanager
+def shipped_service(checkout: Path, **settings: object) -> Iterator[LiveService]:
+    """`live_service` of a checkout with its own shipped models and no audit, for comparing two checkouts."""
+    # An old checkout looks for the landmark model in a package.
+    asked = {"audit_url": "", "landmark_model": find_landmark_model(), **settings}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        live_service(Path(folder), Path("models"), checkout=checkout, **asked) as service,
+    ):
+        yield service
 
 
 def wait_until_ready(service: LiveService, within_s: float = 60.0) -> float:

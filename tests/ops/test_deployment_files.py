@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from face.version import VERSION
+from service.config import Settings
 from service.memory_shares import DECODING_SHARE, UPLOADS_SHARE, WORKER_BYTES
 from service.observability.metrics import Metrics
 from service.setting_faults import COMPOSE_NAMES, known_names
@@ -149,7 +150,9 @@ def test_deployment_leaves_time_to_stop() -> None:
     deployment = documents(ROOT / "docker/kubernetes/service.yaml")[0]
     spec = deployment["spec"]["template"]["spec"]
     settings = {entry["name"]: entry.get("value") for entry in spec["containers"][0]["env"]}
-    assert spec["terminationGracePeriodSeconds"] >= float(settings["HTNET_DRAIN_S"]) + 30
+    stop_s = Settings.model_fields["stop_timeout_s"].default
+    assert stop_s >= Settings.model_fields["clip_timeout_s"].default
+    assert spec["terminationGracePeriodSeconds"] >= float(settings["HTNET_DRAIN_S"]) + stop_s + 10
     assert spec["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert spec["containers"][0]["livenessProbe"]["httpGet"]["path"] == "/livez"
 
@@ -169,7 +172,7 @@ def test_the_memory_of_a_pod_holds_its_workers_beside_what_they_reserve() -> Non
     container = documents(ROOT / "docker/kubernetes/service.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
     limit = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) * 2**30
     workers = int(next(entry["value"] for entry in container["env"] if entry["name"] == "HTNET_WORKERS"))
-    assert workers * WORKER_BYTES <= limit * (1 - DECODING_SHARE - UPLOADS_SHARE)
+    assert workers * WORKER_BYTES <= limit * (1 - DECODING_SHARE - 2 * UPLOADS_SHARE)
     (compose,) = documents(ROOT / "docker-compose.yml")
     assert compose["services"]["service"]["mem_limit"] == "${HTNET_MEMORY_LIMIT:-3g}"
 

@@ -26,6 +26,7 @@ from service.security.api_keys import new_key
 from tests import factories
 from tests.face.microexpression.test_input import SMILE, warped
 from tests.ops.live_service import ROOT, LiveService, live_service
+from tests.service.api.examination_clips import examination_clip
 from tests.service.api.write_assessment_example import PATIENT
 
 pytestmark = pytest.mark.slow
@@ -67,6 +68,7 @@ def pictures(tmp_path: Path, astronaut_face: Any) -> Path:
     (tmp_path / "apex.jpg").write_bytes(factories.jpeg(warped(photo, astronaut_face, SMILE, 3)))
     for pose in ("rest", "full_smile"):
         shutil.copy(PATIENT / f"{pose}.jpg", tmp_path)
+    (tmp_path / "visit.webm").write_bytes(examination_clip(tmp_path, ["full_smile"]))
     return tmp_path
 
 
@@ -90,7 +92,7 @@ def test_the_examples_of_the_documents_run(
     service: LiveService, key: tuple[str, str], pictures: Path, language: str, command: list[str]
 ) -> None:
     blocks = examples(language)
-    assert len(blocks) == 6
+    assert len(blocks) == 9
     for block in blocks:
         assert "http://127.0.0.1:8000" in block
         code = block.replace("http://127.0.0.1:8000", service.url)
@@ -147,8 +149,16 @@ def test_a_generated_python_client_calls_every_endpoint(
     examination = ask("assess", body=body)
     changes = ask("compare_examinations", body=models.ComparisonRequest(before=examination, after=examination)).changes
     assert {change.delta for change in changes} == {0.0}
+    visit = types.File(payload=io.BytesIO((pictures / "visit.webm").read_bytes()), mime_type="video/webm")
+    (segment,) = ask("video", body=models.VideoFilesBody(clip=visit)).clip.segments
+    assert segment.pose == "full_smile"
+    at_rest = ask("look", body=models.LookFilesBody(image=picture("rest.jpg")))
+    smile = models.LookFilesBody(image=picture("full_smile.jpg"), rest=at_rest.measures)
+    assert ask("look", body=smile, pose="full_smile").made
     pair = models.ClassifyBody(onset=picture("onset.jpg"), apex=picture("apex.jpg"))
     assert ask("classify", body=pair).emotion.label == "positive"
+    frames = [picture(f"{name}.jpg") for name in ("onset", "onset", "apex", "onset")]
+    assert ask("classify_clip", body=models.ClassifyClipFilesBody(frame=frames), fps=25.0).curve.motion[2] > 1
     assert {model.task for model in ask("list_models").models} == {"palsy", "microexpression"}
     assert ask("get_model", task="palsy").model_card
     assert len(ask("read_audit", limit=3).records) == 3

@@ -15,7 +15,11 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-LOCK_EXTRAS = {"service": [], "gpu": [], "dev": ["train", "export", "dev", "docs"]}
+LOCK_EXTRAS = {
+    "service": [],
+    "gpu": [],
+    "dev": ["train", "export", "dicom-sr", "ray", "mlflow", "wandb", "dev", "docs"],
+}
 CV2_PROVIDERS = {
     "opencv-python",
     "opencv-contrib-python",

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import pytest
 from face.landmarks.landmarker import FaceLandmarker
 from tests import factories
 from tests.face.microexpression.test_input import SMILE, warped
-from tests.ops.live_service import EMOTION, FIGURES, GRADE, ROOT, figures_are_kept, live_service, write_figures
+from tests.ops.live_service import ASSESS, EMOTION, FIGURES, GRADE, ROOT, figures_are_kept, live_service, write_figures
+from tests.service.api.write_assessment_example import PATIENT
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +30,7 @@ class Photographs:
     """Real photographs small enough that twenty thousand take minutes."""
 
     graded: Sequence[bytes]
+    session: Mapping[str, bytes]
     onset: bytes
     apex: bytes
 
@@ -44,13 +46,17 @@ def photographs(face_landmarker: FaceLandmarker) -> Photographs:
             factories.encode(face[:, :240], "png"),
             factories.jpeg(factories.no_face()[:256, :256]),
         ],
+        session={pose: (PATIENT / f"{pose}.jpg").read_bytes() for pose in ("rest", "brow_lift", "full_smile")},
         onset=factories.jpeg(face),
         apex=factories.jpeg(warped(face, found, SMILE, 3)),
     )
 
 
 def ask(client: httpx.Client, photographs: Photographs, number: int) -> int:
-    """The ``number``-th request's status: every 20th is a pair, every fourth grading draws its map."""
+    """The ``number``-th request's status: every 50th is an examination of three pictures, every 20th a pair; every
+    fourth grading draws its map."""
+    if number % 50 == 0:
+        return client.post(ASSESS, files=dict(photographs.session)).status_code
     if number % 20 == 0:
         pair = {"onset": photographs.onset, "apex": photographs.apex}
         return client.post(EMOTION, params={"heatmap": number % 40 == 0}, files=pair).status_code
@@ -64,7 +70,9 @@ def test_memory_does_not_grow(tmp_path: Path, photographs: Photographs) -> None:
     lock = threading.Lock()
     numbers = iter(range(1, REQUESTS + 1))
 
-    with live_service(tmp_path, ROOT / "models", running_max=2, queue_max=8, log_level="warning") as live:
+    # An examination waits for as many places as it has pictures.
+    settings = {"running_max": 2, "queue_max": 8, "queue_wait_s": 30, "log_level": "warning"}
+    with live_service(tmp_path, ROOT / "models", **settings) as live:
 
         def keep_asking() -> None:
             with httpx.Client(base_url=live.url, timeout=60) as client:

@@ -62,6 +62,12 @@ def test_every_wrong_setting_has_its_line(monkeypatch: pytest.MonkeyPatch) -> No
     assert sorted(line[:14] for line in lines) == ["HTNET_DRAIN_S=", "HTNET_RATE_LIM", "HTNET_WORKERS="]
 
 
+def test_codes_that_are_no_json_get_their_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = wrong_lines(monkeypatch, FHIR_SNOMED_CT="side-left: 734418009")
+    assert line.startswith("HTNET_FHIR_SNOMED_CT=")
+    assert "no JSON object" in line
+
+
 @pytest.mark.parametrize(
     ("name", "near"),
     [("API_KEY_FILE", ("HTNET_API_KEYS_FILE",)), ("WORKER", ("HTNET_WORKERS",)),

@@ -111,7 +111,15 @@ def test_installed_service_grades_a_photograph(installation: Installation, astro
 
 def test_installed_service_has_its_pages_texts_and_models(installation: Installation) -> None:
     service = installation.service
-    for path in ("/", "/main.js", "/style.css", "/texts/en.json", "/texts/zh-Hans.json", "/docs", "/docs/start.js"):
+    for path in (
+        "/",
+        "/main.js",
+        "/styles/base.css",
+        "/texts/en.json",
+        "/texts/zh-Hans.json",
+        "/docs",
+        "/docs/start.js",
+    ):
         assert service.get(path).status_code == 200, path
     assert service.get("/openapi.json").json()["info"]["version"] == VERSION
     shipped = {json.loads((ROOT / name).read_text())["name"] for name in tracked("models/*/manifest.json")}

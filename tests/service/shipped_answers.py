@@ -14,11 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,10 +25,9 @@ import numpy as np
 
 from face.image.files import list_images
 from face.landmarks.landmarker import FaceLandmarker
-from face.landmarks.model_file import find_landmark_model
 from tests import factories
 from tests.face.microexpression.test_input import BROW_RAISE, LEFT_SMILE, SMILE, warped
-from tests.ops.live_service import ROOT, free_port
+from tests.ops.live_service import ROOT, shipped_service
 
 GOLDEN = Path(__file__).parent / "shipped_answers.json"
 # What differs from one request to the next.
@@ -77,37 +72,9 @@ def answers(post: Post, asked: dict[str, dict[str, bytes]]) -> dict[str, dict[st
 
 @contextmanager
 def service_of(checkout: Path) -> Iterator[Post]:
-    """`python -m service` of a checkout with its own models."""
-    port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
-    environment |= {
-        "HTNET_PORT": str(port),
-        "HTNET_MODELS_DIR": "models",
-        "HTNET_AUDIT_URL": "",
-        "HTNET_LANDMARK_MODEL": str(find_landmark_model()),  # an old checkout looks for it in a package
-    }
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service"], cwd=checkout, env=environment, stdout=log, stderr=log
-        )
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                _wait(client, process, checkout)
-                yield lambda path, images: client.post(path, files=images).json()
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait(client: httpx.Client, process: subprocess.Popen[bytes], checkout: Path) -> None:
-    until = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.2)
-    sys.exit(f"{checkout}: its service does not start")
+    """What posts files to the service of a checkout, with its own models -> the answer."""
+    with shipped_service(checkout) as live, httpx.Client(base_url=live.url, timeout=60) as client:
+        yield lambda path, images: client.post(path, files=images).json()
 
 
 def compare(other: Path, folders: list[Path]) -> None:

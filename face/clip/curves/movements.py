@@ -12,6 +12,9 @@ from face.clip.curves.smoothing import FloatArray, smooth, stretches
 # In thresholds at which a movement counts as seen: where one begins and where it is over.
 _ON, _OFF = 0.5, 0.3
 _SHORTEST_S, _LONGEST_GAP_S = 0.4, 0.25
+# Between two movements the face may stay a little off what was found to be rest: a valley this far below the lower of
+# its two peaks parts them too.
+_VALLEY = 0.35
 
 
 @dataclass(frozen=True)
@@ -90,4 +93,17 @@ def _active(times_s: FloatArray, level: FloatArray) -> list[tuple[int, int]]:
             joined[-1] = (joined[-1][0], last)
         else:
             joined.append((first, last))
-    return [(a, b) for a, b in joined if times_s[b] - times_s[a] >= _SHORTEST_S]
+    parted = [part for first, last in joined for part in _parted(times_s, level, first, last)]
+    return [(a, b) for a, b in parted if times_s[b] - times_s[a] >= _SHORTEST_S]
+
+
+def _parted(times_s: FloatArray, level: FloatArray, first: int, last: int) -> list[tuple[int, int]]:
+    """The stretch without its valleys."""
+    inside = level[first : last + 1]
+    lower_peak = np.minimum(np.maximum.accumulate(inside), np.maximum.accumulate(inside[::-1])[::-1])
+    starts, ends = [first], []
+    for a, b in stretches(inside < _VALLEY * lower_peak):
+        if times_s[first + b] - times_s[first + a] >= _LONGEST_GAP_S:
+            ends.append(first + a - 1)
+            starts.append(first + b + 1)
+    return list(zip(starts, [*ends, last], strict=True))

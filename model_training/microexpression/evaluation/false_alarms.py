@@ -53,7 +53,7 @@ def false_alarms(
         before: Photograph | None = None
         for number, file in enumerate(files):
             on_progress(number, every)
-            person = _usable(file, reader)
+            person = usable_photograph(file, reader)
             if person is None:
                 continue
             used += 1
@@ -109,7 +109,7 @@ class _Judge:
         self._landmarker.close()
 
 
-def _usable(file: Path, reader: PhotographReader) -> Photograph | None:
+def usable_photograph(file: Path, reader: PhotographReader) -> Photograph | None:
     """The photograph, its face at the size of a clip's; None without exactly one face."""
     try:
         photograph = reader.read(read_file(file), policy="single")

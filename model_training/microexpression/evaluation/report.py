@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from model_training.judging.confusion_plot import draw_confusion
 from model_training.metrics.classification import confusion_matrix
 from model_training.metrics.reliability import expected_calibration_error
 from model_training.microexpression.evaluation.baseline import baseline_report
-from model_training.microexpression.evaluation.confusion_plot import draw_confusion
 from model_training.microexpression.evaluation.scores import (
     Clips,
     calibrated_by_others,
@@ -146,6 +146,22 @@ def loso_report(
         truth=data.labels, predicted=ensemble, subjects=data.subjects, name="right_b_ensemble"
     )
     return report
+
+
+def told(report: dict[str, Any]) -> list[str]:
+    """The main figures in lines: UF1/UAR of every protocol, the baseline and the control."""
+    lines = []
+    for name, protocol in report["protocols"].items():
+        single, both = protocol["single"]["full"], protocol["ensemble"]["full"]
+        lines.append(
+            f"({name}) {protocol['meaning']}: single {single['uf1']:.3f}/{single['uar']:.3f}, "
+            f"ensemble {both['uf1']:.3f}/{both['uar']:.3f}"
+        )
+    baseline = report["baseline"]["scores"]["full"]
+    lines.append(f"baseline, {report['baseline']['meaning']}: {baseline['uf1']:.3f}/{baseline['uar']:.3f}")
+    for name, score in report.get("shuffled_labels", {}).items():
+        lines.append(f"({name}) shuffled labels: {score['uf1']:.3f}/{score['uar']:.3f}")
+    return lines
 
 
 def write_report(report: dict[str, Any], out: Path) -> None:

@@ -9,13 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from model_training.configuration import build
 from model_training.errors import TrainingError
+from model_training.judging.confusion_plot import draw_confusion
 from model_training.metrics.reliability import equal_count_bins, expected_calibration_error, most_probable
-from model_training.metrics.temperature import tempered
-from model_training.microexpression.evaluation.confusion_plot import draw_confusion
 from model_training.microexpression.evaluation.scores import (
     Clips,
     calibrated_by_others,
@@ -24,12 +21,10 @@ from model_training.microexpression.evaluation.scores import (
     intervals_by_subject,
     right_by_subject,
 )
-from model_training.microexpression.folded.inputs import mirror, tile_boxes
 from model_training.microexpression.folded.reference import as_tensor
-from model_training.microexpression.folded.training import TrainingConfig, predict
+from model_training.microexpression.inference.answers import answers_of, calibrated, temperature_of
 from model_training.microexpression.published_flow import FlowImages
-from model_training.microexpression.stored_networks import plain_htnet
-from model_training.training.checkpoint import FOLDED_ENSEMBLE, Checkpoint
+from model_training.training.checkpoint import Checkpoint
 
 # Of equally many clips: real sets are too small to fill bins of equal width.
 RELIABILITY_BINS = 5
@@ -45,18 +40,15 @@ def zero_shot_report(checkpoint: Checkpoint, data: FlowImages) -> dict[str, Any]
         raise TrainingError(
             f"{checkpoint.path}: answers {', '.join(checkpoint.labels)}; the clips are of {', '.join(data.class_names)}"
         )
-    if "temperature" not in checkpoint.calibration:
-        raise TrainingError(
-            f"{checkpoint.path}: has no temperature in its calibration; training writes one when it ends"
-        )
-    each = _probabilities(checkpoint, as_tensor(data.images))
+    temperature = temperature_of(checkpoint)
+    each = answers_of(checkpoint)(as_tensor(data.images))
     ensemble = each.mean(0)
     classes = len(checkpoint.labels)
     among: Clips = {"truth": data.labels, "datasets": data.datasets, "classes": classes}
     members = [composite_scores(predicted=one.argmax(-1), **among) for one in each]
     full = np.array([[one["full"]["uf1"], one["full"]["uar"]] for one in members])
     predicted = ensemble.argmax(-1)
-    answered = tempered(ensemble, checkpoint.calibration["temperature"])
+    answered = calibrated(each, temperature)
     curve = equal_count_bins(*most_probable(answered, data.labels), bins=RELIABILITY_BINS)
     pairs = [(first, second) for second in range(len(each)) for first in range(second)]
     return {
@@ -79,7 +71,7 @@ def zero_shot_report(checkpoint: Checkpoint, data: FlowImages) -> dict[str, Any]
             name: counts.tolist() for name, counts in composite_confusion(predicted=predicted, **among).items()
         },
         "calibration": {
-            "temperature": float(checkpoint.calibration["temperature"]),
+            "temperature": temperature,
             "ece": expected_calibration_error(answered, data.labels),
             "ece_uncalibrated": expected_calibration_error(ensemble, data.labels),
             **_calibration_by_others(ensemble, data),
@@ -100,20 +92,6 @@ def _calibration_by_others(probabilities: npt.NDArray[np.float32], data: FlowIma
         "ece_temperature_from_other_subjects": expected_calibration_error(calibrated, data.labels),
         "temperature_from_other_subjects": float(temperatures.mean()),
     }
-
-
-@torch.inference_mode()
-def _probabilities(checkpoint: Checkpoint, images: torch.Tensor) -> npt.NDArray[np.float32]:
-    """(N, 3, 28, 28) uint8 -> (members, N, classes), each averaged with the mirrored clip where training mirrored."""
-    if checkpoint.network == FOLDED_ENSEMBLE:
-        config = build(TrainingConfig, checkpoint.config, source=str(checkpoint.path))
-        folded: npt.NDArray[np.float32] = predict(config, dict(checkpoint.state_dict), images).numpy()
-        return folded
-    network, boxes = plain_htnet(checkpoint), checkpoint.config.get("input") == "published_boxes"
-    views = [images, mirror(images)] if checkpoint.config.get("flip", True) else [images]
-    answers = [network(tile_boxes(view) if boxes else view).softmax(-1) for view in views]
-    mean: npt.NDArray[np.float32] = torch.stack(answers).mean(0, keepdim=True).numpy()
-    return mean
 
 
 def write_zero_shot(report: dict[str, Any], out: Path, names: Sequence[str]) -> None:

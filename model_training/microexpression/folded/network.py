@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor
 
 from model_training.configuration import Configuration
@@ -35,12 +35,26 @@ class FoldedConfig(Configuration):
     """Size of one network."""
 
     dim: int = Field(default=16, ge=1)
+    heads: int = Field(default=1, ge=1)
+    """A head is dim // heads wide, as in the published code. Over one token heads mix nothing: they only decide how
+    wide the middle of value -> out is."""
     block_repeats: tuple[Repeats, Repeats, Repeats] = Field(default=(2, 2, 2), strict=False)
     """Blocks of each level, the finest first."""
     dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
     position: Literal["token", "scalar"] = "token"
     """token learns one vector a token; scalar one number a level, as the published code does with one token a block."""
     num_classes: int = Field(default=CLASSES, ge=2)
+
+    @field_validator("heads")
+    @classmethod
+    def _not_more_than_wide(cls, heads: int, others: ValidationInfo) -> int:
+        if heads > others.data.get("dim", heads):
+            raise ValueError(f"must be between 1 and dim, got {heads} with dim {others.data['dim']}")
+        return heads
+
+    def inner_widths(self) -> tuple[int, ...]:
+        """Of each level, between value and out: heads double with the width."""
+        return tuple((self.heads << level) * (self.dim // self.heads) for level in range(LEVELS))
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> Tensor:
@@ -66,6 +80,7 @@ def init_weights(config: FoldedConfig, folds: int, generator: torch.Generator) -
 
     for level in range(LEVELS):
         width = config.dim << level
+        inner = config.inner_widths()[level]
         tokens = TOKENS_PER_SIDE[level] ** 2
         if config.position == "token":
             weights[f"{level}.position"] = torch.randn(folds, 1, tokens, width, generator=generator) * 0.02
@@ -74,8 +89,8 @@ def init_weights(config: FoldedConfig, folds: int, generator: torch.Generator) -
         for block in range(config.block_repeats[level]):
             name = f"{level}.{block}"
             norm(f"{name}.attention_norm", width)
-            linear(f"{name}.value", width, width, bias=False)
-            linear(f"{name}.out", width, width)
+            linear(f"{name}.value", width, inner, bias=False)
+            linear(f"{name}.out", inner, width)
             norm(f"{name}.mlp_norm", width)
             linear(f"{name}.up", width, 4 * width)
             linear(f"{name}.down", 4 * width, width)
@@ -140,24 +155,29 @@ def _pool(x: Tensor, side: int) -> Tensor:
     return both.view(folds, batch, 4, width)
 
 
-def _dropout(h: Tensor, rate: float) -> Tensor:
-    """Dropout at `rate`, to the nearest 1/256: one random byte decides on a value.
+def _dropout(h: Tensor, rate: float, *, alike: bool = False) -> Tensor:
+    """Dropout at `rate`, to the nearest 1/256: one random byte decides on a value; alike: in all folds the same.
 
     On the CPU `F.dropout` draws one random number a value and takes twenty times as long, a quarter of a training.
     """
     dropped = min(round(rate * 256), 255)
-    words = torch.empty((h.numel() + 7) // 8, dtype=torch.int64, device=h.device)
+    shape = (1, *h.shape[1:]) if alike else h.shape
+    count = math.prod(shape)
+    words = torch.empty((count + 7) // 8, dtype=torch.int64, device=h.device)
     words.random_(torch.iinfo(torch.int64).min, None)
-    kept = words.view(torch.uint8)[: h.numel()].view(h.shape) >= dropped
+    kept = words.view(torch.uint8)[:count].view(shape) >= dropped
     return h * (kept * (256 / (256 - dropped)))
 
 
-def forward(config: FoldedConfig, weights: dict[str, Tensor], x: Tensor, *, training: bool = False) -> Tensor:
-    """Patches (B, 16, 147), the same for all folds, or (f, B, 16, 147) -> logits (f, B, classes)."""
+def forward(
+    config: FoldedConfig, weights: dict[str, Tensor], x: Tensor, *, training: bool = False, alike: bool = False
+) -> Tensor:
+    """Patches (B, 16, 147), the same for all folds, or (f, B, 16, 147) -> logits (f, B, classes). alike: all folds drop
+    the same values in training."""
     folds, batch = weights["embed.w"].shape[0], x.shape[-3]
 
     def drop(h: Tensor) -> Tensor:
-        return _dropout(h, config.dropout) if training and config.dropout > 0 else h
+        return _dropout(h, config.dropout, alike=alike) if training and config.dropout > 0 else h
 
     tokens = (
         x.reshape(1, batch * 16, PATCH_VALUES).expand(folds, -1, -1)
@@ -195,7 +215,7 @@ def htnet_arguments(config: FoldedConfig) -> dict[str, Any]:
     """Keyword arguments of `model_training.networks.htnet.HTNet` for the same network."""
     return {
         "image_size": IMAGE, "patch_size": PATCH, "num_classes": config.num_classes,
-        "dim": config.dim, "heads": 1, "num_hierarchies": LEVELS,
+        "dim": config.dim, "heads": config.heads, "num_hierarchies": LEVELS,
         "block_repeats": config.block_repeats, "dropout": config.dropout, "lean": True,
     }  # fmt: skip
 

@@ -4,8 +4,9 @@ training)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -18,6 +19,15 @@ from model_training.microexpression.folded.inputs import InputKind, mirror, netw
 from model_training.microexpression.folded.network import FoldedConfig, forward, init_weights, patches
 
 Weights = dict[str, Tensor]
+
+
+class Interim(TypedDict):
+    """Everything needed to train on after an epoch as if nothing had happened."""
+
+    epoch: int
+    weights: Weights
+    optimiser: dict[str, Any]
+    random: list[Tensor]
 
 
 class TrainingConfig(Configuration):
@@ -39,6 +49,8 @@ class TrainingConfig(Configuration):
     balanced: bool = False
     """Classes weigh the same in the loss."""
     label_smoothing: float = 0.0
+    precision: Literal["float32", "bf16"] = "float32"
+    """Of the matrix products in training and answers; weights and optimiser stay float32."""
 
     @field_validator("shift_px")
     @classmethod
@@ -65,32 +77,51 @@ def train_folded(
     weight: Tensor,
     *,
     seed: int,
+    fold_seeds: Sequence[int] | None = None,
     initial: Weights | None = None,
     on_epoch: Callable[[int, Weights], None] | None = None,
     device: str = "cpu",
+    interim: Interim | None = None,
+    keep: Callable[[Callable[[], Interim]], object] | None = None,
 ) -> Weights:
     """Train `len(weight)` networks at once.
 
     images (N, 3, 28, 28) uint8; labels (N,) int64; weight (f, N) float, 0 = not in this fold's training. `initial`
     starts from given weights instead of fresh ones. `on_epoch(epoch, weights)` sees the weights after each epoch,
     counted from 1. Deterministic per seed on one device and thread count.
+
+    fold_seeds (f): a fold's weights begin by its own seed and everything else random is the same for all, so that what
+    becomes of a fold does not depend on those beside it, but for rounding; without, folds differ in their dropout too.
+    interim: where an earlier call stood, to go on from; keep: called after each epoch with what makes that.
     """
     folds, count = weight.shape
     if count != len(images) or count != len(labels):
         raise ValueError(f"weight is {tuple(weight.shape)} for {len(images)} images and {len(labels)} labels")
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    start = initial if initial is not None else init_weights(config.model, folds, generator)
+    if interim is not None:
+        start = interim["weights"]
+    elif initial is not None:
+        start = initial
+    elif fold_seeds is not None:
+        start = _side_by_side([init_weights(config.model, 1, torch.Generator().manual_seed(s)) for s in fold_seeds])
+    else:
+        start = init_weights(config.model, folds, generator)
     weights = {name: value.detach().clone().to(device).requires_grad_() for name, value in start.items()}
     optimizer = torch.optim.AdamW(
         list(weights.values()), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
+    first = 1
+    if interim is not None:
+        optimizer.load_state_dict(interim["optimiser"])
+        _set_random(generator, device, interim["random"])
+        first = interim["epoch"] + 1
     classes = config.model.num_classes
     loss_weight = (balance(weight, labels, classes) if config.balanced else weight).to(device)
     images, labels = images.to(device), labels.to(device)
     steps = math.ceil(count / config.batch_size)
-    step = 0
-    for epoch in range(1, config.epochs + 1):
+    step = (first - 1) * steps
+    for epoch in range(first, config.epochs + 1):
         order = torch.randperm(count, generator=generator)
         for chosen in order.tensor_split(steps):
             if config.schedule == "cosine":
@@ -114,7 +145,9 @@ def train_folded(
                 x = mix * x + (1 - mix) * x[partner]
                 target = mix * target + (1 - mix) * target[:, partner]
                 share = (mix * share + (1 - mix) * share[:, partner]) * ((share > 0) & (share[:, partner] > 0))
-            logits = forward(config.model, weights, patches(x), training=True)
+            with matrix_precision(config, device):
+                logits = forward(config.model, weights, patches(x), training=True, alike=fold_seeds is not None)
+            logits = logits.float()
             if config.label_smoothing:
                 target = target * (1 - config.label_smoothing) + config.label_smoothing / classes
             loss = (-(target * logits.log_softmax(-1)).sum(-1) * share).sum(1) / len(chosen)
@@ -124,18 +157,56 @@ def train_folded(
         if on_epoch is not None:
             with torch.no_grad():
                 on_epoch(epoch, weights)
+        if keep is not None:
+
+            def here(epoch: int = epoch) -> Interim:
+                return {
+                    "epoch": epoch,
+                    "weights": {name: value.detach() for name, value in weights.items()},
+                    "optimiser": optimizer.state_dict(),
+                    "random": _random(generator, device),
+                }
+
+            keep(here)
     return {name: value.detach() for name, value in weights.items()}
+
+
+def matrix_precision(config: TrainingConfig, device: str) -> AbstractContextManager[Any]:
+    """Inside, matrix products are bfloat16 where the configuration says so."""
+    if config.precision == "bf16":
+        return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def _side_by_side(each: Sequence[Weights]) -> Weights:
+    return {name: torch.cat([one[name] for one in each]) for name in each[0]}
+
+
+def _random(generator: torch.Generator, device: str) -> list[Tensor]:
+    """Of the batches, and of dropout on the CPU or the GPU."""
+    on_gpu = torch.device(device).type == "cuda"
+    return [generator.get_state(), torch.cuda.get_rng_state(device) if on_gpu else torch.get_rng_state()]
+
+
+def _set_random(generator: torch.Generator, device: str, states: Sequence[Tensor]) -> None:
+    generator.set_state(states[0])
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
+    else:
+        torch.set_rng_state(states[1])
 
 
 @torch.no_grad()
 def predict(config: TrainingConfig, weights: Weights, images: Tensor) -> Tensor:
     """(N, 3, 28, 28) uint8 for all folds or (f, N, 3, 28, 28) for each -> probabilities (f, N, classes); averaged with
-    the mirrored image where the network was trained with it."""
-    lead = images.shape[:-3]
+    the mirrored image where the network was trained with it. images and weights lie on one device."""
+    lead, device = images.shape[:-3], str(images.device)
 
     def probabilities(batch: Tensor) -> Tensor:
         x = patches(network_input(batch, kind=config.input)).view(*lead, 16, -1)
-        return forward(config.model, weights, x).softmax(-1)
+        with matrix_precision(config, device):
+            logits = forward(config.model, weights, x)
+        return logits.float().softmax(-1)
 
     flat = images.reshape(-1, *images.shape[-3:])
     result = probabilities(flat)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +15,64 @@ from face.errors import PreprocessingError
 from face.frame.quality import QualityLimits
 from face.microexpression.reading import ReadPair, read_pair
 from face.microexpression.spec import MicroExpressionSpec
-from face.photograph import PhotographReader
+from face.photograph import Photograph, PhotographReader
 from face.stopwatch import Stopwatch
 from face.vocabulary import FacePolicy
-from model_training.configuration import build
 from model_training.data.files import TRAINING_LIMITS
 from model_training.errors import TrainingError
-from model_training.microexpression.folded.reference import load_reference
-from model_training.microexpression.folded.training import TrainingConfig, predict
+from model_training.microexpression.inference.answers import answers_of, temperature_of
+from model_training.training.checkpoint import load_checkpoint
 
 
-def predict_pair(checkpoint: Path, onset: Path, apex: Path, *, policy: FacePolicy = "single") -> ReadPair:
-    """Raises TrainingError for a checkpoint that was made by another preprocessing, and for frames that cannot be
-    judged."""
-    stored = load_reference(checkpoint)
-    spec = MicroExpressionSpec.from_dict(stored["preprocessing"]["spec"])
-    config = build(TrainingConfig, stored["config"], source=str(checkpoint))
+@dataclass(frozen=True, eq=False)
+class AnsweredPair:
+    """The answer and the two frames that it is of."""
+
+    read: ReadPair
+    onset: Photograph
+    apex: Photograph
+
+
+def predict_pair(checkpoint: Path, onset: Path, apex: Path, *, policy: FacePolicy = "single") -> AnsweredPair:
+    """Of any micro-expression checkpoint. Raises TrainingError for one that was made by another preprocessing, and for
+    frames that cannot be judged."""
+    stored = load_checkpoint(checkpoint)
+    temperature = temperature_of(stored)
+    try:
+        spec = MicroExpressionSpec.from_dict(stored.preprocessing["spec"])
+    except ValueError as error:
+        raise TrainingError(f"{checkpoint}: {error}") from error
+    answers = answers_of(stored)
 
     def graph(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        each = predict(config, stored["state_dict"], torch.from_numpy(tensors["flow"]))
-        return {"emotion_logits": np.log(each.numpy().mean(0))}
+        return {"emotion_logits": np.log(answers(torch.from_numpy(tensors["flow"])).mean(0))}
 
-    reader = PhotographReader(limits=TRAINING_LIMITS)
     watch = Stopwatch()
-    frames = []
-    for path in (onset, apex):
-        try:
-            frames.append(reader.read(path.read_bytes(), policy=policy, watch=watch))
-        except OSError as error:
-            raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
-        except PreprocessingError as error:
-            raise TrainingError(f"{path}: {error}") from error
+    with closing(PhotographReader(limits=TRAINING_LIMITS)) as reader:
+        still, moved = (_frame(reader, path, policy, watch) for path in (onset, apex))
     try:
-        return read_pair(
-            frames[0],
-            frames[1],
+        read = read_pair(
+            still,
+            moved,
             spec,
             graph,
-            emotions=stored["labels"],
-            temperature=float(stored["calibration"]["temperature"]),
+            emotions=stored.labels,
+            temperature=temperature,
             limits=QualityLimits(),
             watch=watch,
         )
     except PreprocessingError as error:
         raise TrainingError(f"{onset} and {apex}: {error}") from error
-    finally:
-        reader.close()
+    return AnsweredPair(read, still, moved)
+
+
+def _frame(reader: PhotographReader, path: Path, policy: FacePolicy, watch: Stopwatch) -> Photograph:
+    try:
+        return reader.read(path.read_bytes(), policy=policy, watch=watch)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
+    except PreprocessingError as error:
+        raise TrainingError(f"{path}: {error}") from error
 
 
 def as_json(read: ReadPair) -> dict[str, Any]:

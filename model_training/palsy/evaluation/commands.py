@@ -1,4 +1,4 @@
-"""`crossval`, `evaluate`, `calibrate`, `evidence`, `ablation`, `throughput`: what is known about a palsy model, and
+"""`evaluate`, `calibrate`, `evidence`, `ablation`, `throughput`: what is known about a palsy model, and
 what its answers then say."""
 
 from __future__ import annotations
@@ -8,32 +8,7 @@ from typing import Annotated
 
 import typer
 
-from model_training.command_options import CheckpointFile, Device, Overrides, progress_bar, refuse_given
-
-
-def crossval_command(
-    config: Annotated[Path, typer.Option("--config", help="TOML; run.out is the folder of all folds.")],
-    folds: Annotated[int, typer.Option(help="Folds by person; 0 leaves one person out at a time.")] = 5,
-    jobs: Annotated[int, typer.Option(help="Folds at the same time; fewer when memory is short.")] = 1,
-    validation: Annotated[
-        float, typer.Option(help="Share of each fold's other people that choose the epoch and calibrate.")
-    ] = 0.15,
-    overrides: Overrides = None,
-) -> None:
-    """Cross-validation by person; finished folds are kept, an interrupted one goes on.
-
-    Example: `htnet palsy crossval --config configs/demo.toml --folds 5`
-
-    Leave one person out: `... crossval --config my.toml --folds 0`
-    """
-    from model_training.palsy.evaluation.crossval import cross_validate
-    from model_training.training.config import load_config
-
-    settings = load_config(config, overrides=tuple(overrides or ()))
-    with progress_bar("folds") as bar:
-        figures = cross_validate(settings, folds=folds, jobs=jobs, validation=validation, say=bar.say, progress=bar.at)
-    typer.echo(f"pooled over all folds: {figures}")
-    typer.echo(f"report: {Path(settings.run.out) / 'report/report.html'}")
+from model_training.command_options import CheckpointFile, Device, progress_bar, refuse_given
 
 
 def evaluate_command(
@@ -45,6 +20,10 @@ def evaluate_command(
         list[str] | None, typer.Option(help="Further table columns to judge by, e.g. --by skin_tone. Repeatable.")
     ] = None,
     device: Device = "cpu",
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures", help="Show the worst errors' faces in the report: yours to guard."),
+    ] = False,
 ) -> None:
     """Figures with intervals by person, per data set, pose and subgroup: JSON, CSV and one HTML file with the plots.
 
@@ -53,9 +32,20 @@ def evaluate_command(
     from model_training.palsy.evaluation.evaluate import evaluate
 
     with progress_bar("images") as bar:
-        summary = evaluate(checkpoint, cache, out, split=split, by=tuple(by or ()), device=device, progress=bar.at)
-    for name, value in summary.items():
+        made = evaluate(
+            checkpoint,
+            cache,
+            out,
+            split=split,
+            by=tuple(by or ()),
+            device=device,
+            pictures=pictures,
+            progress=bar.at,
+        )
+    for name, value in made.figures.items():
         typer.echo(f"{name}: {value}")
+    for warning in made.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"report: {out / 'report.html'}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from face.palsy.decoding import PalsyCalibration, PalsyReading, decode
-from face.vocabulary import SIDES
+from face.palsy.decoding import PalsyCalibration
 from face.whole_file import write_text
 from model_training.configuration import build
 from model_training.data.cache import Cache, open_cache
 from model_training.data.sample_table import write_table
 from model_training.errors import TrainingError
+from model_training.judging.evaluated import Evaluated
+from model_training.judging.few_people import few_people_warnings
+from model_training.judging.learning_curves import epochs_beside
 from model_training.metrics.classification import confusion_matrix, per_class_recall
 from model_training.metrics.intervals import intervals_by_person
-from model_training.metrics.reliability import ReliabilityBin, calibration_error, equal_width_bins
+from model_training.metrics.reliability import calibration_error
 from model_training.networks.build import restore
-from model_training.palsy.evaluation.grading_figures import RELIABILITY_BINS, grading_figures
 from model_training.palsy.evaluation.html_report import write_report
-from model_training.palsy.task import PalsyTask, side_index
+from model_training.palsy.evaluation.judgement import Judgement, judge, worst_errors
+from model_training.palsy.task import PalsyTask
 from model_training.runtime.distributed import check_device
 from model_training.training.checkpoint import Checkpoint, load_checkpoint
 from model_training.training.config import TrainConfig
@@ -33,70 +35,6 @@ from model_training.training.run_model import run_model
 from model_training.training.task import Outputs
 
 GROUP_COLUMNS = ("dataset", "pose")
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """Decoded answers of a set of rows. truth, sides: (N,) from 0 / index of SIDES or -1."""
-
-    frame: pd.DataFrame
-    labels: tuple[str, ...]
-    truth: npt.NDArray[np.int64]
-    sides: npt.NDArray[np.int64]
-    readings: list[PalsyReading]
-
-    def figures(self, rows: npt.NDArray[np.int64]) -> dict[str, float]:
-        """`grading_figures` of these row numbers, which may repeat."""
-        readings = [self.readings[row] for row in rows]
-        in_set = np.zeros((len(rows), len(self.labels)), bool)
-        for number, reading in enumerate(readings):
-            in_set[number, list(reading.prediction_set)] = True
-        return grading_figures(
-            truth=self.truth[rows],
-            probabilities=np.stack([reading.probabilities for reading in readings]),
-            expected=np.asarray([reading.expected for reading in readings]) - 1,
-            classes=len(self.labels),
-            in_set=in_set,
-            sides=self.sides[rows],
-            predicted_sides=np.asarray([SIDES.index(reading.side) for reading in readings]),
-            likelier_sides=np.asarray([SIDES.index(reading.likelier_side) for reading in readings]),
-        )
-
-    @property
-    def predicted(self) -> npt.NDArray[np.int64]:
-        """(N,) grades answered, from 0."""
-        return np.asarray([reading.index for reading in self.readings], np.int64)
-
-    def reliability_curve(self) -> list[ReliabilityBin]:
-        """Of the grades answered."""
-        confidence = np.asarray([reading.probability for reading in self.readings])
-        return equal_width_bins(confidence, self.predicted == self.truth, bins=RELIABILITY_BINS)
-
-    def predictions(self) -> pd.DataFrame:
-        """One row a photograph: who and what it shows, and the answer."""
-        kept = [
-            name
-            for name in ("sample_id", "person_id", "dataset", "pose", "split", "label", "side")
-            if name in self.frame.columns
-        ]
-        table = self.frame[kept].reset_index(drop=True)
-        table["predicted"] = [reading.index + 1 for reading in self.readings]
-        table["expected"] = [reading.expected for reading in self.readings]
-        table["prediction_set"] = [
-            " ".join(self.labels[i] for i in reading.prediction_set) for reading in self.readings
-        ]
-        table["predicted_side"] = [reading.side for reading in self.readings]
-        for index, label in enumerate(self.labels):
-            table[f"probability_{label}"] = [float(reading.probabilities[index]) for reading in self.readings]
-        return table
-
-
-def judge(
-    frame: pd.DataFrame, outputs: Outputs, *, labels: tuple[str, ...], calibration: PalsyCalibration
-) -> Judgement:
-    """outputs: grade_logits (N, K-1) and side_logits (N, 3) of the N rows of `frame`."""
-    readings = decode(outputs["grade_logits"], outputs["side_logits"], calibration=calibration)
-    return Judgement(frame, labels, frame["label"].to_numpy(np.int64) - 1, side_index(frame), readings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,10 +101,11 @@ def evaluate(
     split: str = "test",
     by: tuple[str, ...] = (),
     device: str = "cpu",
+    pictures: bool = False,
     progress: Callable[[int, int], object] | None = None,
-) -> dict[str, str]:
-    """Write metrics.json, metrics.csv, predictions.csv and report.html; returns the main figures as text. progress:
-    called with (images done, all).
+) -> Evaluated:
+    """Write metrics.json, metrics.csv, predictions.csv and report.html. pictures: the report shows the worst errors'
+    faces, as the model sees them. progress: called with (images done, all).
 
     Raises TrainingError as `select`.
     """
@@ -175,21 +114,33 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before the work
     answered = answer(selected, device=device, progress=progress)
     judged = answered.judged(answered.checkpoint.calibration)
-    metrics = summarise(judged, by=by)
-    return write_evaluation(judged, metrics, out, title=f"{checkpoint.name} on {split} of {cache_folder.name}")
+    return write_evaluation(
+        judged,
+        summarise(judged, by=by),
+        out,
+        title=f"{checkpoint.name} on {split} of {cache_folder.name}",
+        epochs=epochs_beside(answered.checkpoint.path or checkpoint),
+        pictures=selected.cache if pictures else None,
+    )
 
 
-def write_evaluation(judged: Judgement, metrics: Mapping[str, Any], out: Path, *, title: str) -> dict[str, str]:
-    """The four files of an evaluation; also what `crossval` writes for its pooled folds."""
+def write_evaluation(
+    judged: Judgement,
+    metrics: Mapping[str, Any],
+    out: Path,
+    *,
+    title: str,
+    epochs: Sequence[Mapping[str, Any]] = (),
+    pictures: Cache | None = None,
+) -> Evaluated:
+    """The four files of an evaluation; also what `crossval` writes for its pooled folds. epochs: of the run; pictures:
+    the cache, where the report shall show the worst errors' faces."""
     write_table(judged.predictions(), out / "predictions.csv")
     write_table(pd.DataFrame(metrics["table"]), out / "metrics.csv")
     write_text(json.dumps(metrics, indent=1), out / "metrics.json")
-    write_report(metrics, out / "report.html", title=title)
-    shown = {}
-    for name, value in metrics["all"]["figures"].items():
-        low, high = metrics["all"]["intervals"].get(name, (float("nan"), float("nan")))
-        shown[name] = f"{value:.3f} [{low:.3f}, {high:.3f}]"
-    return shown
+    worst = worst_errors(judged, pictures=pictures)
+    write_report(metrics, out / "report.html", title=title, epochs=epochs, worst=worst)
+    return Evaluated.of(metrics)
 
 
 def summarise(judged: Judgement, *, by: tuple[str, ...] = (), repeats: int = 500) -> dict[str, Any]:
@@ -231,6 +182,7 @@ def summarise(judged: Judgement, *, by: tuple[str, ...] = (), repeats: int = 500
         "reliability": {"ece": calibration_error(curve), "bins": [asdict(point) for point in curve]},
         "groups": groups,
         "table": table,
+        "warnings": few_people_warnings(people=people, truth=judged.truth, labels=judged.labels),
         "note": "Intervals: 95 % percentile bootstrap, resampling people.",
     }
 

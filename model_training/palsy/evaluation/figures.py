@@ -23,7 +23,8 @@ from face.vocabulary import HOUSE_BRACKMANN, SIDES
 from model_training.metrics.classification import Floats, confusion_matrix
 from model_training.metrics.intervals import intervals_by_person
 from model_training.metrics.reliability import calibration_error
-from model_training.palsy.evaluation.evaluate import Judgement, judge, summarise
+from model_training.palsy.evaluation.evaluate import summarise
+from model_training.palsy.evaluation.judgement import Judgement, judge
 
 REST_POSES = ("rest",)
 YAW_BANDS_DEG = (0.0, 5.0, 10.0, 20.0, 90.0)

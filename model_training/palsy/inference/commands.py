@@ -10,9 +10,11 @@ import typer
 from face.vocabulary import FacePolicy
 from model_training.command_options import CheckpointFile, Device, progress_bar
 from model_training.errors import Interrupted, UserError
+from model_training.shard_options import shard_done
 
 if TYPE_CHECKING:
     from face.palsy.prediction_table import Predictions
+    from model_training.runtime.shard import Shard
 
 Images = Annotated[list[Path], typer.Argument(help="Image files, folders, or a .txt with one path a line.")]
 AnswersFolder = Annotated[Path, typer.Option("--out", help="Folder for predictions.csv (and pictures).")]
@@ -51,6 +53,7 @@ def with_checkpoint(
     faces: FacePolicy,
     bundle: Path | None,
     device: str,
+    shard: Shard | None = None,
 ) -> Predictions:
     """`predict_files` with a progress bar."""
     from model_training.palsy.inference.predict import predict_files
@@ -64,16 +67,23 @@ def with_checkpoint(
             pictures=pictures,
             faces=faces,
             device=device,
+            share=shard,
             progress=bar.at,
         )
 
 
-def tell(made: Predictions) -> None:
+def tell(made: Predictions, *, shard: Shard | None = None) -> None:
     """What became of the images. Raises Interrupted where Ctrl-C stopped it, UserError where none was graded."""
     if made.stopped:
         raise Interrupted(
-            f"Stopped after {made.graded + made.refused} of {made.images} images; their answers are in {made.table}."
+            f"Stopped after {made.graded + made.refused} of {made.images} images; their answers are kept in "
+            f"{made.table.parent}, and the same command goes on from there."
         )
+    if made.known:
+        typer.echo(f"{made.known} of {made.images} answers were there from an earlier run")
+    if shard is not None:
+        typer.echo(f"{made.graded} images graded, {made.refused} refused; {shard_done(shard, made.table.parent)}")
+        return
     if not made.graded:
         raise UserError(f"none of {made.images} images could be graded; each has its reason in {made.table}")
     typer.echo(f"{made.graded} images graded, {made.refused} refused: {made.table}")

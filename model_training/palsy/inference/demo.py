@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,19 +18,14 @@ import pandas as pd
 
 from face.whole_file import write_text
 from model_training.data.sample_table import read_table
+from model_training.datasets.converters.fnp import DEFAULT_STEM
 from model_training.errors import TrainingError
-from model_training.palsy.inference.served import ask, compare, served
-
-# What a user would type for each step.
-COMMAND_OF_STEP = {
-    "simulate": "simulate renders",
-    "prepare": "data prepare",
-    "cache": "data cache",
-    "train": "palsy train",
-    "evaluate": "palsy evaluate",
-    "predict": "palsy predict",
-    "export": "export",
-}
+from model_training.palsy.inference.served import ask, compare
+from model_training.palsy.task import PalsyTask
+from model_training.runtime.gpu_presence import refuse_missing_gpu
+from model_training.runtime.served_models import served
+from model_training.runtime.typed_steps import TypedSteps, told_seconds
+from model_training.training.config import load_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,47 +50,39 @@ def run_demo(
     demo.json."""
     if out.exists():
         raise TrainingError(f"{out}: exists already; delete it or choose another --out")
-    out.mkdir(parents=True)
-    seconds: dict[str, float] = {}
-
-    def step(name: str, *arguments: object, **options: object) -> None:
-        command = [sys.executable, "-m", *(["export"] if name == "export" else ["model_training", name])]
-        command += [*map(str, arguments), *as_flags(options)]
-        say(" ".join(["$ htnet", *COMMAND_OF_STEP[name].split(), *command[3 if name == "export" else 4 :]]))
-        started = time.perf_counter()
-        done = subprocess.run(command, check=False)
-        seconds[name] = round(time.perf_counter() - started, 1)
-        if done.returncode != 0:
-            raise TrainingError(f"the step {name!r} failed with status {done.returncode}; its message is above")
-
     simulated, photographs, table, cache = out / "simulated", out / "fnp", out / "table", out / "cache"
     checkpoint, report, predicted, models = out / "run/best.pt", out / "report", out / "predicted", out / "models"
     chosen = [
         f"data.cache={cache}", f"run.out={out / 'run'}", f"run.seed={seed}", f"optimisation.epochs={size.epochs}"
     ]  # fmt: skip
-    step(
-        "simulate", out=simulated, identities=size.people, images_per_identity=size.images, seed=seed,
+    _check(config, chosen)
+    out.mkdir(parents=True)
+    steps = TypedSteps(say)
+    steps.run(
+        "simulate renders", out=simulated, identities=size.people, images_per_identity=size.images, seed=seed,
         size=size.size_px, processes=jobs,
     )  # fmt: skip
     lay_out_as_grade_folders(simulated, photographs)
-    step("prepare", "fnp", root=photographs, grades="1..6", out=table, validation=0.2, test=0.2, seed=seed)
-    step("cache", table, out=cache, jobs=jobs)
-    step("train", config=config, set=chosen)
-    step("evaluate", checkpoint=checkpoint, cache=cache, out=report)
+    # Named, as `prepare` asks, since a simulated person has every grade in turn, which a patient has not.
+    steps.run(
+        "data prepare", "fnp", root=photographs, grades="1..6", stem=DEFAULT_STEM, out=table, validation=0.2, test=0.2,
+        seed=seed,
+    )  # fmt: skip
+    steps.run("data cache", table, out=cache, jobs=jobs)
+    steps.run("palsy train", config=config, set=chosen)
+    steps.run("palsy evaluate", checkpoint=checkpoint, cache=cache, out=report)
     asked = photographs_of_test_people(table, size.asked)
     write_text("\n".join(str(path.resolve()) for path in asked), out / "asked.txt")
-    step("predict", out / "asked.txt", checkpoint=checkpoint, out=predicted)
+    steps.run("palsy predict", out / "asked.txt", checkpoint=checkpoint, out=predicted)
     # The comparison below is of float32 with float32.
-    step("export", checkpoint=checkpoint, out=models / "palsy", metrics=report / "metrics.json", int8=False)
-    started = time.perf_counter()
-    with served(models, out / "service.log") as url:
+    steps.run("export", checkpoint=checkpoint, out=models / "palsy", metrics=report / "metrics.json", int8=False)
+    with steps.timed("serve"), served(models, out / "service.log") as url:
         answers = [ask(url, path) for path in asked]
-    seconds["serve"] = round(time.perf_counter() - started, 1)
     differences = compare(predicted / "predictions.csv", answers)
     metrics = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
     summary = {
-        "seconds": seconds,
-        "total_seconds": round(sum(seconds.values()), 1),
+        "seconds": steps.seconds,
+        "total_seconds": steps.total_seconds,
         "asked": len(answers),
         "different": differences,
         "figures": metrics["all"]["figures"],
@@ -113,17 +97,13 @@ def run_demo(
     return summary
 
 
-def as_flags(options: Mapping[str, object]) -> list[str]:
-    """{"jobs": 2, "int8": False, "set": ["a=1", "b=2"]} as a command line; False is --no-NAME, a list repeats."""
-    flags: list[str] = []
-    for name, value in options.items():
-        flag = name.replace("_", "-")
-        if value is False:
-            flags.append(f"--no-{flag}")
-            continue
-        for item in value if isinstance(value, list) else [value]:
-            flags += [f"--{flag}", str(item)]
-    return flags
+def _check(config: Path, chosen: list[str]) -> None:
+    """Before minutes of simulating. Raises TrainingError for a configuration that `train` would refuse."""
+    settings = load_config(config, overrides=tuple(chosen))
+    if settings.task != "palsy":
+        raise TrainingError(f"{config}: its task is {settings.task!r}; this demonstration grades palsies")
+    refuse_missing_gpu(settings.run.device, name="run.device")
+    PalsyTask(settings).build_model(None)
 
 
 def lay_out_as_grade_folders(simulated: Path, target: Path) -> None:
@@ -148,12 +128,11 @@ def photographs_of_test_people(table: Path, count: int) -> list[Path]:
 
 
 def describe(summary: dict[str, Any]) -> list[str]:
-    times = ", ".join(f"{name} {value:.0f} s" for name, value in summary["seconds"].items())
     figures = pd.Series(summary["figures"]).round(3).to_dict()
     return [
         f"{summary['asked']} served answers equal predict's ({summary['people']} simulated people, "
         f"{summary['images']} photographs)",
-        f"{times}; {summary['total_seconds']:.0f} s in all",
+        told_seconds(summary["seconds"]),
         f"test people: kappa {figures['kappa']}, within one {figures['within_one']}, mae {figures['mae']}",
     ]
 

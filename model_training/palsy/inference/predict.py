@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from face.palsy.prediction_table import Predictions, predict_photographs
+from face.palsy.prediction_table import Predictions, Share, predict_photographs
 from face.palsy.reading import ReadPhotograph
+from face.version import VERSION
 from face.vocabulary import FacePolicy
 from model_training.palsy.inference.given_images import given_images
 from model_training.palsy.inference.grader import Grader
@@ -21,13 +22,16 @@ def predict_files(
     pictures: bool = False,
     faces: FacePolicy = "single",
     device: str = "cpu",
+    share: Share | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Predictions:
-    """Writes OUT/predictions.csv with one row an image, and with `pictures` OUT/pictures. bundle: see Grader.
+    """Writes OUT/predictions.csv with one row an image, and with `pictures` OUT/pictures; see `predict_photographs`.
+    bundle: see Grader.
 
-    Raises TrainingError for no image. Ctrl-C writes what was graded so far; the result says so.
+    Raises TrainingError for no image.
     """
     images = given_images(given)
+    answered_by = [f"{VERSION} {faces} {pictures}".encode()]
     with Grader(checkpoint, bundle=bundle, device=device, faces=faces) as grader:
 
         def draw(number: int, path: Path, read: ReadPhotograph) -> None:
@@ -35,6 +39,25 @@ def predict_files(
 
             draw_answer(read, grader.labels, out / "pictures" / f"{number:05d}_{path.stem}.png")
 
+        answered_by += [
+            file.read_bytes() for file in _files(grader.checkpoint.path, bundle and bundle / "manifest.json")
+        ]
         return predict_photographs(
-            images, grader.grade, grader.labels, out, on_reading=draw if pictures else None, progress=progress
+            images,
+            grader.grade,
+            grader.labels,
+            out,
+            answered_by=answered_by,
+            share=share,
+            on_reading=draw if pictures else None,
+            progress=progress,
         )
+
+
+def _files(*given: Path | None) -> list[Path]:
+    """Files, and those in folders of saved networks."""
+    found: list[Path] = []
+    for path in given:
+        if path is not None:
+            found += sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+    return found

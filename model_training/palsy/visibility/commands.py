@@ -42,15 +42,22 @@ def train_visibility_command(
 def judge_visibility_command(
     checkpoint: Annotated[Path, typer.Option(help="What `htnet palsy train-visibility` wrote.")],
     cache: Annotated[Path, typer.Option(help="Cache of hidden faces of people that training never saw.")],
-    seen_from: Annotated[float, typer.Option(help="Share of a region from which on it counts as seen.")] = 0.7,
+    seen_from: Annotated[float, typer.Option(help="Share of a region from which on it counts as seen.")] = 0.4,
+    whole_from: Annotated[float, typer.Option(help="Share below which it is named as seen in part.")] = 0.65,
+    mouth_whole_from: Annotated[float, typer.Option(help="The same for a half of the mouth.")] = 0.8,
 ) -> None:
-    """How often something before a face is named, and how often a clean face is called hidden.
+    """How often something before a face is named, and how often a clean face is taken for covered.
 
     Example: `htnet palsy judge-visibility --checkpoint models/palsy/visibility.pt --cache runs/hidden-test-cache`
     """
+    from face.palsy.visibility import SeenLimits
     from model_training.palsy.visibility.judging import judge_visibility
 
+    try:
+        limits = SeenLimits(seen_from=seen_from, whole_from=whole_from, mouth_whole_from=mouth_whole_from)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     with progress_bar("images") as bar:
-        figures = judge_visibility(checkpoint, cache, seen_from=seen_from, progress=bar.at)
+        figures = judge_visibility(checkpoint, cache, limits=limits, progress=bar.at)
     for line in figures.lines():
         typer.echo(line)

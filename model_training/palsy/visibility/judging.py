@@ -13,7 +13,7 @@ import torch
 
 from face.frame.regions import visible_region_masks
 from face.palsy.input import PalsyInputSpec
-from face.palsy.visibility import NEEDED, SEEN_FROM
+from face.palsy.visibility import NEEDED, SeenLimits
 from face.vocabulary import VISIBLE_REGIONS
 from model_training.data.cache import open_cache
 from model_training.errors import TrainingError
@@ -28,28 +28,27 @@ _HIDDEN_BELOW, _FREE_ABOVE = 0.4, 0.95
 
 @dataclass(frozen=True)
 class VisibilityFigures:
-    """error: mean absolute error of the regions' shares. clean_called_hidden: share of the clean pictures with any
-    region called hidden, and of those that would be refused. named: share of the pictures behind an object of which a
-    region that it hides is called hidden, by object. free_called_hidden: share of the regions with nothing before them,
-    in pictures with something, that are called hidden."""
+    """error: mean absolute error of the regions' shares. clean_named: share of the clean pictures with any region
+    named as hidden or seen in part; clean_refused: of those that would be refused. named: share of the pictures behind
+    an object of which a region that it hides is named, by object. free_named: share of the regions with nothing before
+    them, in pictures with something, that are named."""
 
     pictures: int
     people: int
     error: float
-    clean_called_hidden: float
+    clean_named: float
     clean_refused: float
     named: Mapping[str, float]
     hidden_regions_named: float
-    free_called_hidden: float
+    free_named: float
 
     def lines(self) -> list[str]:
         return [
             f"{self.pictures} pictures of {self.people} people",
             f"mean error of a region's share: {self.error:.3f}",
-            f"clean pictures with a region called hidden: {self.clean_called_hidden:.3f}, refused: "
-            f"{self.clean_refused:.3f}",
-            f"regions seen to less than {_HIDDEN_BELOW:.0%} called hidden: {self.hidden_regions_named:.3f}",
-            f"regions with nothing before them called hidden: {self.free_called_hidden:.3f}",
+            f"clean pictures with a region named: {self.clean_named:.3f}, refused: {self.clean_refused:.3f}",
+            f"regions seen to less than {_HIDDEN_BELOW:.0%} named: {self.hidden_regions_named:.3f}",
+            f"regions with nothing before them named: {self.free_named:.3f}",
             *(f"{name}: named in {share:.3f}" for name, share in self.named.items()),
         ]
 
@@ -58,13 +57,13 @@ def judge_visibility(
     checkpoint: Path,
     cache_folder: Path,
     *,
-    seen_from: float = SEEN_FROM,
+    limits: SeenLimits,
     progress: Callable[[int, int], object] | None = None,
 ) -> VisibilityFigures:
     """Raises TrainingError for a cache that is not of hidden faces, and as `load_visibility`."""
     shares, frame = region_shares(checkpoint, cache_folder, progress=progress)
     true = frame[[f"seen_{region}" for region in VISIBLE_REGIONS]].to_numpy(float)
-    hidden = np.asarray(shares < seen_from, dtype=np.bool_)
+    not_whole = np.asarray(shares < [limits.whole(region) for region in VISIBLE_REGIONS], dtype=np.bool_)
     clean = (frame["hidden"] == CLEAN).to_numpy()
     needed = [VISIBLE_REGIONS.index(region) for region in NEEDED]
     named = {}
@@ -72,7 +71,9 @@ def judge_visibility(
         rows = np.flatnonzero((frame["hidden"] == name).to_numpy())
         if len(rows):
             found = [
-                hidden[row, [VISIBLE_REGIONS.index(region) for region in sides[frame["hidden_side"].iloc[row]]]].any()
+                not_whole[
+                    row, [VISIBLE_REGIONS.index(region) for region in sides[frame["hidden_side"].iloc[row]]]
+                ].any()
                 for row in rows
             ]
             named[name] = float(np.mean(found))
@@ -82,11 +83,11 @@ def judge_visibility(
         pictures=len(frame),
         people=frame["person_id"].nunique(),
         error=float(np.abs(shares - true).mean()),
-        clean_called_hidden=_share(hidden[clean].any(axis=1)),
-        clean_refused=_share(hidden[clean][:, needed].any(axis=1)),
+        clean_named=_share(not_whole[clean].any(axis=1)),
+        clean_refused=_share((shares[clean][:, needed] < limits.seen_from).any(axis=1)),
         named=named,
-        hidden_regions_named=_share(hidden[covered]),
-        free_called_hidden=_share(hidden[free]),
+        hidden_regions_named=_share(not_whole[covered]),
+        free_named=_share(not_whole[free]),
     )
 
 

@@ -68,7 +68,8 @@ class _Pictures:
         )
 
     def batch(self, rows: npt.NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor]:
-        return tuple(torch.from_numpy(array[rows]) for array in (self.images, self.seen, self.weight))  # type: ignore[return-value]
+        images, seen, weight = (torch.from_numpy(array[rows]) for array in (self.images, self.seen, self.weight))
+        return images, seen, weight
 
 
 def _check(cache: Cache) -> None:

@@ -27,6 +27,8 @@ from model_training.simulator.occlusion.cover import (
 
 # Of what hides, the shares of sheets, bars, strands, blur, shadow and glare.
 _SHARES = (0.44, 0.18, 0.12, 0.12, 0.08, 0.06)
+# Of the sheets, those that lie close to the face.
+_SPANNED_SHARE = 0.35
 # How many things lie before a face: none in a third of the pictures.
 _COUNT_SHARES = (0.34, 0.5, 0.16)
 # A third of all pictures, hidden or not, has besides something that does not hide: it must not be taken for a cover.
@@ -35,8 +37,10 @@ _HARMLESS_SHARE = 0.35
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """Whose face it is: the ruler on it, the colour of its skin, and another picture whose pieces may lie before it."""
+    """Whose face it is: its landmarks (478, 2), the ruler on it, the colour of its skin, and another picture whose
+    pieces may lie before it."""
 
+    points: Points
     ruler: Ruler
     skin: Points
     other: Picture
@@ -57,7 +61,8 @@ def hide(scene: Scene, around: Surroundings, rng: np.random.Generator) -> tuple[
 def _sheet(scene: Scene, around: Surroundings, rng: np.random.Generator) -> Scene:
     """Something flat with a closed outline: small before one feature, or as large as half the face."""
     shape = scene.rgb.shape[:2]
-    alpha = filled(shape, _outline(around.ruler, rng), edge_px=float(rng.uniform(0.5, 3)))
+    outline = _spanned(around.points, rng) if rng.random() < _SPANNED_SHARE else _outline(around.ruler, rng)
+    alpha = filled(shape, outline, edge_px=float(rng.uniform(0.5, 3)))
     opacity = 1.0 if rng.random() < 0.75 else float(rng.uniform(0.75, 0.97))
     return scene.covered(alpha * np.float32(opacity), _look(shape, around, rng))
 
@@ -189,6 +194,15 @@ def _place(ruler: Ruler, rng: np.random.Generator) -> Points:
     return ruler.at(float(rng.uniform(-0.95, 0.95)), float(rng.uniform(-0.7, 1.35)))
 
 
+def _spanned(points: Points, rng: np.random.Generator) -> Points:
+    """The outline that a few landmarks on one side of a line span: something that lies close to the face."""
+    angle = rng.uniform(0, 2 * np.pi)
+    along = points @ np.array([np.cos(angle), np.sin(angle)])
+    beyond = points[along >= np.quantile(along, rng.uniform(0.2, 0.9))]
+    chosen = beyond[rng.choice(len(beyond), size=min(len(beyond), int(rng.integers(6, 60))), replace=False)]
+    return np.asarray(cv2.convexHull(chosen.astype(np.float32))[:, 0], np.float64)
+
+
 def _outline(ruler: Ruler, rng: np.random.Generator) -> Points:
     """A closed polygon (N, 2): a blob, an ellipse, a box with rounded corners, or everything on one side of a line."""
     unit, kind = ruler.unit_px, rng.integers(4)
@@ -245,6 +259,8 @@ def _look(shape: tuple[int, int], around: Surroundings, rng: np.random.Generator
     angle = rng.uniform(0, np.pi)
     along = (columns * np.float32(np.cos(angle)) + rows * np.float32(np.sin(angle))) / np.float32(around.ruler.unit_px)
     relief = np.float32(rng.uniform(-0.15, 0.15)) * (along - along.mean())
+    if rng.random() < 0.3:  # smooth, with no more than a shading
+        return shaded(_colour(around, rng), np.clip(relief, -0.8, 0.8))
     relief += np.float32(rng.uniform(0, 0.1)) * lasting_noise(shape, rng, grain_px=float(rng.uniform(8, 60)))
     relief += np.float32(rng.uniform(0, 0.06)) * lasting_noise(shape, rng, grain_px=float(rng.uniform(1, 3)))
     if kind < 0.5:  # folds or stripes

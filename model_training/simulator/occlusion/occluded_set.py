@@ -1,16 +1,14 @@
 """A table of faces that are partly hidden: each photograph several times, behind what was drawn for it.
 
-OUT/samples.parquet        the table (written at the end); `hidden` names what lies before the face, `seen_*` are the
-                           true shares of each region that is seen
 OUT/images/NAME-00.jpg     the face, cut out of its photograph
 OUT/seen/NAME-00.png       8-bit, 255 where the face is seen, a quarter of the picture's size
-OUT/parts/NAME.json        the rows of one finished photograph: what a second run does not do again
-OUT/settings.json          what a second run must repeat
+
+In the table `hidden` names what lies before the face, and `seen_*` are the true shares of each region that is seen; the
+rest is of `photographs/photograph_set.py`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +16,7 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-import pandas as pd
 
-from face.errors import PreprocessingError
 from face.frame.alignment import AlignedFace, align_face
 from face.frame.geometry import Similarity
 from face.frame.regions import photo_map_to_mosaic, roi_masks, visible_region_masks
@@ -28,12 +24,11 @@ from face.image.decode import decode_image
 from face.landmarks.found_face import Face
 from face.landmarks.landmarker import FaceLandmarker
 from face.vocabulary import VISIBLE_REGIONS
-from face.whole_file import write_text
-from model_training.data.sample_table import SPLITS, read_table, write_table
+from model_training.data.sample_table import SPLITS, read_table
 from model_training.errors import TrainingError
 from model_training.simulator.occlusion import anything, objects
 from model_training.simulator.occlusion.cover import Picture, Plane, Ruler, Scene
-from model_training.simulator.photographs.warped_set import PHOTO_SUFFIXES
+from model_training.simulator.photographs.photograph_set import photographs_in, write_photograph_set
 from model_training.simulator.sensor import encode_jpeg
 
 # anything: shapes without a name, for training; objects: real things, for judging.
@@ -71,12 +66,7 @@ def find_sources(source: Path, *, split: str) -> list[Source]:
             for row in table.frame.to_dict("records")
         ]
     else:
-        files = sorted(source.iterdir()) if source.is_dir() else []
-        found = [
-            Source(path, path.stem, {**plain, "person_id": path.stem})
-            for path in files
-            if path.suffix.lower() in PHOTO_SUFFIXES
-        ]
+        found = [Source(path, path.stem, {**plain, "person_id": path.stem}) for path in photographs_in(source)]
     if not found:
         raise TrainingError(f"{source}: no folder of photographs and no table of them")
     return found
@@ -103,41 +93,15 @@ def occlude_photographs(
     if per_photo < 1:
         raise TrainingError(f"the number of pictures of a photograph must be at least 1, got {per_photo}")
     sources = find_sources(source, split=split)
-    for folder in ("images", "seen", "parts"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
+
+    def make(photograph: Source, landmarker: FaceLandmarker, rng: np.random.Generator) -> list[dict[str, Any]]:
+        other = decode_image(sources[int(rng.integers(len(sources)))].path.read_bytes()).rgb
+        return _occlude_one(photograph, out, landmarker, other, rng, hider=hider, per_photo=per_photo)
+
     settings = {"hider": hider, "per_photo": per_photo, "seed": seed, "split": split}
-    _same_settings_as_before(out, settings)
-    rows: list[dict[str, Any]] = []
-    dropped: list[dict[str, str]] = []
-    with FaceLandmarker() as landmarker:
-        for index, photograph in enumerate(sources):
-            part = out / "parts" / f"{photograph.name}.json"
-            if not part.exists():
-                rng = np.random.default_rng([seed, *photograph.name.encode()])
-                try:
-                    other = decode_image(sources[int(rng.integers(len(sources)))].path.read_bytes()).rgb
-                    made = _occlude_one(photograph, out, landmarker, other, rng, hider=hider, per_photo=per_photo)
-                except (PreprocessingError, OSError) as error:
-                    dropped.append({"path": str(photograph.path), "why": str(error)})
-                    continue
-                write_text(json.dumps(made), part)
-            rows += json.loads(part.read_text(encoding="utf-8"))
-            if on_progress:
-                on_progress(index + 1, len(sources))
-    pd.DataFrame(dropped, columns=["path", "why"]).to_csv(out / "dropped.csv", index=False)
-    if not rows:
-        raise TrainingError(f"{source}: none of {len(sources)} photographs shows exactly one face")
-    path = out / "samples.parquet"
-    write_table(pd.DataFrame(rows), path)
-    return path
-
-
-def _same_settings_as_before(out: Path, settings: dict[str, Any]) -> None:
-    path = out / "settings.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else settings
-    if found != settings:
-        raise TrainingError(f"{out} was begun with {found}, not {settings}; repeat those or choose an empty folder")
-    write_text(json.dumps(settings), path)
+    return write_photograph_set(
+        sources, out, make, source=source, folders=("images", "seen"), settings=settings, on_progress=on_progress
+    )
 
 
 def _occlude_one(
@@ -161,7 +125,9 @@ def _occlude_one(
         if hider == "objects":
             scene = scene if name == CLEAN else objects.cover(scene, face, name, side, rng)
         else:
-            around = anything.Surroundings(Ruler.of(face), objects.skin_of(scene.rgb, face), other)
+            around = anything.Surroundings(
+                face.points[:, :2].astype(np.float64), Ruler.of(face), objects.skin_of(scene.rgb, face), other
+            )
             scene, name = anything.hide(scene, around, rng)
         sample = f"{photograph.name}-{number:02d}"
         image, seen = f"images/{sample}.jpg", f"seen/{sample}.png"

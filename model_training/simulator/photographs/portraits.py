@@ -19,7 +19,8 @@ from face.frame.quality import measure_quality
 from face.image.decode import decode_image
 from face.landmarks.landmarker import FaceLandmarker
 from model_training.errors import TrainingError
-from model_training.simulator.photographs.warped_set import JPEG_QUALITY, PHOTO_SUFFIXES
+from model_training.simulator.photographs.photograph_set import PHOTO_SUFFIXES
+from model_training.simulator.photographs.warped_set import JPEG_QUALITY
 from model_training.simulator.sensor import encode_jpeg
 
 MAX_YAW_DEG, MAX_PITCH_DEG = 12.0, 20.0

@@ -1,39 +1,33 @@
 """A table of warped photographs: every pose, side and grade put on one face, or palsies drawn for many faces.
 
-OUT/samples.parquet          the table (written at the end)
-OUT/images/NAME-....jpg      the warped photographs, in the size of the original
-OUT/parts/NAME.json          the rows of one finished photograph: what a second run does not do again
-OUT/settings.json            what a second run must repeat
+OUT/images/NAME-....jpg are the warped photographs, in the size of the original; the rest is of `photograph_set.py`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from face.errors import PreprocessingError
 from face.image.decode import decode_image
 from face.landmarks.found_face import Face, choose_face
 from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.severity import MAX_SEVERITY, RegionalSeverity, house_brackmann_grade, overall_severity
-from face.whole_file import write_text
-from model_training.data.sample_table import SPLITS, read_table, write_table
+from model_training.data.sample_table import SPLITS, read_table
 from model_training.errors import TrainingError
 from model_training.simulator.patient import HEALTHY_SHARE, regional_severity, sample_effort
 from model_training.simulator.photographs.fields import PHOTO_POSES, AskedMovement, WarpStyle, warp_photograph
+from model_training.simulator.photographs.photograph_set import photographs_in, write_photograph_set
 from model_training.simulator.photographs.pins import PIN_POSES, pull_photograph
 from model_training.simulator.photographs.units import UnitManner, move_photograph
 from model_training.simulator.sensor import encode_jpeg
 
 SEVERITIES = tuple(float(step) for step in range(int(MAX_SEVERITY) + 1))
 JPEG_QUALITY = 94
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 # How often each of PHOTO_POSES is drawn: rest tells little, by the definition of the grades.
 POSE_SHARES = (0.1, 0.3, 0.3, 0.3)
 # At rest grades I to III look alike, and most people who are photographed so are healthy: were they as rare as among
@@ -102,11 +96,9 @@ def find_photographs(source: Path, *, split: str = "") -> list[HealthyPhotograph
             for row in healthy.to_dict("records")
         ]
     else:
-        files = sorted(source.iterdir()) if source.is_dir() else [source]
+        files = [source] if source.is_file() else photographs_in(source)
         found = [
-            HealthyPhotograph(path=path, name=path.stem, person_id=path.stem, split=split, known={})
-            for path in files
-            if path.is_file() and (path == source or path.suffix.lower() in PHOTO_SUFFIXES)
+            HealthyPhotograph(path=path, name=path.stem, person_id=path.stem, split=split, known={}) for path in files
         ]
     if not found:
         raise TrainingError(f"{source}: no such photograph, no photographs in it, or no row of grade I")
@@ -171,42 +163,22 @@ def warp_photograph_set(
         raise TrainingError(f"the number of palsies per photograph must not be negative, got {per_photo}")
     _movers(mover, drawn=per_photo > 0)  # a wrong one is refused before anything is written
     photographs = find_photographs(source, split=split)
-    for folder in ("images", "parts"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    _same_settings_as_before(out, {"per_photo": per_photo, "seed": seed, "split": split, "mover": mover})
-    rows: list[dict[str, Any]] = []
-    dropped: list[dict[str, str]] = []
-    with FaceLandmarker() as landmarker:
-        for index, photograph in enumerate(photographs):
-            part = out / "parts" / f"{photograph.name}.json"
-            if not part.exists():
-                rng = np.random.default_rng([seed, *photograph.name.encode()])
-                warps = list(drawn_palsies(per_photo, rng, mover)) if per_photo else every_grade(mover)
-                try:
-                    made = _warp_one(photograph, warps, out, landmarker)
-                except (PreprocessingError, OSError) as error:
-                    if len(photographs) == 1:
-                        raise TrainingError(f"{photograph.path}: {error}") from error
-                    dropped.append({"path": str(photograph.path), "why": str(error)})
-                    continue
-                write_text(json.dumps(made), part)
-            rows += json.loads(part.read_text(encoding="utf-8"))
-            if on_progress:
-                on_progress(index + 1, len(photographs))
-    pd.DataFrame(dropped, columns=["path", "why"]).to_csv(out / "dropped.csv", index=False)
-    if not rows:
-        raise TrainingError(f"{source}: none of {len(photographs)} photographs shows exactly one face")
-    path = out / "samples.parquet"
-    write_table(pd.DataFrame(rows), path)
-    return path
 
+    def make(
+        photograph: HealthyPhotograph, landmarker: FaceLandmarker, rng: np.random.Generator
+    ) -> list[dict[str, Any]]:
+        warps = list(drawn_palsies(per_photo, rng, mover)) if per_photo else every_grade(mover)
+        try:
+            return _warp_one(photograph, warps, out, landmarker)
+        except (PreprocessingError, OSError) as error:
+            if len(photographs) == 1:
+                raise TrainingError(f"{photograph.path}: {error}") from error
+            raise
 
-def _same_settings_as_before(out: Path, settings: dict[str, Any]) -> None:
-    path = out / "settings.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else settings
-    if found != settings:
-        raise TrainingError(f"{out} was begun with {found}, not {settings}; repeat those or choose an empty folder")
-    write_text(json.dumps(settings), path)
+    settings = {"per_photo": per_photo, "seed": seed, "split": split, "mover": mover}
+    return write_photograph_set(
+        photographs, out, make, source=source, folders=("images",), settings=settings, on_progress=on_progress
+    )
 
 
 def _warp_one(

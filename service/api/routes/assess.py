@@ -137,12 +137,7 @@ async def examine_pictures(
     Raises RequestError `model-not-loaded` where the model's grades are not those of House and Brackmann, and
     `model-mismatch` where the network of examinations was made for another palsy model.
     """
-    if not model.analyzer.grades_house_brackmann:
-        raise RequestError(
-            "model-not-loaded",
-            "The palsy model of this service has grades of its own; an examination needs those of House and Brackmann, "
-            "I to VI.",
-        )
+    grades_as_house_brackmann(model)
     examining = _session_model(model, worker)
     analysis = await analyse(
         request,
@@ -162,11 +157,10 @@ async def examine_pictures(
             strict=strict,
             run_all=worker.pictures.map,
         ),
-        summarise=_summary,
+        summarise=summary_of_session,
         task=TASK,
     )
-    for picture in analysis.pictures:
-        worker.metrics.session_pictures.labels(picture.status).inc()
+    count_pictures(worker, analysis)
     return analysis
 
 
@@ -185,7 +179,23 @@ def _session_model(model: LoadedModel[PalsyAnalyzer], worker: Worker) -> Session
     return loaded.analyzer.model
 
 
-def _summary(analysis: SessionAnalysis) -> Summary:
+def grades_as_house_brackmann(model: LoadedModel[PalsyAnalyzer]) -> None:
+    """Raises RequestError `model-not-loaded` where the model has other grades."""
+    if not model.analyzer.grades_house_brackmann:
+        raise RequestError(
+            "model-not-loaded",
+            "The palsy model of this service has grades of its own; an examination needs those of House and Brackmann, "
+            "I to VI.",
+        )
+
+
+def count_pictures(worker: Worker, analysis: SessionAnalysis) -> None:
+    """Each by what became of it."""
+    for picture in analysis.pictures:
+        worker.metrics.session_pictures.labels(picture.status).inc()
+
+
+def summary_of_session(analysis: SessionAnalysis) -> Summary:
     grade = analysis.examination.grade
     quality = next(picture.analysis.quality for picture in analysis.pictures if picture.analysis is not None)
     return Summary(

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 from fastapi import APIRouter, Depends
+from starlette.responses import Response
 
 from face.palsy.assessment.comparison import compare
 from face.palsy.assessment.examination import METHOD
 from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.session_model import Method
 from service.api.errors import RequestError, problem_responses
+from service.api.negotiation import FHIR_RESPONSE, WantedFhir
 from service.api.query import refuse_unknown_query
 from service.api.schemas.assessment_parts import SessionMethod
 from service.api.schemas.comparison import ComparisonAnswer, ComparisonRequest, followed
 from service.api.state import CurrentWorker, Worker
+from service.fhir.bundle import Maker
+from service.fhir.comparison import comparison_report
+from service.fhir.datatypes import Identifier
 
 PATH = "/v1/palsy/compare"
 # Two answers without maps are a tenth of this.
 MAX_BYTES = 2_000_000
+
+# Of an answer, by which its audit record is found.
+REQUEST_ID_SYSTEM = "urn:htnet-clinical:request-id"
 
 router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
 
@@ -27,12 +36,15 @@ router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
     PATH,
     summary="What has changed between two examinations",
     response_model=ComparisonAnswer,
-    responses=problem_responses(
-        "unauthorized", "request-timeout", "image-too-large", "model-mismatch", "invalid-parameters", "rate-limited",
-        "internal-error", "overloaded",
-    ),
+    responses={
+        **FHIR_RESPONSE,
+        **problem_responses(
+            "unauthorized", "not-acceptable", "request-timeout", "image-too-large", "model-mismatch",
+            "invalid-parameters", "rate-limited", "internal-error", "overloaded",
+        ),
+    },
 )  # fmt: skip
-async def compare_examinations(asked: ComparisonRequest, worker: CurrentWorker) -> ComparisonAnswer:
+async def compare_examinations(asked: ComparisonRequest, worker: CurrentWorker, fhir: WantedFhir) -> Response:
     before, after = asked.before, asked.after
     if (before.model.sha256, before.session_method) != (after.model.sha256, after.session_method):
         raise RequestError(
@@ -43,9 +55,14 @@ async def compare_examinations(asked: ComparisonRequest, worker: CurrentWorker) 
             f"Send the "
             "pictures of both to the same one again.",
         )
-    return ComparisonAnswer.of(
-        compare(followed(before), followed(after), _smallest_changes(before.session_method, worker))
-    )
+    comparison = compare(followed(before), followed(after), _smallest_changes(before.session_method, worker))
+    if fhir is None:
+        return Response(ComparisonAnswer.of(comparison).model_dump_json(), media_type="application/json")
+    units: dict[str, str] = {measure.id: measure.unit for measure in after.measures}
+    sources = [Identifier(system=REQUEST_ID_SYSTEM, value=answer.request_id) for answer in (before, after)]
+    # The model of the answers, which need not be the one that is loaded here.
+    maker = Maker(**{field.name: getattr(after.model, field.name) for field in fields(Maker)})
+    return fhir.respond_from(comparison_report(comparison, units, fhir.codes), sources, maker=maker)
 
 
 def _smallest_changes(method: SessionMethod, worker: Worker) -> Mapping[str, float]:

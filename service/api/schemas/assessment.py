@@ -31,9 +31,9 @@ from service.api.schemas.assessment_parts import (
     SynkinesisAnswer,
 )
 from service.api.schemas.palsy import AffectedSide, Grade, RegionOutline, RoiMap
-from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, Schema, timings
+from service.api.schemas.shared import ModelIdentity, Picture, Probability, QualityFigures, RequestId, Schema, timings
 
-_EXAMPLE = Path(__file__).with_name("assessment_example.json")
+EXAMPLE = Path(__file__).with_name("assessment_example.json")
 
 
 class AssessmentAnswer(Schema):
@@ -46,10 +46,10 @@ class AssessmentAnswer(Schema):
     model_config = ConfigDict(
         frozen=True,
         protected_namespaces=(),
-        json_schema_extra=lambda schema: schema.update(examples=[json.loads(_EXAMPLE.read_text(encoding="utf-8"))]),
+        json_schema_extra=lambda schema: schema.update(examples=[json.loads(EXAMPLE.read_text(encoding="utf-8"))]),
     )
 
-    request_id: str
+    request_id: RequestId
     model: ModelIdentity
     session_method: SessionMethod
     evidence: SessionEvidence
@@ -79,18 +79,21 @@ class AssessmentAnswer(Schema):
 
     @classmethod
     def of(cls, analysis: SessionAnalysis, *, model: AnyModel, request_id: str) -> Self:
-        return cls.model_validate(
-            {
-                "request_id": request_id,
-                "model": ModelIdentity.of(model),
-                "session_method": vars(analysis.examination.method),
-                "warnings": list(analysis.warnings),
-                "timings_ms": timings(analysis.timings_ms),
-                **_grading(analysis),
-                **_scores(analysis.examination),
-                **_pictures(analysis),
-            }
-        )
+        return cls.model_validate(assessment_fields(analysis, model=model, request_id=request_id))
+
+
+def assessment_fields(analysis: SessionAnalysis, *, model: AnyModel, request_id: str) -> dict[str, Any]:
+    """Those of AssessmentAnswer."""
+    return {
+        "request_id": request_id,
+        "model": ModelIdentity.of(model),
+        "session_method": vars(analysis.examination.method),
+        "warnings": list(analysis.warnings),
+        "timings_ms": timings(analysis.timings_ms),
+        **_grading(analysis),
+        **_scores(analysis.examination),
+        **_pictures(analysis),
+    }
 
 
 def _grading(analysis: SessionAnalysis) -> dict[str, Any]:

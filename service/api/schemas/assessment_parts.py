@@ -15,6 +15,7 @@ from service.api.schemas.palsy import Grade, RegionOutline, RoiMap
 from service.api.schemas.shared import Picture, QualityFigures, Schema
 
 Percent = Annotated[float, Field(ge=0, le=100)]
+Composite = Annotated[int, Field(ge=0, le=100)]
 # Millimetres, degrees and shares of faces: what a client sends back to be compared is bounded too.
 Length = Annotated[float, Field(ge=-1e6, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1.2)]
@@ -102,8 +103,8 @@ class SunnybrookAnswer(Schema):
     rest_words: dict[Literal["eye", "cheek", "mouth"], str | None]
     voluntary: dict[Pose, int | None]
     synkinesis: dict[Pose, int | None]
-    composite: int | None
-    composite_range: tuple[int, int]
+    composite: Composite | None
+    composite_range: tuple[Composite, Composite]
     movement_index: Percent | None
 
 

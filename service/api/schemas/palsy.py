@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field
 
+from face.palsy.visibility import Visibility
 from face.vocabulary import (
     HOUSE_BRACKMANN,
     SIDES,
@@ -66,6 +67,13 @@ class SeenRegion(Schema):
 
     value: Probability
     seen: bool
+
+    @classmethod
+    def all_of(cls, visibility: Visibility) -> dict[VisibleRegion, Self]:
+        return {
+            region: cls(value=round(min(1.0, max(0.0, value)), 4), seen=visibility.seen(region))
+            for region, value in visibility.values.items()
+        }
 
 
 class RegionalAsymmetry(Schema):
@@ -236,10 +244,7 @@ class PalsyAnswer(Schema):
                     "probability": reading.side_probability,
                     "probabilities": dict(zip(SIDES, (float(p) for p in reading.side_probabilities), strict=True)),
                 },
-                "visibility": {
-                    region: {"value": round(min(1.0, max(0.0, value)), 4), "seen": analysis.visibility.seen(region)}
-                    for region, value in analysis.visibility.values.items()
-                },
+                "visibility": SeenRegion.all_of(analysis.visibility),
                 "asymmetry": {
                     "score": analysis.score,
                     "regions": analysis.regional,

@@ -16,6 +16,8 @@ from service.heatmaps.overlay import Overlay
 from service.inference.manifest import Variant
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1)]
+RequestId = Annotated[str, Field(min_length=1, max_length=64)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -27,8 +29,8 @@ class ModelIdentity(Schema):
     """Which model answered. `sha256` is that of the graph that ran; `variant` says which of the bundle's it was."""
 
     task: Task
-    name: str
-    version: str
+    name: Name
+    version: Name
     sha256: Sha256
     variant: Variant
     intended_use: str

@@ -61,6 +61,17 @@ def test_zeros_before_restart_markers() -> None:
     np.testing.assert_array_equal(decode_image(padded).rgb, decode_image(sound).rgb)
 
 
+def test_zeros_before_restart_markers_that_are_coded_bits() -> None:
+    """The colours of a plain block are eight zeros, which are a byte of their own at the end of one interval in eight;
+    phones that write restarts write the scan's parameters wrong besides."""
+    picture = np.full((512, 64, 3), 128, np.uint8)
+    picture[:, :16] = np.random.default_rng(0).integers(0, 256, (512, 16, 1), np.uint8)
+    sound = saved(picture, "JPEG", quality=95, restart_marker_rows=1, subsampling="4:2:0")
+    assert re.search(rb"\x00\xff[\xd0-\xd7]", sound)
+    found = decode_image(_other_scan_parameters(sound)).rgb
+    np.testing.assert_array_equal(found, decode_image(sound).rgb)
+
+
 def test_a_jpeg_that_lacks_an_interval_is_refused() -> None:
     sound = saved(smooth(), "JPEG", quality=95, restart_marker_blocks=7)
     second, third = (sound.index(bytes([0xFF, marker])) for marker in (0xD1, 0xD2))

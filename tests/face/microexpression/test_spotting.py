@@ -7,8 +7,10 @@ from skimage import data
 
 from face.errors import NoFace
 from face.landmarks.landmarker import FaceLandmarker
+from face.microexpression.clip_frame import KEPT_INTEROCULAR_PX, ClipFrame, cut_to_face
+from face.microexpression.pair_motion import pair_motion
 from face.microexpression.spec import MicroExpressionSpec
-from face.microexpression.spotting import Frame, find_rest, spot
+from face.microexpression.spotting import find_rest, spot
 from tests.face.microexpression.test_input import BROW_RAISE, SMILE, warped
 
 SPEC = MicroExpressionSpec()
@@ -22,62 +24,91 @@ def face_at_rest():
         yield rgb, landmarker.detect(rgb)[0], landmarker
 
 
-def clip(face_at_rest, profile, movement):
+def clip(face_at_rest, profile, movement, *, fps=FPS, light=lambda _: 1.0):
     """Frames of the photograph with a movement of profile[i] per cent, a little sensor noise in each."""
     rgb, face, landmarker = face_at_rest
     rng = np.random.default_rng(5)
     frames = []
-    for percent in profile:
+    for number, percent in enumerate(profile):
         moved = warped(rgb, face, movement, percent) if percent else rgb
-        seen = np.clip(moved + rng.normal(0, 1.0, rgb.shape) + 0.5, 0, 255).astype(np.uint8)
-        frames.append(Frame(rgb=seen, face=landmarker.detect(seen)[0]))
+        seen = np.clip(light(number) * moved + rng.normal(0, 1.0, rgb.shape) + 0.5, 0, 255).astype(np.uint8)
+        frames.append(ClipFrame(number / fps, cut_to_face(seen, landmarker.detect(seen)[0], SPEC)))
     return frames
+
+
+def without_face(frames, number):
+    return [ClipFrame(one.time_s, None) if at == number else one for at, one in enumerate(frames)]
 
 
 def test_one_short_movement_is_one_event_with_its_apex(face_at_rest):
     profile = [0] * 9 + [1, 2, 3, 2, 1] + [0] * 8
-    found = spot(clip(face_at_rest, profile, SMILE), fps=FPS, spec=SPEC)
+    found = spot(clip(face_at_rest, profile, SMILE), SPEC)
     (event,) = found.events
     assert abs(event.apex - 11) <= 1
     assert 7 <= event.onset <= 10
     assert 13 <= event.offset <= 15
     assert event.kind == "expression"
     assert event.reliability > 0.9
+    assert event.apex in event.around
     assert found.rest[1] < 10 or found.rest[0] > 12
     assert 1 < found.motion[11] < 3.5
     assert np.median(found.motion) < 0.2
 
 
 def test_a_still_clip_has_no_event(face_at_rest):
-    assert spot(clip(face_at_rest, [0] * 12, SMILE), fps=FPS, spec=SPEC).events == ()
+    assert spot(clip(face_at_rest, [0] * 12, SMILE), SPEC).events == ()
 
 
 def test_two_movements_are_two_events_also_beside_frames_without_a_face(face_at_rest):
     frames = clip(face_at_rest, [0] * 6 + [1.5, 3, 1.5] + [0] * 7 + [1.5, 3, 1.5] + [0] * 5, BROW_RAISE)
-    frames[12] = Frame(rgb=frames[12].rgb, face=None)
-    found = spot(frames, fps=FPS, spec=SPEC)
+    found = spot(without_face(frames, 12), SPEC)
     assert [event.apex for event in found.events] == [pytest.approx(7, abs=1), pytest.approx(17, abs=1)]
     assert np.isnan(found.motion[12])
+    assert found.events[0].offset < found.events[1].onset
 
 
 def test_rest_is_where_the_face_is_most_of_the_time(face_at_rest):
-    first, last = find_rest(clip(face_at_rest, [4] * 6 + [0] * 14, SMILE), fps=FPS)
+    frames = clip(face_at_rest, [4] * 6 + [0] * 14, SMILE)
+    first, last = find_rest([frame.seen.face for frame in frames], np.array([frame.time_s for frame in frames]))
     assert first >= 6
     assert last - first == round(0.2 * FPS)
 
 
-def test_a_clip_without_a_face_or_of_two_frames_is_refused(face_at_rest):
-    rgb = face_at_rest[0]
+def test_rest_lasts_as_long_whatever_the_frames_a_second(face_at_rest):
+    seen = clip(face_at_rest, [0], SMILE)[0].seen
+    times = np.array([0.0, 0.01, 0.02, 0.2, 0.4, 0.6, 0.61, 0.9])
+    first, last = find_rest([seen.face] * len(times), times)
+    assert times[last] - times[first] >= 0.199
+    assert find_rest([seen.face] * 3, np.array([0.0, 0.004, 0.008])) == (0, 2)
+
+
+def test_a_clip_without_a_face_of_two_frames_or_out_of_order_is_refused(face_at_rest):
+    seen = clip(face_at_rest, [0], SMILE)[0].seen
     with pytest.raises(NoFace, match="0 of 5 frames"):
-        spot([Frame(rgb=rgb, face=None)] * 5, fps=FPS, spec=SPEC)
+        spot([ClipFrame(number / FPS, None) for number in range(5)], SPEC)
     with pytest.raises(ValueError, match="at least 3 frames"):
-        spot([Frame(rgb=rgb, face=face_at_rest[1])] * 2, fps=FPS, spec=SPEC)
+        spot([ClipFrame(number / FPS, seen) for number in range(2)], SPEC)
+    with pytest.raises(ValueError, match="ascend"):
+        spot([ClipFrame(0.0, seen)] * 4, SPEC)
 
 
 def test_a_slow_brightening_is_no_event(face_at_rest):
-    frames = clip(face_at_rest, [0] * 10, SMILE)
-    lit = [
-        Frame(rgb=cv2.convertScaleAbs(frame.rgb, alpha=1 - 0.02 * number), face=frame.face)
-        for number, frame in enumerate(frames)
-    ]
-    assert spot(lit, fps=FPS, spec=SPEC).events == ()
+    frames = clip(face_at_rest, [0] * 10, SMILE, light=lambda number: 1 - 0.02 * number)
+    assert spot(frames, SPEC).events == ()
+
+
+def test_a_piece_of_a_picture_shows_the_same_motion_as_the_picture(face_at_rest):
+    rgb, _, landmarker = face_at_rest
+    rgb = np.ascontiguousarray(cv2.resize(rgb, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC))
+    face = landmarker.detect(rgb)[0]
+    apex = warped(rgb, face, SMILE, 3)
+    moved = landmarker.detect(apex)[0]
+    whole = pair_motion(rgb, face, apex, moved, SPEC)
+    first, second = cut_to_face(rgb, face, SPEC), cut_to_face(apex, moved, SPEC)
+    assert first.face.interocular_px == pytest.approx(KEPT_INTEROCULAR_PX, rel=0.02)
+    assert first.sent_px == pytest.approx(face.interocular_px / KEPT_INTEROCULAR_PX, rel=0.02)
+    assert first.rgb.nbytes < 400_000
+    assert first.rgb.shape[:2] == (first.face.image_height, first.face.image_width)
+    cut = pair_motion(first.rgb, first.face, second.rgb, second.face, SPEC)
+    assert cut.moved == pytest.approx(whole.moved, abs=0.5)
+    assert cut.kind == whole.kind == "expression"

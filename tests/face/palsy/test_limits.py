@@ -11,6 +11,7 @@ from face.frame.quality import QualityLimits
 from face.frame.regions import ASYMMETRY_FULL_SCALE
 from face.palsy.decoding import TurnedHead
 from face.palsy.limits import AnswerLimits
+from face.palsy.visibility import SeenLimits
 
 
 def test_what_is_left_out_keeps_the_default() -> None:
@@ -22,7 +23,7 @@ def test_what_is_left_out_keeps_the_default() -> None:
             "quality": {"max_yaw_deg": 20.0},
             "out_of_distribution": {"warn_above": 2.4, "refuse_above": None},
             "heatmap_full_scale": 1,
-            "visibility": {"seen_from": 0.6},
+            "visibility": {"seen_from": 0.3, "whole_from": 0.6, "mouth_whole_from": 0.7},
             "turned_head": {"from_deg": 6.0, "per_deg": 0.1},
         }
     )
@@ -30,9 +31,15 @@ def test_what_is_left_out_keeps_the_default() -> None:
         quality=QualityLimits(max_yaw_deg=20.0),
         warn_above=2.4,
         full_scale=1.0,
-        seen_from=0.6,
+        visibility=SeenLimits(seen_from=0.3, whole_from=0.6, mouth_whole_from=0.7),
         turned_head=TurnedHead(from_deg=6.0, per_deg=0.1),
     )
+
+
+def test_a_bundle_that_knows_one_limit_of_visibility_has_it_for_everything() -> None:
+    one = AnswerLimits.of({"visibility": {"seen_from": 0.7, "whole_from": None, "mouth_whole_from": None}})
+    assert one.visibility == SeenLimits(seen_from=0.7, whole_from=0.7, mouth_whole_from=0.7)
+    assert AnswerLimits.of({"visibility": {"whole_from": 0.5}}).visibility == SeenLimits(whole_from=0.5)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +56,10 @@ def test_what_is_left_out_keeps_the_default() -> None:
         ({"heatmap_full_scale": 0.0}, r"heatmap_full_scale must be a positive number, got 0\.0"),
         ({"visibility": {"seen_to": 0.5}}, r"unknown key 'visibility\.seen_to'; known here: seen_from"),
         ({"visibility": {"seen_from": 1.5}}, r"visibility\.seen_from must lie between 0 and 1, got 1\.5"),
+        (
+            {"visibility": {"seen_from": 0.5, "whole_from": 0.4}},
+            r"visibility\.whole_from must not be below seen_from, 0\.5, got 0\.4",
+        ),
         ({"turned_head": {"per_degree": 0.1}}, r"unknown key 'turned_head\.per_degree'; known here: from_deg, per_deg"),
         ({"turned_head": {"per_deg": -0.1}}, r"turned_head\.per_deg must be a finite number >= 0, got -0\.1"),
         ({"heatmap_full_scale": -0.1}, r"heatmap_full_scale must be a positive number, got -0\.1"),

@@ -61,12 +61,12 @@ def read(
     )  # fmt: skip
 
 
-def without(reader: PhotographReader, *regions: VisibleRegion) -> np.ndarray:
-    """The map that sees all of the astronaut but these regions."""
+def without(reader: PhotographReader, *regions: VisibleRegion, seen: float = 0.0) -> np.ndarray:
+    """The map that sees all of the astronaut but these regions, and of these what `seen` says."""
     aligned = read(reader, factories.astronaut()).made.aligned
     masks = visible_region_masks(roi_masks(aligned, size=32))
     hidden = masks[[VISIBLE_REGIONS.index(region) for region in regions]].max(axis=0)
-    return np.asarray(hidden < 0.5, np.float32)
+    return np.where(hidden < 0.5, 1.0, seen).astype(np.float32)
 
 
 def test_a_whole_face_is_seen_everywhere(reader: PhotographReader) -> None:
@@ -91,6 +91,47 @@ def test_without_an_eye_or_a_half_of_the_mouth_there_is_no_grade(
     with pytest.raises(FaceCovered, match=words) as refused:
         read(reader, factories.astronaut(), seen_map=without(reader, region))
     assert "Take away what covers the face" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("region", "seen"),
+    [
+        ("left_eye", 0.3),
+        ("right_eye", 0.3),
+        ("left_mouth", 0.5),
+        ("right_mouth", 0.5),
+        ("forehead", 0.5),
+        ("nose", 0.5),
+    ],
+)
+def test_a_region_that_is_seen_in_part_is_named_keeps_its_score_and_widens_the_set(
+    reader: PhotographReader, region: VisibleRegion, seen: float
+) -> None:
+    """A mouth that a palsy pulls aside looks half covered: it must cost the patient neither answer nor figures."""
+    whole = read(reader, factories.astronaut())
+    part = read(reader, factories.astronaut(), seen_map=without(reader, region, seen=seen))
+    assert (part.visibility.hidden, part.visibility.partly) == ((), (region,))
+    (named,) = (warning for warning in part.warnings if "Not all is seen" in warning)
+    assert region.split("_")[0] in named
+    assert f"({part.visibility.values[region]:.0%} of it)" in named
+    assert (whole.reading.prediction_set, part.reading.prediction_set) == ((2,), (1, 2, 3))
+    assert part.regional == whole.regional
+    np.testing.assert_array_equal(part.outputs["asymmetry_map"], whole.outputs["asymmetry_map"])
+
+
+def test_a_mouth_must_be_seen_better_than_an_eye_to_be_whole(reader: PhotographReader) -> None:
+    """What covers mouths, a mask or a tape, is as smooth as a cheek."""
+    at = {
+        region: read(reader, factories.astronaut(), seen_map=without(reader, region, seen=0.6)).visibility
+        for region in ("left_eye", "left_mouth")
+    }
+    assert at["left_eye"].values["left_eye"] == pytest.approx(at["left_mouth"].values["left_mouth"], abs=0.1)
+    assert (at["left_eye"].partly, at["left_mouth"].partly) == ((), ("left_mouth",))
+
+
+def test_the_refusal_names_the_limit_of_the_bundle(reader: PhotographReader) -> None:
+    with pytest.raises(FaceCovered, match="a grade needs 40% of both eyes"):
+        read(reader, factories.astronaut(), seen_map=without(reader, "left_eye"))
 
 
 def test_without_the_forehead_the_set_is_wider_and_the_forehead_has_neither_score_nor_heat(

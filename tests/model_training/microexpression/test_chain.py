@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import typer
+from skimage import data
 from typer.testing import CliRunner
 
+from face.landmarks.landmarker import FaceLandmarker
 from model_training.cli import build_app
 from model_training.configuration import build
+from model_training.crossvalidation.crossval import cross_validate
 from model_training.microexpression.published_flow import load_flow
 from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint
 from model_training.training.config import TrainConfig
 from model_training.training.train import train
+from tests.face.microexpression.test_input import SMILE, warped
+from tests.model_training.datasets.layouts import write_workbook
 
 
 @pytest.fixture
@@ -63,3 +70,76 @@ def test_published_images_arrive_unchanged_and_train(published: Path, tmp_path: 
     saved = load_checkpoint(result.best)
     assert saved.labels == ("negative", "positive", "surprise")
     assert saved.calibration["temperature"] > 0
+    cross(published, values, tmp_path)
+
+
+def cross(published: Path, values: dict, tmp_path: Path) -> None:
+    """What else a trained checkpoint and its cache are for."""
+    best, cache, out = tmp_path / "run/best.pt", tmp_path / "cache", tmp_path / "report"
+    run(
+        "evaluate-microexpression",
+        "--checkpoint",
+        best,
+        "--data",
+        cache,
+        "--split",
+        "validation",
+        "--out",
+        out,
+        "--pictures",
+    )
+    page = (out / "report.html").read_text()
+    assert "learning curves" in page
+    assert "say little of others" in page
+    table = pd.read_csv(out / "predictions.csv")
+    shares = table.filter(regex="^probability_")
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["all"]["figures"]["accuracy"] == pytest.approx((table["label"] == table["predicted"]).mean())
+    settings = build(TrainConfig, {**values, "run": {**values["run"], "out": str(tmp_path / "cv")}}, source="test")
+    made = cross_validate(settings, folds=4, validation=0.34, say=lambda _line: None)
+    assert made is not None
+    pooled = pd.read_csv(tmp_path / "cv/report/predictions.csv")
+    assert sorted(pooled["clip"]) == sorted(load_flow(published).clips)
+    assert float(made.figures["uf1"].split()[0]) > 0.5
+    assert any("8 people say little" in warning for warning in made.warnings)
+
+
+SEVEN = ("disgust", "surprise", "others", "fear", "anger", "sadness", "happy")
+
+
+@pytest.fixture(scope="module")
+def casme3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two subjects (a photograph and its mirror image) with one clip of every emotion each."""
+    folder = tmp_path_factory.mktemp("casme3")
+    rows: list[list[object]] = [["Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion"]]
+    portrait = data.astronaut()[:300, 90:390]
+    with FaceLandmarker() as landmarker:
+        for number, rgb in ((1, portrait), (2, np.ascontiguousarray(portrait[:, ::-1]))):
+            face = landmarker.detect(rgb)[0]
+            frames = folder / f"part_A/spNO.{number}/a/color"
+            frames.mkdir(parents=True)
+            for place, emotion in enumerate(SEVEN):
+                onset = 10 * place
+                for frame, picture in ((onset, rgb), (onset + 4, warped(rgb, face, SMILE, 3 + place / 2))):
+                    cv2.imwrite(str(frames / f"{frame}.png"), picture[..., ::-1])
+                rows.append([f"spNO.{number}", "a", str(onset), str(onset + 4), str(onset + 6), "12", "I", emotion])
+    write_workbook(folder / "labels.xlsx", rows, sheet="label", before=("readme",))
+    return folder
+
+
+@pytest.mark.parametrize(("classes", "names", "clips"), [("three", 3, 12), ("four", 4, 14), ("seven", 7, 14)])
+def test_cas_me_3_in_its_three_class_schemes_goes_all_the_way(
+    casme3: Path, tmp_path: Path, classes: str, names: int, clips: int
+) -> None:
+    run(
+        *("prepare", "casme3", "--root", casme3, "--annotations", casme3 / "labels.xlsx", "--classes", classes),
+        *("--out", tmp_path / "table", "--validation", 0),
+    )
+    run("cache", tmp_path / "table", "--kind", "microexpression", "--out", tmp_path / "cache", "--jobs", 1)
+    config = tmp_path / "tiny.toml"
+    config.write_text("[training]\nepochs = 2\n[training.model]\ndim = 4\nblock_repeats = [1, 1, 1]\n")
+    run("loso", "--data", tmp_path / "cache", "--config", config, "--seeds", 1, "--out", tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "loso.json").read_text(encoding="utf-8"))
+    assert (report["clips"], report["subjects"], len(report["classes"])) == (clips, 2, names)
+    assert np.sum(report["protocols"]["b"]["confusion_of_ensemble"]["full"]) == clips

@@ -188,7 +188,7 @@ def test_the_imported_checkpoint_is_judged_on_the_subject_that_it_has_not_seen(t
     assert report["per_subject"] == [
         {"subject": "casme2/sub01", "clips": 6, "right": int((predicted == labels[:6]).sum())}
     ]
-    assert "warning: 1 subjects say little of others" in result.output
+    assert "warning: 1 person says little of others" in result.output
     refused = CliRunner().invoke(app, [*run[:-1], "sub99"])
     assert "no clip of sub99; subjects are casme2/sub01, casme2/sub02" in str(refused.exception)
 

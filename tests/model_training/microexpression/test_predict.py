@@ -67,3 +67,20 @@ def test_what_cannot_be_judged_is_said_with_the_file(files: Path) -> None:
     missing = predict(files / "onset.png", files / "none.png", "--checkpoint", files / "reference.pt")
     assert missing.exit_code != 0
     assert "none.png" in str(missing.exception)
+
+
+def test_the_sheet_shows_both_frames_and_the_answer(files: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pair.png"
+    result = CliRunner().invoke(
+        app,
+        [
+            *("microexpression", "visualize", str(files / "onset.png"), str(files / "apex.png")),
+            *("--checkpoint", str(files / "reference.pt"), "--out", str(out)),
+        ],
+        catch_exceptions=False,
+    )
+    assert result.exit_code == 0, result.output
+    assert "movement: expression, reliability" in result.output
+    sheet = cv2.imread(str(out))
+    assert sheet.shape[1] > sheet.shape[0] > 400
+    assert sheet.std() > 10

@@ -50,3 +50,19 @@ def test_the_shipped_checkpoint_loads() -> None:
     model = payload["config"]["model"]
     network = restore(model, payload["state_dict"], source="checkpoint.pt")
     assert arguments_of(network) == {key: value for key, value in model.items() if key != "name"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("image_size", 0, "image_size must be positive, got 0"),
+        ("patch_size", 0, "patch_size must be positive, got 0"),
+        ("head_dim", -1, "head_dim must be positive, got -1"),
+        ("head_dim", 0, "head_dim must be positive, got 0"),
+        ("geometry_noise", float("nan"), r"model\.geometry_noise must be a finite number, got nan"),
+        ("geometry_symmetric_gain", float("inf"), r"model\.geometry_symmetric_gain must be a finite number, got inf"),
+    ],
+)
+def test_a_number_that_no_network_can_have_is_refused_by_its_key(key: str, value: float, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        build_network({"name": "HTNetEnhanced", "size": "tiny", "use_geometry": True, key: value})

@@ -12,6 +12,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -368,10 +369,23 @@ def test_more_epochs_go_on_where_the_run_ended(cache: Path, tmp_path: Path) -> N
         train(make_task(config(cache, out)), resume=True, say=quiet)
 
 
-def test_a_gpu_that_is_not_there_is_an_error(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    refused(cache, tmp_path / "out", "no usable CUDA GPU", run={"device": "cuda"})
-    refused(cache, tmp_path / "out", "must be cpu, cuda", run={"device": "tpu"})
+def test_ctrl_c_while_an_epoch_is_judged_loses_nothing(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(make_task(config(cache, tmp_path / "whole")), say=quiet)
+
+    def judged_slowly(*_: Any, progress: Any, **__: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        progress(1, 2)
+        raise AssertionError("went on judging")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("model_training.training.train.run_model", judged_slowly)
+        with pytest.raises(Interrupted, match="after epoch 1 was trained and before it was judged"):
+            train(make_task(config(cache, tmp_path / "cut")), say=quiet)
+    resumed = train(make_task(config(cache, tmp_path / "cut")), resume=True, say=quiet)
+    assert resumed.figures == whole.figures
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
 
 
 def test_a_full_disk_keeps_the_last_state(cache: Path, tmp_path: Path) -> None:

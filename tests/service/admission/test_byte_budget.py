@@ -7,7 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.admission.byte_budget import ByteBudget, NeverFits, NoRoomNow, give_memory_back
+from service.admission import byte_budget
+from service.admission.byte_budget import ByteBudget, Leftovers, NeverFits, NoRoomNow, give_memory_back
 from service.observability import memory
 
 
@@ -97,7 +98,7 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     thread.start()
     thread.join()
     assert most - before > 150_000_000
-    budget.give_back_if_idle()
+    Leftovers(budget).give_back_if_idle()
     assert process.memory_info().rss - before < 30_000_000
 
 
@@ -110,3 +111,25 @@ def test_the_limit_is_the_containers_or_the_machines(
     (tmp_path / "memory.max").write_text(text)
     monkeypatch.setattr(memory, "_LIMIT_FILES", (tmp_path / "absent", tmp_path / "memory.max"))
     assert memory.memory_limit_bytes() == (expected or psutil.virtual_memory().total)
+
+
+def test_memory_goes_back_once_after_much_was_used_and_only_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies count as well as what was decoded, and many small ones as well as a large one."""
+    given: list[None] = []
+    monkeypatch.setattr(byte_budget, "give_memory_back", lambda: given.append(None))
+    decoding, bodies = ByteBudget(10**9, wait_s=1), ByteBudget(10**9, wait_s=1)
+    leftovers = Leftovers(decoding, bodies)
+    with decoding.reserve(1_000_000):
+        pass
+    leftovers.give_back_if_idle()
+    assert given == []
+    for _ in range(10):
+        assert bodies.take(4_000_000)
+        bodies.give(4_000_000)
+    assert bodies.take(1)
+    leftovers.give_back_if_idle()
+    assert given == []
+    bodies.give(1)
+    leftovers.give_back_if_idle()
+    leftovers.give_back_if_idle()
+    assert len(given) == 1

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from service.admission.body import BufferedBody, read_body
 from service.admission.byte_budget import ByteBudget
 from service.admission.gate import Gate, GateLimits
-from service.admission.middleware import AdmissionMiddleware, RequestLimits
+from service.admission.middleware import AdmissionMiddleware, Lane
 from service.observability.metrics import Metrics
 
 LIMIT = 1000
@@ -80,13 +81,14 @@ def build(app: Any, **limits: float) -> tuple[AdmissionMiddleware, Gate]:
             uploads_max=int(limits.get("uploads_max", 3)),
         )
     )  # fmt: skip
-    request_limits = RequestLimits(
+    lane = Lane(
         body_bytes={"/v1/palsy/grade": LIMIT, "/v1/things/{thing}/grade": 2 * LIMIT},
         body_timeout_s=limits.get("body_timeout_s", 5.0),
-        request_timeout_s=limits.get("request_timeout_s", 5.0),
-    )  # fmt: skip
-    uploads = ByteBudget(int(limits.get("uploads_bytes", 10_000)), wait_s=1)
-    return AdmissionMiddleware(app, gate=gate, limits=request_limits, uploads=uploads, metrics=Metrics()), gate
+        work_timeout_s=limits.get("work_timeout_s", 5.0),
+        gate=gate,
+        uploads=ByteBudget(int(limits.get("uploads_bytes", 10_000)), wait_s=1),
+    )
+    return AdmissionMiddleware(app, lanes=[lane], metrics=Metrics()), gate
 
 
 async def test_full_service_refuses_without_reading_the_body() -> None:
@@ -195,7 +197,7 @@ async def test_bodies_together_stay_within_their_memory() -> None:
 
 async def test_time_limit_answers_but_the_place_stays_taken_until_the_work_ends() -> None:
     app = SlowApp()
-    admission, gate = build(app, request_timeout_s=0.03)
+    admission, gate = build(app, work_timeout_s=0.03)
     client = Client([b"x"])
     await admission(client.scope, client.receive, client.send)
     assert (client.status, client.code) == (503, "overloaded")
@@ -231,3 +233,37 @@ async def test_other_paths_are_no_analyses(path: str) -> None:
     app.go.set()
     await serving
     assert client.status == 200
+
+
+async def test_a_large_body_is_handed_on_in_pieces_and_let_go() -> None:
+    """However small the pieces were that came: a list of single bytes would take forty times their memory."""
+    body = BufferedBody(
+        await read_body(Client([b"ab" * 50] * 22_000).receive, max_bytes=3_000_000, timeout_s=60), Client([]).receive
+    )
+    assert [len(piece) for piece in body.pieces] == [1_000_000, 1_000_000, 200_000]
+    first = await body.receive()
+    assert (len(first["body"]), first["more_body"], len(body.pieces)) == (1_000_000, True, 2)
+    rest = [await body.receive() for _ in range(2)]
+    assert [message["more_body"] for message in rest] == [True, False]
+
+
+async def test_a_form_with_many_parts_takes_one_place_where_its_route_says_so() -> None:
+    app = SlowApp()
+    gate = Gate(GateLimits(running_max=3, queue_max=0, queue_wait_s=1, uploads_max=3))
+    charged: list[int] = []
+    lane = Lane(
+        body_bytes={"/v1/palsy/grade": LIMIT, "/v1/palsy/look": LIMIT}, body_timeout_s=5, work_timeout_s=5, gate=gate,
+        uploads=ByteBudget(10_000, wait_s=1), single=("/v1/palsy/look",),
+    )  # fmt: skip
+    admission = AdmissionMiddleware(app, lanes=[lane], metrics=Metrics())
+    running = []
+    for path, places in (("/v1/palsy/look", 1), ("/v1/palsy/grade", 3)):
+        client = Client([b"--b\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--"], path=path)
+        client.scope["headers"] = [(b"content-type", b"multipart/form-data; boundary=b")]
+        client.scope["state"] = {"charge": charged.append}
+        running.append(asyncio.create_task(admission(client.scope, client.receive, client.send)))
+        await asyncio.sleep(0.01)
+        assert gate.running == places
+    app.go.set()
+    await asyncio.gather(*running)
+    assert charged == [0, 1]

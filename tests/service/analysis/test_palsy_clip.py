@@ -46,8 +46,14 @@ def clip(astronaut_rgb: Rgb, face_landmarker: FaceLandmarker) -> Clip:
 
 
 def test_rest_and_movement_become_pictures(clip: Clip, face_landmarker: FaceLandmarker) -> None:
-    told: list[float] = []
-    examined = examine_palsy_clip(clip, ClipDecoder(), face_landmarker, numbers=fitted_numbers(), progress=told.append)
+    told: list[tuple[str, float]] = []
+    examined = examine_palsy_clip(
+        clip,
+        ClipDecoder(),
+        face_landmarker,
+        numbers=fitted_numbers(),
+        tell=lambda stage, done: told.append((stage, done)),
+    )
     assert set(examined.stills) == {"rest", "brow_lift"}
     movement = examined.examination.chosen["brow_lift"]
     assert START_S + 0.5 - 0.2 <= movement.apex_s <= START_S + 1.3 + 0.2
@@ -57,8 +63,10 @@ def test_rest_and_movement_become_pictures(clip: Clip, face_landmarker: FaceLand
     )
     assert rest.shape == lifted.shape == (320, 320, 3)
     assert np.abs(rest.astype(int) - lifted.astype(int)).max() > 60
-    assert told == sorted(told)
-    assert told[-1] == pytest.approx(1, abs=0.02)
+    assert told[-2:] == [("pictures", 0.5), ("pictures", 1.0)]
+    followed = [done for stage, done in told if stage == "movements"]
+    assert followed == sorted(followed)
+    assert followed[-1] == pytest.approx(1, abs=0.02)
 
 
 def test_a_clip_without_a_face_is_refused(face_landmarker: FaceLandmarker) -> None:

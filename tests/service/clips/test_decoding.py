@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from face.clip.limits import ClipLimits
-from face.errors import UndecodableClip
+from face.errors import ClipTooLarge, UndecodableClip
+from service.admission.byte_budget import ByteBudget
 from service.clips.decoding import Clip, ClipDecoder, DecodingLimits
 from service.clips.errors import ClipOverran, ClipsBusy
 from tests.clip_factory import bar_at, box, h264_clip, moving_pictures, webm_clip
@@ -218,7 +219,7 @@ def test_the_decoder_may_write_nothing_and_gain_nothing() -> None:
     assert "Max file size             0" in limits
     assert "Max address space         1500000000" in limits
     assert "NoNewPrivs:\t1" in status
-    assert threads <= 2
+    assert threads <= 2 + DecodingLimits().threads
 
 
 def test_limits_name_what_is_wrong() -> None:
@@ -226,3 +227,19 @@ def test_limits_name_what_is_wrong() -> None:
         DecodingLimits(at_once=0)
     with pytest.raises(ValueError, match="longer_side_px must be at least 1, got 0"):
         next(ClipDecoder().frames(clip_of(h264_clip(moving_pictures(4))), longer_side_px=0))
+
+
+def test_memory_is_held_while_a_clip_is_decoded() -> None:
+    budget = ByteBudget(150_000_000, wait_s=1)
+    with closing(ClipDecoder(reserve=budget.reserve).frames(long_clip(), longer_side_px=480)) as frames:
+        next(frames)
+        assert budget.taken_bytes > len(long_clip().data)
+    assert budget.taken_bytes == 0
+
+
+def test_a_clip_that_never_fits_into_memory_is_refused_before_it_is_decoded() -> None:
+    decoder = ClipDecoder(reserve=ByteBudget(50_000_000, wait_s=1).reserve)
+    with pytest.raises(ClipTooLarge, match="MB of memory, more than there is"):
+        next(decoder.frames(long_clip(), longer_side_px=480))
+    with pytest.raises(ClipTooLarge):  # its place was given back
+        next(decoder.frames(long_clip(), longer_side_px=480))

@@ -75,6 +75,7 @@ def codes_exist(bundle: Json) -> Iterator[str]:
         "http://terminology.hl7.org/CodeSystem/observation-category": CATEGORIES,
         "http://terminology.hl7.org/CodeSystem/data-absent-reason": ABSENT,
         "http://terminology.hl7.org/CodeSystem/v3-ObservationValue": {"AIAST"},
+        "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation": {"B", "W", "U", "D"},
         "http://terminology.hl7.org/CodeSystem/provenance-participant-type": {"author"},
         "http://hl7.org/fhir/uv/aitransparency/CodeSystem/AIdeviceTypeCS": {"Artificial-Intelligence"},
         "http://unitsofmeasure.org": UCUM,

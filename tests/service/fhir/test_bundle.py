@@ -11,9 +11,9 @@ from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
 from service.analysis.models import LoadedModel
-from service.fhir.bundle import Occasion, bundle_of
+from service.fhir.bundle import Maker, Occasion, bundle_of
 from service.fhir.code_system import Codes
-from service.fhir.datatypes import CodeableConcept, quantity
+from service.fhir.datatypes import CodeableConcept, quantity, sha256_identifier
 from service.fhir.findings import Finding, Part, Report
 from service.fhir.palsy import asymmetry
 from service.fhir.resources import ObservationComponent
@@ -34,12 +34,12 @@ OCCASION = Occasion(
     subject="https://ehr.example/fhir/Patient/7",
     effective=None,
     issued=datetime(2026, 11, 28, 10, 15, 7, 123456, tzinfo=UTC),
-    picture_sha256=["ab" * 32, "cd" * 32],
+    sources=[sha256_identifier(digit * 64) for digit in "ab"],
 )
 
 
 def written(report: Report, model: LoadedModel[object]) -> dict:
-    bundle = json.loads(bundle_of(report, OCCASION, model=model, codes=Codes()).to_json())
+    bundle = json.loads(bundle_of(report, OCCASION, maker=Maker.of(model), codes=Codes()).to_json())
     assert broken(bundle) == []
     get_fhir_model_class("Bundle").model_validate(bundle)
     return bundle

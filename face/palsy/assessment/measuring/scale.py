@@ -8,11 +8,12 @@ ring's width is 12.7 mm, give or take 6 %. Who knows the distance of the pupils,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from face.palsy.assessment.measuring.halves import Halves
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import POSES, Pose
 
@@ -58,6 +59,16 @@ def session_scale(pictures: Mapping[Pose, SessionPicture], *, pupil_distance_mm:
         source="iris" if source == "iris" else "pupil_distance",
         pictures=tuple(straight),
     )
+
+
+def mm_per_unit_by_iris(pictures: Iterable[Halves]) -> float | None:
+    """Of pictures of which only the measures are known; None where no one shows both eyes open."""
+    rings = [
+        (one.left.iris + one.right.iris) / 2
+        for one in pictures
+        if min(one.left.fissure, one.right.fissure) > _OPEN_SHARE * (one.left.iris + one.right.iris) / 2
+    ]
+    return IRIS_RING_MM / median(rings) if rings else None
 
 
 def _shows_both_irises(picture: SessionPicture) -> bool:

@@ -122,6 +122,25 @@ def test_a_movement_below_its_threshold_is_found_but_not_seen() -> None:
     assert best_repetitions([small]) == {}
 
 
+def test_movements_between_which_the_face_stays_a_little_off_rest_are_two() -> None:
+    times = at_rate(25, 8)
+    both = sum(
+        unit_movement(times, start_s=start, rise_s=0.4, hold_s=0.8, fall_s=0.4) * height
+        for start, height in ((1.0, 2.0), (3.4, 3.0))
+    )
+    offset = 0.4 + noise(len(times), 0.03, seed=2)
+    first, second = find_movements(times, {"corner": both + offset})
+    assert first.end_s < 3.0 < second.start_s
+    assert 1.3 < first.apex_s < 2.3
+    assert 3.7 < second.apex_s < 4.7
+
+
+def test_a_movement_that_trembles_is_one() -> None:
+    times = at_rate(25, 6)
+    held = unit_movement(times, start_s=1, rise_s=0.4, hold_s=2.5, fall_s=0.4) * (2 + 0.5 * np.sin(9 * times))
+    assert len(find_movements(times, {"corner": held})) == 1
+
+
 def test_a_sides_course_is_measured() -> None:
     times = at_rate(60, 4, jitter=0.1, seed=2)
     curve = 8 * unit_movement(times, start_s=1, rise_s=0.6, hold_s=1.0, fall_s=0.5) + noise(len(times), 0.02, seed=1)

@@ -12,45 +12,22 @@ import torch
 
 from model_training.errors import Interrupted, TrainingError
 from model_training.microexpression.evaluation.report import loso_report, write_report
-from model_training.microexpression.folded.inputs import mirror, network_input, shift_randomly
-from model_training.microexpression.folded.loso import (
-    LosoResult,
+from model_training.microexpression.folded.fold_chunk import (
     LosoRun,
-    choose,
-    choose_held_out,
     fit_chunk,
     held_out_subjects,
-    run_loso,
 )
+from model_training.microexpression.folded.inputs import mirror, network_input, shift_randomly
+from model_training.microexpression.folded.loso import LosoResult, choose, choose_held_out, run_all, run_loso
 from model_training.microexpression.folded.network import FoldedConfig
 from model_training.microexpression.folded.training import TrainingConfig, balance, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages, load_flow
 from model_training.runtime.shard import Shard
+from tests.model_training.microexpression.folded.flow_clips import made_up, save_cache
 
 SMALL = TrainingConfig(
     model=FoldedConfig(dim=4, block_repeats=(1, 1, 1), dropout=0.0), epochs=8, batch_size=16, learning_rate=5e-3
 )
-
-
-def made_up(subjects: int = 4, clips: int = 9, seed: int = 0) -> FlowImages:
-    """A class is where a bright blob lies."""
-    rng = np.random.default_rng(seed)
-    labels = np.tile(np.arange(3), subjects * clips // 3)
-    images = rng.integers(90, 140, (len(labels), 28, 28, 3)).astype(np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        image[4 + 8 * label : 10 + 8 * label, 8:20, 1:] = 250
-    people = np.repeat([f"set/s{number}" for number in range(subjects)], clips)
-    return FlowImages(
-        images=images, labels=labels, subjects=people, datasets=np.array(["set"] * len(labels)),
-        clips=np.array([str(number) for number in range(len(labels))]),
-    )  # fmt: skip
-
-
-def save_cache(data: FlowImages, path) -> None:
-    np.savez_compressed(
-        path, flow=data.images, label=data.labels, subject=data.subjects, dataset=data.datasets, clip=data.clips,
-        class_names=np.array(data.class_names),
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -82,6 +59,19 @@ def test_shards_into_one_folder_are_one_run(cache, tmp_path):
     joined = run_loso(cache, run, out=tmp_path / "shared")
     for result in (both, joined):
         np.testing.assert_array_equal(result.probabilities, whole.probabilities)
+
+
+def test_a_shard_does_its_share_of_all_runs_together(cache, tmp_path):
+    short = SMALL.changed(epochs=1)
+    runs = [LosoRun(config=short, seed=seed, folds_per_chunk=3) for seed in range(3)]
+    assert [run.chunks(load_flow(cache)) for run in runs] == [2, 2, 2]
+    for number in (1, 2, 3, 4):
+        run_all(cache, runs, out=tmp_path / "shared", shard=Shard(number, 4))
+        assert len(list((tmp_path / "shared").rglob("*.npz"))) == (2, 4, 5, 6)[number - 1]
+    for shared, whole in zip(
+        run_all(cache, runs, out=tmp_path / "shared"), run_all(cache, runs, out=tmp_path / "whole"), strict=True
+    ):
+        assert shared.probabilities.tobytes() == whole.probabilities.tobytes()
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -12,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model_training.crossvalidation.crossval import cross_validate
 from model_training.errors import Interrupted, TrainingError
-from model_training.palsy.evaluation.crossval import cross_validate
 from model_training.palsy.evaluation.evaluate import evaluate
 from model_training.palsy.evaluation.grading_figures import grading_figures
+from model_training.runtime.shard import Shard
 from model_training.tasks import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
@@ -54,11 +56,21 @@ def test_figures_of_known_answers() -> None:
 
 
 def test_evaluate_writes_tables_and_one_self_contained_page(cache: Path, checkpoint: Path, tmp_path: Path) -> None:
-    shown = evaluate(checkpoint, cache, tmp_path, split="validation", by=("side",))
+    made = evaluate(checkpoint, cache, tmp_path, split="validation", by=("side",))
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["all"]["samples"] == 16
     assert metrics["all"]["people"] == 4
-    assert set(shown) >= {"kappa", "exact", "within_one", "mae", "macro_f1", "ece", "coverage", "set_size", "side"}
+    assert set(made.figures) >= {
+        "kappa",
+        "exact",
+        "within_one",
+        "mae",
+        "macro_f1",
+        "ece",
+        "coverage",
+        "set_size",
+        "side",
+    }
     low, high = metrics["all"]["intervals"]["kappa"]
     assert low <= metrics["all"]["figures"]["kappa"] <= high
     assert set(metrics["groups"]) == {"dataset", "pose", "side"}
@@ -68,9 +80,32 @@ def test_evaluate_writes_tables_and_one_self_contained_page(cache: Path, checkpo
     predictions = pd.read_csv(tmp_path / "predictions.csv")
     np.testing.assert_allclose(predictions.filter(regex="^probability_").sum(axis=1), 1, atol=1e-6)
     page = (tmp_path / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 4, "confusions, reliability, poses, learning curves"
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)
     assert "By pose" in page
+    for name in metrics["all"]["figures"]:
+        assert f"<td>{name}</td>" in page
+    assert page.count('<td class="text"></td>') == 0, "every figure says what it means"
+    assert made.warnings == metrics["warnings"]
+    assert any("4 people say little of others" in warning for warning in made.warnings)
+    assert all(html.escape(warning) in page for warning in made.warnings)
+
+
+def test_the_worst_errors_are_listed_and_shown_only_where_asked(cache: Path, checkpoint: Path, tmp_path: Path) -> None:
+    evaluate(checkpoint, cache, tmp_path / "listed", split="validation")
+    evaluate(checkpoint, cache, tmp_path / "shown", split="validation", pictures=True)
+    predictions = pd.read_csv(tmp_path / "listed/predictions.csv")
+    apart = (predictions["label"] - predictions["predicted"]).abs()
+    wrong = predictions[apart > 0]
+    worst = predictions.loc[apart.idxmax()]
+    listed, shown = ((tmp_path / name / "report.html").read_text() for name in ("listed", "shown"))
+    pages = re.findall(r"<b>(\w+)</b>", listed)
+    assert len(pages) == min(len(wrong), 12)
+    assert set(pages) <= set(wrong["sample_id"])
+    first = predictions.set_index("sample_id").loc[pages[0]]
+    assert abs(first["label"] - first["predicted"]) == apart.max()
+    assert str(worst["sample_id"]) in pages
+    assert shown.count("data:image/png") - listed.count("data:image/png") == len(pages)
 
 
 def test_evaluate_refuses_what_does_not_belong_together(cache: Path, checkpoint: Path, tmp_path: Path) -> None:
@@ -110,6 +145,19 @@ def test_crossval_judges_every_photograph_once_and_keeps_finished_folds(cache: P
         cross_validate(settings, folds=1, say=quiet)
 
 
+def test_folds_in_shards_are_one_cross_validation(cache: Path, tmp_path: Path) -> None:
+    settings = {"optimisation": {"epochs": 1, "warmup_epochs": 0.0}}
+    whole = cross_validate(config(cache, tmp_path / "whole", **settings), folds=3, validation=0.25, say=quiet)
+    shared = config(cache, tmp_path / "shared", **settings)
+    for number in (2, 1):
+        assert cross_validate(shared, folds=3, validation=0.25, shard=Shard(number, 2), say=quiet) is None
+    said: list[str] = []
+    assert cross_validate(shared, folds=3, validation=0.25, say=said.append) == whole
+    assert said == ["3 folds, 3 finished already"]
+    for name in ("report/predictions.csv", "report/metrics.json", "fold_01/fold.npz"):
+        assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_ctrl_c_keeps_the_folds_as_far_as_they_came(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,5 +177,5 @@ def test_leaving_one_person_out_in_parallel(tmp_path: Path) -> None:
     small = write_cache(tmp_path / "cache", people=6, images=6)
     settings = config(small, tmp_path / "lopo", optimisation={"epochs": 1, "warmup_epochs": 0.0})
     line = cross_validate(settings, folds=0, jobs=2, validation=0.3, say=quiet)
-    assert "kappa" in line
+    assert "kappa" in line.figures
     assert len(list((tmp_path / "lopo").glob("fold_*/fold.json"))) == 6

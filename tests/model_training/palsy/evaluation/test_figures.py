@@ -108,7 +108,7 @@ def test_a_frozen_geometry_branch_does_not_learn_and_its_noise_is_for_training_o
     )  # fmt: skip
     landmarks = torch.randn(40, 478, 3)
     network.fit_geometry(landmarks)
-    network.train()(torch.zeros(2, 1, 224, 224), landmarks[:2])["grade_logits"].sum().backward()
+    network.train().forward_all(torch.zeros(2, 1, 224, 224), landmarks[:2])["grade_logits"].sum().backward()
     assert all(p.grad is None for p in network.geometry_branch.parameters())
     assert network.fused_head.grade.weight.grad is not None
     noisy = [network.geometry_branch.coefficients(landmarks[:2])[0] for _ in range(2)]

@@ -32,6 +32,20 @@ def test_the_served_answer_is_predicts(tmp_path: Path) -> None:
         run_demo(out, config=default_config(), size=SMALL, jobs=2, seed=0, say=said.append)
 
 
+def test_a_configuration_that_would_be_refused_is_refused_before_anything_is_simulated(tmp_path: Path) -> None:
+    text = default_config().read_text(encoding="utf-8")
+    for changed, message in (
+        (text.replace('size = "tiny"', 'size = "tiny"\nheads = 100'), "heads must be between 1 and dim"),
+        (text.replace("dropout = 0.1", "dropuot = 0.1"), "unknown key 'dropuot' for HTNetEnhanced"),
+        (text.replace('task = "palsy"', 'task = "microexpression"'), "this demonstration grades palsies"),
+    ):
+        config = tmp_path / "other.toml"
+        config.write_text(changed, encoding="utf-8")
+        with pytest.raises(TrainingError, match=message):
+            run_demo(tmp_path / "demo", config=config, size=SMALL, jobs=1, seed=0, say=print)
+        assert not (tmp_path / "demo").exists()
+
+
 ROW = {
     "path": "a/x.jpg",
     "code": "",

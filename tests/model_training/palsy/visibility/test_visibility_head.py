@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from face.palsy.visibility import SeenLimits
 from model_training.errors import TrainingError
 from model_training.palsy.visibility.judging import judge_visibility, region_shares
 from model_training.palsy.visibility.network import SeenMap
@@ -59,10 +60,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_cover_on_people_it_has_not_seen_is_found_and_a_clean_face_left_alone(trained: Path) -> None:
-    figures = judge_visibility(trained / "head.pt", trained / "validation", seen_from=0.7)
+    figures = judge_visibility(trained / "head.pt", trained / "validation", limits=SeenLimits())
     assert figures.people == 6
     assert figures.named == {"patch": 1.0}
-    assert figures.clean_called_hidden == 0.0
+    assert (figures.clean_named, figures.clean_refused) == (0.0, 0.0)
     shares, frame = region_shares(trained / "head.pt", trained / "validation")
     assert shares.shape == (len(frame), 6)
     left_eye = shares[:, 1]
@@ -84,7 +85,7 @@ def test_a_cache_without_the_truth_and_a_file_of_another_network_are_refused(tra
     with pytest.raises(TrainingError, match="does not say what is seen"):
         train_visibility([plain], [trained / "validation"], tmp_path / "head.pt", config)
     with pytest.raises(TrainingError, match="not a cache of hidden faces"):
-        judge_visibility(trained / "head.pt", plain)
+        judge_visibility(trained / "head.pt", plain, limits=SeenLimits())
     grader = Path(__file__).resolve().parents[4] / "models/palsy/checkpoint.pt"
     with pytest.raises(TrainingError, match="holds HTNetEnhanced for palsy, not a visibility head"):
         load_visibility(grader)

@@ -58,7 +58,9 @@ def test_shapes_without_a_name_are_drawn_alike_from_the_same_seed_and_leave_clea
     portrait: tuple[Scene, Face],
 ) -> None:
     scene, face = portrait
-    around = anything.Surroundings(Ruler.of(face), objects.skin_of(scene.rgb, face), scene.rgb)
+    around = anything.Surroundings(
+        face.points[:, :2].astype(float), Ruler.of(face), objects.skin_of(scene.rgb, face), scene.rgb
+    )
     names = set()
     for seed in range(40):
         first, name = anything.hide(scene, around, np.random.default_rng(seed))

@@ -1,0 +1,1 @@
+"""Cross-validation by person, of every task."""

@@ -1,0 +1,145 @@
+"""POST /v1/palsy/video."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from face.clip.script import Script, WrongScript
+from face.palsy.assessment.fitted import fitted_numbers
+from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
+from face.vocabulary import FacePolicy
+from service.analysis.assessment import Maps
+from service.analysis.palsy_clip import assess_clip
+from service.api.analysing import analyse
+from service.api.clip_answers import NDJSON_RESPONSE, answer_clip
+from service.api.errors import CLIP_PROBLEMS, RequestError, problem_responses
+from service.api.negotiation import FHIR_RESPONSE, WantedFhirOrProgress
+from service.api.query import refuse_unknown_query
+from service.api.routes.assess import TASK, count_pictures, grades_as_house_brackmann, summary_of_session
+from service.api.schemas.clip import ClipAssessmentAnswer
+from service.api.state import CurrentWorker, PalsyModel
+from service.api.uploads import CLIP_MEDIA_TYPES, multipart_schema, read_clip
+from service.clips.decoding import Clip
+from service.fhir.assessment import session_report
+
+PATH = "/v1/palsy/video"
+FIELD = "clip"
+
+router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
+
+
+@router.post(
+    PATH,
+    summary="Examination from one clip",
+    response_model=ClipAssessmentAnswer,
+    responses={
+        200: {"content": {**FHIR_RESPONSE[200]["content"], **NDJSON_RESPONSE}},
+        **problem_responses(*CLIP_PROBLEMS, "no-usable-picture", "different-people", "not-acceptable"),
+    },
+    openapi_extra=multipart_schema(
+        {
+            FIELD: "Up to a minute of one patient from the front, who rests first and between the movements: H.264 or "
+            "HEVC in MP4 or MOV, VP8 or VP9 in WebM. Its sound is not looked at."
+        },
+        media_types=CLIP_MEDIA_TYPES,
+    ),
+)
+async def video(
+    request: Request,
+    worker: CurrentWorker,
+    model: PalsyModel,
+    wanted: WantedFhirOrProgress,
+    script: Annotated[
+        str,
+        Query(
+            description="What was asked for and when, in seconds, like `rest:0-2,brow_lift:3-6`; `auto`: rest and "
+            "movements are found by themselves."
+        ),
+    ] = "auto",
+    curves: Annotated[bool, Query(description="Answer the curves of both sides.")] = True,
+    strict: Annotated[
+        bool, Query(description="Refuse the clip where a picture from it cannot be used, or may show another person.")
+    ] = False,
+    face: Annotated[
+        FacePolicy,
+        Query(description="`single`: several faces are an error; `largest`: follow the one that is largest at first."),
+    ] = "single",
+    maps: Annotated[
+        Maps, Query(description="Draw for each picture: nothing, the asymmetry map, or where the model looked too.")
+    ] = "none",
+    affected_side: Annotated[GivenSide, Query(description="The patient's side, where it is known.")] = "auto",
+    effort_confirmed: Annotated[
+        bool, Query(description="A movement that is not seen was tried with full effort: it counts as none.")
+    ] = False,
+    eyelid_surgery: Annotated[bool, Query(description="For Sunnybrook's item of the eye at rest.")] = False,
+    pupil_distance_mm: Annotated[
+        float | None,
+        Query(
+            ge=PUPIL_DISTANCE_RANGE_MM[0],
+            le=PUPIL_DISTANCE_RANGE_MM[1],
+            description="Distance of the pupils, as opticians measure it: a better scale than the iris.",
+        ),
+    ] = None,
+    mirrored: Annotated[bool, Query(description="The camera swapped left and right.")] = False,
+) -> Response:
+    fhir, progress = wanted
+    if fhir is not None and maps != "none":
+        raise RequestError("invalid-parameters", "A FHIR answer carries no image: leave 'maps' out.")
+    grades_as_house_brackmann(model)
+    followed = _script(script)
+    options = ExaminationOptions(
+        affected_side=affected_side,
+        effort_confirmed=effort_confirmed,
+        eyelid_surgery=eyelid_surgery,
+        pupil_distance_mm=pupil_distance_mm,
+    )
+    data = await read_clip(request, FIELD)
+    work, clips = worker.clips.begin_work(), worker.clips
+
+    async def examine() -> Response:
+        analysis = await analyse(
+            request,
+            worker,
+            model,
+            [data],
+            lambda: assess_clip(
+                Clip.of(data, limits=clips.limits),
+                model.analyzer,
+                clips.decoder,
+                clips.landmarker,
+                numbers=fitted_numbers(),
+                options=options,
+                script=followed,
+                face=face,
+                mirrored=mirrored,
+                maps=maps,
+                strict=strict,
+                run_all=worker.pictures.map,
+                tell=work.tell,
+            ),
+            summarise=lambda found: summary_of_session(found.session),
+            task=TASK,
+            executor=clips.executor,
+        )
+        count_pictures(worker, analysis.session)
+        if fhir is not None:
+            return fhir.respond(session_report(analysis.session, fhir.codes), [data], model=model)
+        answer = ClipAssessmentAnswer.of_clip(analysis, model=model, request_id=request.state.request_id, curves=curves)
+        return Response(answer.model_dump_json(), media_type="application/json")
+
+    try:
+        return await answer_clip(request, work, examine(), progress=progress)
+    except WrongScript as error:
+        raise RequestError("invalid-parameters", str(error)) from error
+
+
+def _script(text: str) -> Script | None:
+    if text.strip() == "auto":
+        return None
+    try:
+        return Script.parse(text)
+    except WrongScript as error:
+        raise RequestError("invalid-parameters", str(error)) from error

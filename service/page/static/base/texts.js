@@ -1,0 +1,39 @@
+// The page's words: one JSON file a language, fetched from the service, never from elsewhere.
+let texts = {};
+const redraws = new Set();
+
+/** `draw` runs again whenever the language changes. */
+export const drawAgain = (draw) => { redraws.add(draw); };
+
+export async function useLanguage(language) {
+  const answer = await fetch(`texts/${language}.json`);
+  if (!answer.ok) throw new Error(`no texts for ${language}: ${answer.status}`);
+  texts = await answer.json();
+  document.documentElement.lang = language;
+  for (const draw of redraws) draw();
+  applyTexts(document);
+}
+
+/** The text of `key` with {names} filled in. An unknown key is a mistake of ours, so it shows. */
+export function text(key, values = {}) {
+  const pattern = texts[key];
+  if (pattern === undefined) return `[${key}]`;
+  return pattern.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+export const hasText = (key) => key in texts;
+
+/** The words' own list: "a, b and c". */
+export const listed = (words) => new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" }).format(words);
+
+/** Fill every element below `root` that names its text. */
+export function applyTexts(root) {
+  for (const element of root.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
+  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text(element.dataset.label));
+}
+
+export const percent = (share) => (100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0);
+/** Of the other side's movement: whole per cent, as far as the measures carry. */
+export const shareWords = (share) => `${Math.round(100 * share)} %`;
+export const number = (value, digits = 1) => value.toLocaleString(document.documentElement.lang,
+  { minimumFractionDigits: digits, maximumFractionDigits: digits });

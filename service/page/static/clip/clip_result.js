@@ -1,0 +1,23 @@
+// The answer of POST /v1/palsy/video: that of an examination, and the clip with its curves.
+import { make } from "../base/dom.js";
+import { number, text } from "../base/texts.js";
+import { examinationResult } from "../result/result.js";
+import { curveChart } from "./curves.js";
+
+export function clipResult(answer, file, options) {
+  return make("div", {}, clipOverTime(answer, file), examinationResult(answer, { parts: [], options }));
+}
+
+function clipOverTime({ clip }, file) {
+  const missing = make("p", { class: "hint", hidden: true }, text("clip_not_shown"));
+  const video = make("video", { src: URL.createObjectURL(file), muted: true, playsinline: true, controls: true, preload: "auto", "aria-label": text("clip_title") });
+  video.addEventListener("error", () => { missing.hidden = false; video.hidden = true; });
+  const found = make("ul", { class: "clip-segments" }, ...clip.segments.map((one) => make("li", {},
+    make("button", { type: "button", onclick: () => { video.currentTime = one.apex_s; } },
+      text("segment", { pose: text(`pose_${one.pose}`), from: number(one.start_s), to: number(one.end_s) })),
+    one.judged ? null : make("span", { class: "hint" }, ` ${text("segment_not_judged")}`))));
+  return make("section", { class: "result clip no-print" }, make("h3", {}, text("clip_title")),
+    make("div", { class: "clip-grid" }, make("div", {}, video, missing, found),
+      clip.curves ? curveChart(clip, video) : null),
+    make("p", { class: "hint" }, text("clip_seen", { frames: clip.file.frames, percent: Math.round(100 * clip.file.seen_share), blinks: clip.blinks.length })));
+}

@@ -16,7 +16,7 @@ COMMANDS = (
     LazyCommand("key", "htnet.service:key", extra="service", help="API keys of the service."),
     LazyCommand("data", "htnet.data:data", extra="train", help="Data sets to sample tables, and tables to caches."),
     LazyCommand("simulate", "htnet.simulate:simulate", extra="train", help="Simulated people, photographs and clips."),
-    LazyCommand("palsy", "htnet.palsy:palsy", extra="train", help="Facial palsy: train, judge and use a model."),
+    LazyCommand("palsy", "htnet.palsy.group:palsy", extra="train", help="Facial palsy: train, judge and use a model."),
     LazyCommand(
         "microexpression",
         "htnet.microexpression:microexpression",

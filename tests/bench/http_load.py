@@ -34,8 +34,10 @@ class Server:
 
 @contextmanager
 def running(command: Sequence[str], port: int, environment: dict[str, str] | None = None) -> Iterator[Server]:
+    # The bench's own settings, such as HTNET_BENCH_MODE, are none of the service's, which would refuse to start.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HTNET_")}
     started = time.perf_counter()
-    child = subprocess.Popen(command, env={**os.environ, **(environment or {})}, cwd=Path(__file__).parents[2])
+    child = subprocess.Popen(command, env={**inherited, **(environment or {})}, cwd=Path(__file__).parents[2])
     try:
         while not _ready(port):
             if child.poll() is not None:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +11,8 @@ import pytest
 import skimage.data
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).parents[2]
-START_LIMIT_S = 30
+from tests.browser.running import ROOT, free_port, running_service, watched_page
+
 CHROMIUM = Path("/usr/bin/chromium")
 # Chromium looks for its maker's hosts at every start; a test needs none of it.
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -27,26 +21,8 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 @pytest.fixture(scope="session")
 def service_url() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/"
-    environment = {**os.environ, "HTNET_HOST": "127.0.0.1", "HTNET_PORT": str(port)}
-    service = subprocess.Popen([sys.executable, "-m", "service"], cwd=ROOT, env=environment)
-    try:
-        for _ in range(START_LIMIT_S * 10):
-            assert service.poll() is None, f"the service ended with {service.returncode}"
-            try:
-                urllib.request.urlopen(f"{url}readyz", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        else:
-            pytest.fail(f"the service was not ready within {START_LIMIT_S} s")
+    with running_service(free_port()) as url:
         yield url
-    finally:
-        service.terminate()
-        service.wait(20)
 
 
 @pytest.fixture(scope="session")
@@ -117,18 +93,5 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, service_url: str) -> Iterator[Page]:
-    """The page, loaded; a script error or a request to anywhere else fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on(
-        "console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None
-    )
-    page.on("request", lambda request: faults.append(request.url)
-            if not request.url.startswith((service_url, "blob:", "data:")) else None)  # fmt: skip
-    page.goto(service_url)
-    page.wait_for_selector("html[data-ready]")
-    yield page
-    context.close()
-    assert faults == []
+    with watched_page(browser, service_url) as page:
+        yield page

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.acts import ANSWER_LIMIT_MS, MANY, assert_accessible, examine, go_to, grade
+from tests.browser.acts import ANSWER_LIMIT_MS, MANY, PHOTOGRAPH, assert_accessible, examine, go_to, grade
 
 pytestmark = pytest.mark.browser
 VIEWS = ("examination", "photograph", "microexpression", "follow-up")
@@ -53,6 +54,49 @@ def test_axe_finds_nothing(page: Page, session_pictures: dict[str, Path], theme:
 def test_axe_finds_nothing_on_a_phone(page: Page, photographs: dict[str, Path]) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     grade(page, photographs["good"])
+    assert_accessible(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_a_problem(
+    page: Page, photographs: dict[str, Path], session_pictures: dict[str, Path], theme: str
+) -> None:
+    page.locator("#theme").select_option(theme)
+    go_to(page, "photograph")
+    page.set_input_files(PHOTOGRAPH, photographs["none"])
+    expect(page.locator("#photograph .problem")).to_be_visible(timeout=ANSWER_LIMIT_MS)
+    assert_accessible(page)
+    go_to(page, "examination")
+    page.route("**/v1/palsy/assess**", lambda route: route.abort())
+    page.set_input_files(MANY, list(session_pictures.values()))
+    expect(page.locator("#examination .again")).to_be_visible(timeout=ANSWER_LIMIT_MS)
+    assert_accessible(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_a_follow_up(
+    page: Page, session_pictures: dict[str, Path], tmp_path: Path, theme: str
+) -> None:
+    page.locator("#theme").select_option(theme)
+    examine(page, session_pictures.values())
+    with page.expect_download() as saved:
+        page.locator(".save-json").click()
+    after = json.loads(Path(saved.value.path()).read_text())
+    before = json.loads(json.dumps(after)) | {"request_id": "0" * 32}
+    before["regional_movement"]["mouth"]["share"] = 0.0
+    files = [tmp_path / f"examination-2026-{day}.json" for day in ("01-05-a", "03-01-b")]
+    for path, answer in zip(files, (before, after), strict=True):
+        path.write_text(json.dumps(answer))
+    stray = tmp_path / "x.json"
+    stray.write_text("{}")
+    go_to(page, "follow-up")
+    page.set_input_files("input[data-field=drop_answers]", [*files, stray])
+    expect(page.locator("#follow-up .problem").first).to_contain_text("x.json")
+    expect(page.locator(".changes tr.better")).to_have_count(1, timeout=ANSWER_LIMIT_MS)
+    expect(page.locator(".chart")).to_have_count(3)
+    for details in page.locator("#follow-up .changes-found details").all():
+        details.locator("summary").click()
+    expect(page.locator("#follow-up .changes-found details[open]")).to_have_count(8)
     assert_accessible(page)
 
 

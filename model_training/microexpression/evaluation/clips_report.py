@@ -14,20 +14,16 @@ import pandas as pd
 
 from face.whole_file import write_text
 from model_training.data.sample_table import write_table
+from model_training.judging.answer_plots import answer_plots, learning_plots, recall_table
 from model_training.judging.evaluated import Evaluated
 from model_training.judging.few_people import few_people_warnings
-from model_training.judging.learning_curves import draw_learning_curves
-from model_training.judging.meanings import CONFUSION, LEARNING_CURVES, RECALL, RELIABILITY, WORST
+from model_training.judging.meanings import WORST
 from model_training.judging.page import (
     WORST_SHOWN,
-    Plot,
     Report,
     Table,
     WorstError,
-    as_png,
-    confusion_figure,
     picture_png,
-    reliability_figure,
     write_page,
 )
 from model_training.metrics.classification import Ints, confusion_matrix, per_class_recall
@@ -144,16 +140,7 @@ def _write_page(
     title: str,
     epochs: Sequence[Mapping[str, Any]],
 ) -> None:
-    whole, labels, reliability = metrics["all"], metrics["labels"], metrics["reliability"]
-    points = [(item["confidence"], item["accuracy"], item["count"]) for item in reliability["bins"]]
-    plots = [
-        Plot("confusion matrix", CONFUSION, as_png(confusion_figure(labels, metrics["confusion_matrix"]))),
-        Plot("reliability", RELIABILITY, as_png(reliability_figure(points, ece=reliability["ece"]))),
-    ]
-    if epochs:
-        curves = draw_learning_curves([dict(line) for line in epochs], score="uf1")
-        plots.append(Plot("learning curves", LEARNING_CURVES, as_png(curves)))
-    recalls = ["–" if metrics["recall"][label] is None else f"{metrics['recall'][label]:.2f}" for label in labels]
+    whole = metrics["all"]
     rows = [
         [
             name,
@@ -169,9 +156,9 @@ def _write_page(
         figures=whole["figures"],
         intervals=whole["intervals"],
         warnings=metrics["warnings"],
-        plots=plots,
+        plots=[*answer_plots(metrics), *learning_plots(epochs, score="uf1")],
         tables=[
-            Table("Recall by class", RECALL, labels, [recalls]),
+            recall_table(metrics),
             Table("By data set", "`full` is all of them together.", columns, rows),
         ],
         worst=worst,

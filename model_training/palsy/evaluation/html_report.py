@@ -8,16 +8,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from model_training.judging.learning_curves import draw_learning_curves
-from model_training.judging.meanings import BY_GROUP, CONFUSION, LEARNING_CURVES, RECALL, RELIABILITY, WORST
+from model_training.judging.answer_plots import answer_plots, learning_plots, recall_table
+from model_training.judging.meanings import BY_GROUP, WORST
 from model_training.judging.page import (
     Plot,
     Report,
     Table,
     WorstError,
     as_png,
-    confusion_figure,
-    reliability_figure,
     write_page,
 )
 
@@ -33,19 +31,11 @@ def write_report(
     worst: Sequence[WorstError] = (),
 ) -> None:
     """metrics: what `summarise` returns; epochs: of the run, where they are known; worst: the worst errors."""
-    whole, labels = metrics["all"], metrics["labels"]
-    bins = [(item["confidence"], item["accuracy"], item["count"]) for item in metrics["reliability"]["bins"]]
-    plots = [
-        Plot("confusion matrix", CONFUSION, as_png(confusion_figure(labels, metrics["confusion_matrix"]))),
-        Plot("reliability", RELIABILITY, as_png(reliability_figure(bins, ece=metrics["reliability"]["ece"]))),
-    ]
+    whole, plots = metrics["all"], answer_plots(metrics)
     if len(metrics["groups"].get("pose", {})) > 1:
         plots.append(Plot("kappa by pose", BY_GROUP, as_png(_by_group(metrics, "pose"))))
-    if epochs:
-        curves = draw_learning_curves([dict(line) for line in epochs], score="kappa")
-        plots.append(Plot("learning curves", LEARNING_CURVES, as_png(curves)))
-    recalls = ["–" if metrics["recall"][label] is None else f"{metrics['recall'][label]:.2f}" for label in labels]
-    tables = [Table("Recall by class", RECALL, labels, [recalls])]
+    plots += learning_plots(epochs, score="kappa")
+    tables = [recall_table(metrics)]
     tables += [_group_table(column, parts) for column, parts in metrics["groups"].items()]
     report = Report(
         title=title,

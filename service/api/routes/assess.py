@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from face.palsy.assessment.fitted import fitted_numbers
-from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
+from face.palsy.assessment.options import ExaminationOptions
 from face.palsy.assessment.session_model import SessionModel
 from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
@@ -17,6 +17,7 @@ from service.analysis.models import LoadedModel
 from service.analysis.palsy import PalsyAnalyzer
 from service.api.analysing import Summary, analyse
 from service.api.errors import UPLOAD_PROBLEMS, RequestError, problem_responses
+from service.api.examination_query import KnownFacts, WantedMaps, refuse_maps_in_fhir
 from service.api.negotiation import FHIR_RESPONSE, WantedFhir
 from service.api.query import refuse_unknown_query
 from service.api.schemas.assessment import AssessmentAnswer
@@ -65,42 +66,22 @@ async def assess(
     worker: CurrentWorker,
     model: PalsyModel,
     fhir: WantedFhir,
+    options: KnownFacts,
     strict: Annotated[
         bool, Query(description="Refuse the request where a picture cannot be used, or may show another person.")
     ] = False,
     face: Annotated[
         FacePolicy, Query(description="`single`: several faces are an error; `largest`: judge the largest one.")
     ] = "single",
-    maps: Annotated[
-        Maps, Query(description="Draw for each picture: nothing, the asymmetry map, or where the model looked too.")
-    ] = "none",
-    affected_side: Annotated[GivenSide, Query(description="The patient's side, where it is known.")] = "auto",
-    effort_confirmed: Annotated[
-        bool, Query(description="A movement that is not seen was tried with full effort: it counts as none.")
-    ] = False,
-    eyelid_surgery: Annotated[bool, Query(description="For Sunnybrook's item of the eye at rest.")] = False,
-    pupil_distance_mm: Annotated[
-        float | None,
-        Query(
-            ge=PUPIL_DISTANCE_RANGE_MM[0],
-            le=PUPIL_DISTANCE_RANGE_MM[1],
-            description="Distance of the pupils, as opticians measure it: a better scale than the iris.",
-        ),
-    ] = None,
+    maps: WantedMaps = "none",
     mirrored: Annotated[
         bool, Query(description="The camera swapped left and right in every picture. Maps stay on the pictures.")
     ] = False,
 ) -> Response:
-    if fhir is not None and maps != "none":
-        raise RequestError("invalid-parameters", "A FHIR answer carries no image: leave 'maps' out.")
+    if fhir is not None:
+        refuse_maps_in_fhir(maps)
     named, unsorted = await read_some_images(request, POSES, repeated=UNSORTED, most=MOST_PICTURES)
     pictures: dict[Pose, bytes] = {pose: named[pose] for pose in POSES if pose in named}
-    options = ExaminationOptions(
-        affected_side=affected_side,
-        effort_confirmed=effort_confirmed,
-        eyelid_surgery=eyelid_surgery,
-        pupil_distance_mm=pupil_distance_mm,
-    )
     analysis = await examine_pictures(
         request,
         worker,

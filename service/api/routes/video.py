@@ -9,13 +9,12 @@ from starlette.responses import Response
 
 from face.clip.script import Script, WrongScript
 from face.palsy.assessment.fitted import fitted_numbers
-from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import FacePolicy
-from service.analysis.assessment import Maps
 from service.analysis.palsy_clip import assess_clip
 from service.api.analysing import analyse
 from service.api.clip_answers import NDJSON_RESPONSE, answer_clip
 from service.api.errors import CLIP_PROBLEMS, RequestError, problem_responses
+from service.api.examination_query import KnownFacts, WantedMaps, refuse_maps_in_fhir
 from service.api.negotiation import FHIR_RESPONSE, WantedFhirOrProgress
 from service.api.query import refuse_unknown_query
 from service.api.routes.assess import TASK, count_pictures, grades_as_house_brackmann, summary_of_session
@@ -52,6 +51,7 @@ async def video(
     worker: CurrentWorker,
     model: PalsyModel,
     wanted: WantedFhirOrProgress,
+    options: KnownFacts,
     script: Annotated[
         str,
         Query(
@@ -67,35 +67,14 @@ async def video(
         FacePolicy,
         Query(description="`single`: several faces are an error; `largest`: follow the one that is largest at first."),
     ] = "single",
-    maps: Annotated[
-        Maps, Query(description="Draw for each picture: nothing, the asymmetry map, or where the model looked too.")
-    ] = "none",
-    affected_side: Annotated[GivenSide, Query(description="The patient's side, where it is known.")] = "auto",
-    effort_confirmed: Annotated[
-        bool, Query(description="A movement that is not seen was tried with full effort: it counts as none.")
-    ] = False,
-    eyelid_surgery: Annotated[bool, Query(description="For Sunnybrook's item of the eye at rest.")] = False,
-    pupil_distance_mm: Annotated[
-        float | None,
-        Query(
-            ge=PUPIL_DISTANCE_RANGE_MM[0],
-            le=PUPIL_DISTANCE_RANGE_MM[1],
-            description="Distance of the pupils, as opticians measure it: a better scale than the iris.",
-        ),
-    ] = None,
+    maps: WantedMaps = "none",
     mirrored: Annotated[bool, Query(description="The camera swapped left and right.")] = False,
 ) -> Response:
     fhir, progress = wanted
-    if fhir is not None and maps != "none":
-        raise RequestError("invalid-parameters", "A FHIR answer carries no image: leave 'maps' out.")
+    if fhir is not None:
+        refuse_maps_in_fhir(maps)
     grades_as_house_brackmann(model)
     followed = _script(script)
-    options = ExaminationOptions(
-        affected_side=affected_side,
-        effort_confirmed=effort_confirmed,
-        eyelid_surgery=eyelid_surgery,
-        pupil_distance_mm=pupil_distance_mm,
-    )
     data = await read_clip(request, FIELD)
     work, clips = worker.clips.begin_work(), worker.clips
 

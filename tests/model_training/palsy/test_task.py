@@ -14,7 +14,7 @@ from model_training.networks.closeups import MOVEMENTS
 from model_training.palsy.losses import PalsyLossConfig, map_loss, palsy_loss
 from model_training.palsy.task import PalsyTask, targets
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import TINY, config
+from tests.model_training.training.tiny_runs import TINY, config
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from model_training.shard_options import share_of_work
 from model_training.simulator.dataset import SimulationConfig, simulate
 from model_training.tasks import make_producer
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import config, quiet
+from tests.model_training.training.tiny_runs import config, quiet
 
 PEOPLE = SimulationConfig(identities=12, images_per_identity=8, seed=3, size_px=160, split="train")
 

@@ -17,7 +17,7 @@ from model_training.training.checkpoint import load_checkpoint
 from model_training.training.run_model import run_model
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import TINY, at_step, config, losses, quiet
+from tests.model_training.training.tiny_runs import TINY, at_step, config, losses, quiet
 
 pytestmark = pytest.mark.gpu
 

@@ -17,7 +17,7 @@ from model_training.training.config import OptimisationConfig
 from model_training.training.optimisation import MovingAverage, learning_rate
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import TINY, config, losses, quiet
+from tests.model_training.training.tiny_runs import TINY, config, losses, quiet
 
 
 @pytest.fixture(scope="module")

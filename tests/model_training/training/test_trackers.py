@@ -13,7 +13,7 @@ from model_training.training import trackers
 from model_training.training.config import RunConfig
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import config, quiet
+from tests.model_training.training.tiny_runs import config, quiet
 
 
 @pytest.fixture(scope="module")

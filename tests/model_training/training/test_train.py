@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import resource
@@ -10,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,87 +17,20 @@ import pandas as pd
 import pytest
 import torch
 
-from model_training.configuration import build
 from model_training.errors import Interrupted, TrainingError
 from model_training.networks.htnet import HTNet
 from model_training.networks.htnet_enhanced import HTNetEnhanced
 from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint, take_weights
-from model_training.training.config import TrainConfig
-from model_training.training.learner import Learner
 from model_training.training.run_state import Progress, save_state
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
-
-TINY = {
-    "name": "HTNetEnhanced",
-    "image_size": 224,
-    "patch_size": 14,
-    "dim": 8,
-    "heads": 1,
-    "num_hierarchies": 2,
-    "block_repeats": [1, 1],
-    "use_geometry": True,
-    "geometry_components": 4,
-    "dropout": 0.1,
-    "head_dim": 16,
-}
-
-
-HTNET = {
-    "name": "HTNet",
-    "image_size": 224,
-    "patch_size": 28,
-    "dim": 8,
-    "heads": 1,
-    "num_hierarchies": 2,
-    "block_repeats": [1, 1],
-}
+from tests.model_training.training.tiny_runs import HTNET, TINY, at_step, config, losses, quiet
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_cache(tmp_path_factory.mktemp("cache"))
-
-
-def config(
-    cache: Path, out: Path, *, model: dict | None = None, loss: dict | None = None, **sections: dict
-) -> TrainConfig:
-    values = {
-        "data": {"cache": str(cache)},
-        "model": model or TINY,
-        "loss": loss or {},
-        "optimisation": {
-            "epochs": 2,
-            "batch_size": 4,
-            "learning_rate": 3e-3,
-            "warmup_epochs": 0.5,
-            **sections.get("optimisation", {}),
-        },
-        "augmentation": sections.get("augmentation", {}),
-        "run": {"out": str(out), "tensorboard": False, "threads": 1, **sections.get("run", {})},
-    }
-    values["data"] |= sections.get("data", {})
-    return build(TrainConfig, values, source="test")
-
-
-def losses(out: Path) -> list[float]:
-    return [json.loads(line)["loss"] for line in (out / "steps.jsonl").read_text().splitlines()]
-
-
-def quiet(_text: str) -> None: ...
-
-
-def at_step(number: int, patch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
-    """Do something in the `number`-th optimiser step of a run (an epoch of these has 8)."""
-    step, calls = Learner.step, itertools.count(1)
-
-    def interrupting(self: Learner, *arguments: object, **keywords: object) -> object:
-        if next(calls) == number:
-            do()
-        return step(self, *arguments, **keywords)
-
-    patch.setattr(Learner, "step", interrupting)
 
 
 def test_an_interrupted_run_goes_on_with_the_same_losses(

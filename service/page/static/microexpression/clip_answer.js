@@ -2,6 +2,7 @@
 import { facts, provenance, quality } from "../answer/parts.js";
 import { make, svg } from "../base/dom.js";
 import { number, percent, text } from "../base/texts.js";
+import { pathOf, timeCursor } from "../clip/time_cursor.js";
 
 const WIDTH = 640, HEIGHT = 150, BOTTOM = 18;
 
@@ -33,20 +34,11 @@ function motionCurve({ curve, events, rest }, video) {
   const end = curve.t_s.at(-1) || 1;
   const most = Math.max(...curve.motion.filter((value) => value !== null), 0.5);
   const x = (time) => (WIDTH * time) / end, y = (value) => 6 + (1 - value / most) * (HEIGHT - 6 - BOTTOM);
-  const cursor = svg("line", { y1: 0, y2: HEIGHT - BOTTOM, x1: 0, x2: 0, class: "cursor" });
+  const { cursor, slider, attach } = timeCursor(video, { x, end, step: 0.005, bottom: HEIGHT - BOTTOM });
   const band = (from, to, kind) => svg("rect", { x: x(from), width: Math.max(2, x(to) - x(from)), y: 0, height: HEIGHT - BOTTOM, class: kind });
-  const d = curve.motion.map((value, index) => (value === null ? "" : `${index && curve.motion[index - 1] !== null ? "L" : "M"}${x(curve.t_s[index])} ${y(value)}`)).join("");
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curves", "aria-hidden": "true" },
     band(rest.from.t_s, rest.to.t_s, "segment"), ...events.map((event) => band(event.onset.t_s, event.offset.t_s, "segment judged")),
-    svg("path", { d, class: "left" }), cursor);
-  const slider = make("input", { type: "range", min: 0, max: end, step: 0.005, value: 0, class: "time", "aria-label": text("time_s") });
-  const show = (time) => { cursor.setAttribute("x1", x(time)); cursor.setAttribute("x2", x(time)); slider.value = time; };
-  const seek = (time) => { video.pause(); video.currentTime = time; show(time); };
-  drawing.addEventListener("pointermove", (event) => {
-    const box = drawing.getBoundingClientRect();
-    seek(Math.max(0, Math.min(end, ((event.clientX - box.left) / box.width) * end)));
-  });
-  slider.addEventListener("input", () => seek(Number(slider.value)));
-  video.addEventListener("timeupdate", () => show(video.currentTime));
+    svg("path", { d: pathOf(curve.t_s, curve.motion, x, y), class: "left" }), cursor);
+  attach(drawing);
   return make("div", { class: "curve-chart" }, drawing, slider, make("p", { class: "hint" }, text("motion_curve_hint")));
 }

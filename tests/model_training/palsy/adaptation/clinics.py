@@ -13,7 +13,7 @@ from model_training.palsy.adaptation.heads import HeadFit
 from model_training.tasks import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import config, quiet
+from tests.model_training.training.tiny_runs import config, quiet
 
 Labels = np.ndarray
 # For the tiny network and its plain task: as many and as large steps as it takes to learn another way of grading.

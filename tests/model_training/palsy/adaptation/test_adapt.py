@@ -11,8 +11,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from htnet.adaptation import write_bundle
 from htnet.commands import app
+from htnet.palsy.adapting import write_bundle
 from model_training.errors import TrainingError
 from model_training.palsy.adaptation.adapt import AS_IT_IS, CALIBRATED, FINE_TUNED, adapt
 from model_training.palsy.adaptation.heads import HEADS, AdaptableModel, answers_of, look_at

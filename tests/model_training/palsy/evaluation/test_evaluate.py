@@ -21,7 +21,7 @@ from model_training.runtime.shard import Shard
 from model_training.tasks import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import at_step, config, quiet
+from tests.model_training.training.tiny_runs import at_step, config, quiet
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint, save_checkpoint
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import config, quiet
+from tests.model_training.training.tiny_runs import config, quiet
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from model_training.palsy.inference.visualize import MirrorAttentionRecorder, _h
 from model_training.tasks import make_task
 from model_training.training.train import train
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import TINY, config, quiet
+from tests.model_training.training.tiny_runs import TINY, config, quiet
 
 
 @pytest.fixture(scope="module")

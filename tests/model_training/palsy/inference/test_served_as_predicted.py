@@ -24,7 +24,7 @@ from model_training.training.train import train
 from service.app import create_app
 from service.config import Settings
 from tests.model_training.caches import write_cache
-from tests.model_training.training.test_train import config, quiet
+from tests.model_training.training.tiny_runs import config, quiet
 
 CLASSES = ["normal", "mild", "severe"]
 PHOTO = cv2.imencode(".png", data.astronaut()[..., ::-1])[1].tobytes()

@@ -10,8 +10,8 @@ import typer
 
 from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
-from htnet.adaptation import adapt_command
 from htnet.groups import command_group
+from htnet.palsy.adapting import adapt_command
 from model_training.command_options import Device, progress_bar, refuse_given
 from model_training.commands import crossval_command, train_command
 from model_training.errors import Interrupted, UserError

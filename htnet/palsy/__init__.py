@@ -1,0 +1,1 @@
+"""`htnet palsy`: the commands of facial palsy."""

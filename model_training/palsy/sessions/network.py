@@ -156,11 +156,11 @@ class SessionGrader(nn.Module):
 
     def forward(self, features: Tensor, read: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         regions = len(REGIONS)
-        given = ((features - self.mean) / self.scale).clamp(-5, 5)
+        given = ((features - self.mean) / self.scale).clamp(-5.0, 5.0)
         halves = self.deep(given) + self.direct(given)
         left, right = halves[:, 0], halves[:, 1]
         even = left + right
-        return read + even[:, :regions], even[:, regions : 2 * regions].clamp(-3, 1.5), left[:, -1:] - right[:, -1:]
+        return read + even[:, :regions], even[:, regions : 2 * regions].clamp(-3.0, 1.5), left[:, -1:] - right[:, -1:]
 
 
 def mean_grade(

@@ -72,6 +72,11 @@ def _movements(session: ReadSession) -> npt.NDArray[np.float32]:
     for pose in session.pictures:
         for half, side in enumerate(HALVES):
             found[POSES.index(pose), half] = unit_per_mm * _true_values(pose, session.rows[pose], rest, side)
+    # The head's own frame begins elsewhere than the landmarks' does: what is true of a corner's height is by how much
+    # it hangs lower than the other one. The level of both is the landmarks' own.
+    heights = found[POSES.index("rest"), :, MEASURES_OF_HALF.index("rest_corner_down")]
+    seen = session.pictures["rest"].halves
+    heights += (seen.left.commissure[1] + seen.right.commissure[1]) / 2 - heights.mean()
     return found
 
 

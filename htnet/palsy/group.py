@@ -240,12 +240,12 @@ def judge_sessions_command(
     """
     import json
 
-    from face.palsy.assessment.fitted import fitted_numbers
+    from face.palsy.assessment.session_model import numbers_for
     from face.whole_file import write_text
     from model_training.palsy.evaluation.sessions.figures import judge_sessions
 
     model = _session_model(models, _palsy_bundle(models)) if network else None
-    numbers = fitted_numbers() if model is None else model.numbers
+    numbers = numbers_for(model)
     figures = {str(path): judge_sessions(_read(path, models=models), numbers, model=model) for path in tables}
     write_text(json.dumps(figures, indent=1) + "\n", out)
     for path, found in figures.items():
@@ -295,9 +295,10 @@ def train_session_command(
     from face.palsy.assessment.session_model import SessionInputSpec
     from model_training.configuration import load
     from model_training.palsy.sessions.calibrating import fit_session_numbers
+    from model_training.palsy.sessions.config import SessionTrainingConfig
     from model_training.palsy.sessions.samples import session_samples
     from model_training.palsy.sessions.stored import session_checkpoint
-    from model_training.palsy.sessions.training import SessionTrainingConfig, train_sessions
+    from model_training.palsy.sessions.training import train_sessions
     from model_training.training.checkpoint import save_checkpoint
 
     settings = SessionTrainingConfig() if config is None else load(SessionTrainingConfig, config)
@@ -306,7 +307,8 @@ def train_session_command(
     read = [session for path in tables for session in _read(path, models=models)]
     sessions = [session for session in read if "rest" in session.pictures]
     samples = session_samples(sessions)
-    trained = train_sessions(samples, settings, say=typer.echo)
+    with progress_bar("steps") as bar:
+        trained = train_sessions(samples, settings, progress=bar.at)
     numbers = fit_session_numbers(sessions, samples, trained, fitted_numbers())
     save_checkpoint(session_checkpoint(trained.network, numbers, spec, config=settings, samples=samples), out)
     for name, (network, steps) in numbers.errors.items():

@@ -32,8 +32,12 @@ class PalsySessionAnalyzer:
                 base,
                 coverage=manifest.calibration.coverage,
                 calibration={
-                    name: SessionCalibration(one.temperature, one.conformal_threshold)
-                    for name, one in manifest.calibration.classes.items()
+                    **base.calibration,
+                    **{
+                        name: SessionCalibration(one.temperature, one.conformal_threshold)
+                        for name, one in manifest.calibration.classes.items()
+                        if name in fitted.grades_from
+                    },
                 },
                 measures={**base.measures, **{name: MeasureError(1.0, 0.0, u) for name, u in fitted.measure_u.items()}},
                 sdc95=dict(fitted.sdc95),

@@ -11,10 +11,9 @@ from pathlib import Path
 from face.errors import NoImages
 from face.image.files import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from face.image.limits import ImageLimits
-from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.options import ExaminationOptions
-from face.palsy.assessment.session_model import SessionModel
+from face.palsy.assessment.session_model import SessionModel, numbers_for
 from face.photograph import PhotographReader
 from face.vocabulary import POSES, FacePolicy, Pose
 from face.whole_file import write_text
@@ -136,7 +135,7 @@ def assess_folder(
             model.analyzer,
             {pose: path.read_bytes() for pose, path in files.named.items()},
             [path.read_bytes() for path in files.unsorted],
-            numbers=fitted_numbers() if examining is None else examining.numbers,
+            numbers=numbers_for(examining),
             model=examining,
             options=options,
             face=faces,

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from face.input_spec import InputSpec
 from face.landmarks.found_face import LANDMARK_COUNT
 from face.palsy.assessment.evidence import Evidence
-from face.palsy.assessment.fitted import FittedNumbers
+from face.palsy.assessment.fitted import FittedNumbers, fitted_numbers
 from face.palsy.assessment.measuring.corrected import MEASURED, REST_PLACES, CorrectedPicture, Moved, corrected_picture
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.input import PalsyInputSpec
@@ -100,7 +100,8 @@ class Method:
 @dataclass(frozen=True, eq=False)
 class SessionModel:
     """A graph and the numbers fitted for it. grades_from: the classes of evidence for which it was better than the
-    steps without it; elsewhere those make the grade, and its measures are used all the same."""
+    steps without it; elsewhere those make the grade, with the numbers fitted for them, and its measures are used all
+    the same."""
 
     method: Method
     graph: Graph
@@ -125,6 +126,11 @@ class SessionModel:
             factor=found["severities_factor"],
             side_logit=float(found["side_logit"][0]),
         )
+
+
+def numbers_for(model: SessionModel | None) -> FittedNumbers:
+    """What was fitted for examinations read by this network, or by none."""
+    return fitted_numbers() if model is None else model.numbers
 
 
 def _moved(found: Mapping[str, FloatArray], pose: Pose) -> tuple[Moved, Moved]:

@@ -49,7 +49,10 @@ class SessionNumbers:
         return replace(
             base,
             coverage=COVERAGE,
-            calibration={name: SessionCalibration(**one) for name, one in self.calibration.items()},
+            calibration={
+                **base.calibration,
+                **{name: SessionCalibration(**self.calibration[name]) for name in self.grades_from},
+            },
             measures={**base.measures, **{name: MeasureError(1.0, 0.0, u) for name, u in self.measure_u.items()}},
             sdc95=self.sdc95,
         )

@@ -201,7 +201,8 @@ def read_severities(readings: Tensor, present: Tensor) -> Tensor:
     severity = expected_severity(readings)
     own = severity.new_tensor([[pose in POSES_OF_REGION[region] for pose in POSES] for region in REGIONS])
     weights = present[:, None] * own + _ELSEWHERE * present[:, None]
-    return (weights * severity[:, None]).sum(-1) / weights.sum(-1).clamp_min(_ELSEWHERE)
+    read: Tensor = (weights * severity[:, None]).sum(-1) / weights.sum(-1).clamp_min(_ELSEWHERE)
+    return read
 
 
 def sides_by_half(readings: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from face.palsy.assessment.session_model import SessionInputSpec
 from face.vocabulary import HOUSE_BRACKMANN
 from model_training.errors import TrainingError
 from model_training.palsy.sessions.calibrating import SessionNumbers
+from model_training.palsy.sessions.config import SessionTrainingConfig
 from model_training.palsy.sessions.network import NAME, SessionNetwork
 from model_training.palsy.sessions.samples import SessionSamples
-from model_training.palsy.sessions.training import SessionTrainingConfig
 from model_training.training.checkpoint import Checkpoint
 
 TASK = "palsy-session"

@@ -8,9 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.options import ExaminationOptions
-from face.palsy.assessment.session_model import SessionModel
+from face.palsy.assessment.session_model import SessionModel, numbers_for
 from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
 from service.analysis.models import LoadedModel
@@ -21,7 +20,7 @@ from service.api.examination_query import KnownFacts, WantedMaps, refuse_maps_in
 from service.api.negotiation import FHIR_RESPONSE, WantedFhir
 from service.api.query import refuse_unknown_query
 from service.api.schemas.assessment import AssessmentAnswer
-from service.api.state import CurrentWorker, PalsyModel, Worker
+from service.api.state import CurrentSessionModel, CurrentWorker, PalsyModel, Worker
 from service.api.uploads import multipart_schema, read_some_images
 from service.fhir.assessment import session_report
 
@@ -65,6 +64,7 @@ async def assess(
     request: Request,
     worker: CurrentWorker,
     model: PalsyModel,
+    examining: CurrentSessionModel,
     fhir: WantedFhir,
     options: KnownFacts,
     strict: Annotated[
@@ -86,6 +86,7 @@ async def assess(
         request,
         worker,
         model,
+        examining,
         pictures,
         unsorted,
         options=options,
@@ -104,6 +105,7 @@ async def examine_pictures(
     request: Request,
     worker: Worker,
     model: LoadedModel[PalsyAnalyzer],
+    examining: SessionModel | None,
     pictures: Mapping[Pose, bytes],
     unsorted: Sequence[bytes],
     *,
@@ -115,11 +117,9 @@ async def examine_pictures(
 ) -> SessionAnalysis:
     """The examination, counted and recorded; each of its pictures by what became of it.
 
-    Raises RequestError `model-not-loaded` where the model's grades are not those of House and Brackmann, and
-    `model-mismatch` where the network of examinations was made for another palsy model.
+    Raises RequestError `model-not-loaded` where the model's grades are not those of House and Brackmann.
     """
     grades_as_house_brackmann(model)
-    examining = _session_model(model, worker)
     analysis = await analyse(
         request,
         worker,
@@ -129,7 +129,7 @@ async def examine_pictures(
             model.analyzer,
             pictures,
             unsorted,
-            numbers=fitted_numbers() if examining is None else examining.numbers,
+            numbers=numbers_for(examining),
             model=examining,
             options=options,
             face=face,
@@ -143,21 +143,6 @@ async def examine_pictures(
     )
     count_pictures(worker, analysis)
     return analysis
-
-
-def _session_model(model: LoadedModel[PalsyAnalyzer], worker: Worker) -> SessionModel | None:
-    loaded = worker.models.palsy_session
-    if loaded is None:
-        return None
-    if not loaded.analyzer.takes_readings_of(model.bundle):
-        manifest, palsy = loaded.bundle.manifest, model.bundle.manifest
-        raise RequestError(
-            "model-mismatch",
-            f"The network of examinations, {manifest.name} {manifest.version}, was made for another palsy model than "
-            f"{palsy.name} {palsy.version}, which this service has. Whoever runs it can make one for this model "
-            "(`htnet palsy train-session`), or remove the bundle: examinations are then read without.",
-        )
-    return loaded.analyzer.model
 
 
 def grades_as_house_brackmann(model: LoadedModel[PalsyAnalyzer]) -> None:

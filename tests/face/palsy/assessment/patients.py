@@ -25,7 +25,7 @@ _IRISES = ((468, RIGHT_EYE_CORNERS), (473, LEFT_EYE_CORNERS))
 
 
 @functools.cache
-def _head() -> Head:
+def mean_head() -> Head:
     return Head.load()
 
 
@@ -66,7 +66,7 @@ def picture(
     size: float = 1.0,
     stretch: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> SessionPicture:
-    head = _head()
+    head = mean_head()
     weights = movement_weights(MOVEMENTS[pose], palsy, effort=effort)
     points = true_landmarks(head.deform(head.mean, weights))
     _close_lids(points, weights)

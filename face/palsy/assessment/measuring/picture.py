@@ -60,8 +60,8 @@ class SessionPicture:
         return cls(
             points=read.made.tensors["landmarks"],
             image=read.made.tensors["images"],
-            probabilities=read.reading.probabilities,
-            side_probabilities=read.reading.side_probabilities,
+            probabilities=read.before_turn.probabilities,
+            side_probabilities=read.before_turn.side_probabilities,
             yaw_deg=read.quality.yaw_deg,
             pitch_deg=read.quality.pitch_deg,
             hidden=frozenset(region for region in REGIONS if not read.visibility.compares(region)),

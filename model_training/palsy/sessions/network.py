@@ -179,7 +179,8 @@ def halves_of(images: Tensor) -> Tensor:
     count, poses = images.shape[:2]
     halves = swap_halves(split_halves(to_unit_range(images.flatten(0, 1)[:, None])))[:, :, 0]
     pooled: Tensor = functional.avg_pool2d(halves, 2)
-    return pooled.unflatten(0, (count, poses))
+    by_pose: Tensor = pooled.unflatten(0, (count, poses))
+    return by_pose
 
 
 def linear_features(landmarks: Tensor, mirror: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from face.palsy.assessment.comparison import followed_figures
 from face.palsy.assessment.examination import Examination, examine
@@ -36,6 +37,8 @@ _MEASURED: Mapping[str, tuple[Pose, ...]] = {
     "fissure": ("rest", "gentle_closure", "tight_closure"),
     "upper_lip_rise": ("snarl",),
 }
+# A column of the tables whose truth is known in millimetres; of a warped portrait it is not.
+_MILLIMETRES = "iod_mm"
 
 
 def judge_sessions(
@@ -59,13 +62,15 @@ def judge_sessions(
     for name, several in examined.items():
         found[name] = _with_intervals(_Grades.of_examinations(sessions, several), people, repeats)
     whole = examined["all"]
+    measured = [(s, one) for s, one in zip(sessions, examined["all"], strict=True) if _MILLIMETRES in s.truth]
     return {
         **found,
         "rules": _with_intervals(_Grades.of_rules(sessions, whole), people, repeats),
         "regional_severity_error": _regional_errors(sessions, whole),
         "patterns": _patterns(sessions, whole),
-        "measures_mm": _measure_errors(sessions, whole),
-        "sunnybrook": _sunnybrook(sessions, whole, numbers),
+        **(
+            {"measures_mm": _measure_errors(measured), "sunnybrook": _sunnybrook(measured, numbers)} if measured else {}
+        ),
         "movements": {**_movements(whole), "missing_noticed": _missing_noticed(sessions, numbers)},
         "same_face_false_alarms": _mean(one.same_face.doubtful for one in whole if one.same_face is not None),
         "smallest_detectable_change": _smallest_changes(sessions, whole),
@@ -128,6 +133,8 @@ class _Grades:
         }
         if self.probabilities is not None:
             expected = self.probabilities[rows] @ np.arange(6)
+            if np.ptp(self.severity[rows]) > 0:  # healthy people are all alike
+                found["spearman"] = float(spearmanr(expected, self.severity[rows])[0])
             found["error"] = float(np.mean(np.abs(expected - self.severity[rows])))
             found["ece"] = expected_calibration_error(self.probabilities[rows], labels)
         if self.sets is not None:
@@ -170,13 +177,13 @@ def _patterns(sessions: Sequence[ReadSession], examined: Sequence[Examination]) 
     return found
 
 
-def _measure_errors(sessions: Sequence[ReadSession], examined: Sequence[Examination]) -> dict[str, dict[str, float]]:
+def _measure_errors(measured: Sequence[tuple[ReadSession, Examination]]) -> dict[str, dict[str, float]]:
     """error: mean absolute one, the scale's included; error_without_scale: by the true distance of the eyes. covered:
     share of intervals of 95 % that hold the truth. bias: measured less true."""
     apart: dict[str, list[float]] = {}
     covered: dict[str, list[bool]] = {}
     unscaled: dict[str, list[float]] = {}
-    for session, one in zip(sessions, examined, strict=True):
+    for session, one in measured:
         truth = {pose: true_picture(row) for pose, row in session.rows.items()}
         perfect = {
             (raw.id, pose, raw.side): raw.value
@@ -206,12 +213,12 @@ def _measure_errors(sessions: Sequence[ReadSession], examined: Sequence[Examinat
 
 
 def _sunnybrook(
-    sessions: Sequence[ReadSession], examined: Sequence[Examination], numbers: FittedNumbers
+    measured_sessions: Sequence[tuple[ReadSession, Examination]], numbers: FittedNumbers
 ) -> dict[str, float]:
     """Upper ends of the ranges, since the nasolabial fold is not measured: the truth's by the simulator's
     millimetres."""
     measured, truth = [], []
-    for session, one in zip(sessions, examined, strict=True):
+    for session, one in measured_sessions:
         if set(session.rows) == set(session.pictures) and one.grade is not None:
             side: Side = "right" if session.truth["side"] == "right" else "left"
             perfect = sunnybrook(true_findings(session.rows, side, numbers), eyelid_surgery=False)

@@ -47,9 +47,9 @@ class ReadPhotograph:
     """What was seen and what the model said of it.
 
     made: the graph's input and the way back to the photograph. outputs: of the graph, without the batch axis; its maps
-    no heat where a region is not seen. before_turn: the reading without what a turned head takes from it, as
-    examinations take it: they were fitted on these, and see the other pictures of the face. regional: asymmetry 0..1 by
-    region, None for one that is not seen; None where the graph draws no asymmetry map. warnings: sentences that say
+    have no heat where a region is not seen. before_turn: the reading without what a turned head takes from it, as
+    examinations take it: they were fitted on these, and see the other pictures of the face. regional: asymmetry 0..1
+    by region, None for one that is not seen; None where the graph draws no asymmetry map. warnings: sentences that say
     what to do.
     """
 

@@ -88,7 +88,7 @@ def test_sessions_without_rest_teach_nothing(sessions: list[ReadSession]) -> Non
 
 
 def test_movements_of_unseen_people_are_found(samples: SessionSamples, trained: TrainedSessions) -> None:
-    for pose, measure in (("brow_lift", "brow_up"), ("full_smile", "corner_length"), ("snarl", "lip_up")):
+    for pose, measure in (("brow_lift", "brow_up"), ("full_smile", "corner_length")):
         where = (slice(None), POSES.index(pose), slice(None), MEASURES_OF_HALF.index(measure))
         truth, found = samples.movements[where].ravel(), trained.movements[where].ravel()
         assert np.corrcoef(truth, found)[0, 1] > 0.9, pose

@@ -70,7 +70,10 @@ def test_a_tracker_that_is_not_installed_is_named_with_its_extra(monkeypatch: py
         ("sqlite:///{folder}/nowhere/runs.db", "unable to open database file"),
         ("sqlite:///{folder}/letter.txt", "file is not a database"),
         # Nobody listens there; and the password is nobody's business.
-        ("postgresql+psycopg://ann:secret@127.0.0.1:9/runs", "ann:\\*\\*\\*@127.0.0.1:9/runs', .* [Cc]onnection refused"),
+        (
+            "postgresql+psycopg://ann:secret@127.0.0.1:9/runs",
+            "ann:\\*\\*\\*@127.0.0.1:9/runs', .* [Cc]onnection refused",
+        ),
         ("mssql+nothing://x/y", "cannot be used: .*nothing"),
     ],
 )

@@ -39,7 +39,7 @@ router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
     responses={
         **FHIR_RESPONSE,
         **problem_responses(
-            "unauthorized", "not-acceptable", "request-timeout", "image-too-large", "model-mismatch",
+            "invalid-request", "unauthorized", "not-acceptable", "request-timeout", "image-too-large", "model-mismatch",
             "invalid-parameters", "rate-limited", "internal-error", "overloaded",
         ),
     },

@@ -83,10 +83,10 @@ class SideCurves:
 
 @dataclass(frozen=True, eq=False)
 class ClipExamination:
-    """times_s: (N,). at_rest, talks: (N,); what the mouth does where the patient talks is no movement, unless a script
-    says so. rest_s: of the picture that is most like the median of rest. movements: all, by time; a movement's channel
-    is the pose that it looks like. chosen: of each pose the one to be judged, of repeated ones the strongest.
-    seen_share: of the pictures that show the face."""
+    """times_s: (N,). at_rest, talks: (N,); what the mouth does where the patient talks is no movement. With a script
+    nobody looks for talk. rest_s: of the picture that is most like the median of rest. movements: all, by time; a
+    movement's channel is the pose that it looks like. chosen: of each pose the one to be judged, of repeated ones the
+    strongest. seen_share: of the pictures that show the face."""
 
     times_s: FloatArray
     at_rest: npt.NDArray[np.bool_]
@@ -167,8 +167,9 @@ def examine_clip(
     resting = [face for face, still in zip(seen, at_rest, strict=True) if still and face is not None]
     rest = SeenFace.of(np.median([face.points for face in resting], axis=0).astype(np.float32))
     moved = [None if face is None else activation(face, rest, mm_per_unit=mm) for face in seen]
-    talks = find_talk(times, np.array([np.nan if face is None else mm * face.halves.lips_apart for face in seen]))
+    talks = np.zeros(len(times), dtype=np.bool_)
     if script is None:
+        talks = find_talk(times, np.array([np.nan if face is None else mm * face.halves.lips_apart for face in seen]))
         all_levels = np.stack([levels(one) for one in moved])
         strongest = np.where(talks, without_mouth(all_levels).max(axis=1), all_levels.max(axis=1))
         found = find_movements(times, {"any": strongest})

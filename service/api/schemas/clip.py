@@ -148,7 +148,7 @@ class BlinkAnswer(Schema):
 
 class ClipPart(Schema):
     """Times are in seconds from the clip's first picture, sides the patient's. talk: (from, to) in which the patient
-    talks; what the mouth does then is no movement, unless the script says so. dynamics: by pose, of the movements that
+    talks; what the mouth does then is no movement; empty with a script. dynamics: by pose, of the movements that
     were judged; none for a pucker, whose sides move together. blinks: between the movements. curves: null with
     curves=false."""
 

@@ -9,7 +9,7 @@ has no event; that is an answer, not an error.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from face.errors import NoFace
 from face.landmarks.found_face import Face
 from face.microexpression.clip_frame import ClipFrame, FacePiece
+from face.microexpression.movement_kind import lip_swings
 from face.microexpression.pair_motion import PairMotion, pair_motion, turned_between_deg
 from face.microexpression.registration import STABLE_POINTS
 from face.microexpression.spec import MicroExpressionSpec
@@ -37,6 +38,8 @@ SUDDEN_FRAMES = 3  # about the apex that are asked
 LEAST_CUT_OFF = 1.0  # per cent: what an event moves whose beginning or end the clip does not show
 LEAST_SLOW = 5.0  # per cent: what an event moves that neither comes nor goes at once
 SPEAKING_SHARE = 0.25  # of an event's frames, from which on it is speech, whatever its apex looks like
+SPEAKING_S = 1.0  # before an event and after it that are looked at, too;
+SPEAKING_SWINGS = 3  # of the lips in that time, from which on it is speech
 
 Figures = npt.NDArray[np.float64]
 
@@ -106,6 +109,7 @@ def spot(
     events = [
         _event(span, (start, end), motion, moved, times) for span, start, end in zip(spans, starts, ends, strict=False)
     ]
+    events = [_spoken(event, seen, times) for event in events]
     kept = tuple(event for event in events if motion[event.apex] >= LEAST_SLOW or _is_sudden(event, seen, times, spec))
     return SpottedClip(motion=motion, rest=rest, at_rest=at_rest, events=kept)
 
@@ -270,6 +274,14 @@ def _event(
         reliability=max(one.reliability for one in sure.values()),
         around=tuple(around),
     )
+
+
+def _spoken(event: Event, seen: Mapping[int, FacePiece], times: Figures) -> Event:
+    """The event as speech, where it looks like an expression and the lips go on opening and closing about it."""
+    first, last = times[event.onset] - SPEAKING_S, times[event.offset] + SPEAKING_S
+    about = [seen[number].face for number in sorted(seen) if first <= times[number] <= last]
+    speaks = event.kind == "expression" and lip_swings(about) >= SPEAKING_SWINGS
+    return replace(event, kind="speech") if speaks else event
 
 
 def _smoothed(motion: Figures) -> Figures:

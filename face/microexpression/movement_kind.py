@@ -31,10 +31,7 @@ WARNED_LIPS = 1.5
 LEAST_JAW = 2.0
 LEAST_SMILE = 2.0
 MOST_TURN_DEG = 2.5
-
-
-# Of the lips' opening, one way or the other, smoothed over three frames.
-LEAST_SWING = 2.0
+LEAST_SWING = 2.0  # of the lips, opening or closing, smoothed over three frames
 
 
 @dataclass(frozen=True)

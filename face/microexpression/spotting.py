@@ -33,13 +33,13 @@ JOIN_S = 0.1  # a gap that short is none
 EDGE_SHARE = 0.3  # onset and offset: where the motion is that share of the apex's
 AROUND_APEX_S = 0.05  # frames that speak for the kind and the class of an event
 MOST_AROUND = 5  # of those frames; a fast camera has more that say the same
-SUDDEN_S = 0.24  # before and after its apex, half of the longest micro-expression, the face looked otherwise
-SUDDEN_FRAMES = 3  # about the apex that are asked
-LEAST_CUT_OFF = 1.0  # per cent: what an event moves whose beginning or end the clip does not show
-LEAST_SLOW = 5.0  # per cent: what an event moves that neither comes nor goes at once
+SUDDEN_S = 0.24  # half of the longest micro-expression: before and after its apex the face looked otherwise
+SUDDEN_FRAMES = 3  # next to the apex, by whose median that is judged
+LEAST_CUT_OFF = 1.0  # per cent that an event moves whose beginning or end the clip does not show
+LEAST_SLOW = 5.0  # per cent that an event moves which comes or goes slowly
 SPEAKING_SHARE = 0.25  # of an event's frames, from which on it is speech, whatever its apex looks like
-SPEAKING_S = 1.0  # before an event and after it that are looked at, too;
-SPEAKING_SWINGS = 3  # of the lips in that time, from which on it is speech
+SPEAKING_S = 1.0  # looked at before an event and after it, too:
+SPEAKING_SWINGS = 3  # so often the lips open or close in speech
 
 Figures = npt.NDArray[np.float64]
 

@@ -13,6 +13,7 @@ from export.bundle.metadata import Metadata
 from export.bundle.writing import BundleReport, write_bundle
 from export.checkpoints.microexpression import folded_ensemble, separate_members
 from export.checkpoints.palsy import palsy, with_visibility
+from export.checkpoints.palsy_session import palsy_session
 from export.errors import ExportError
 from export.graphs.networks import GraphNetwork
 from model_training.errors import TrainingError
@@ -32,6 +33,7 @@ class Kind:
 # By task and network, as the checkpoint names them.
 KINDS: Mapping[tuple[str, str], Kind] = {
     ("palsy", "HTNetEnhanced"): Kind(build=palsy),
+    ("palsy-session", "SessionNetwork"): Kind(build=palsy_session, smaller=False),
     ("microexpression", "HTNet"): Kind(build=separate_members, several=True),
     ("microexpression", FOLDED_ENSEMBLE): Kind(build=folded_ensemble, smaller=False),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Task = Literal["palsy", "microexpression"]
+Task = Literal["palsy", "microexpression", "palsy-session"]
 
 # Which half of a face is weak, in the order of the graph's `side_logits`.
 Side = Literal["left", "right", "none"]

@@ -12,6 +12,7 @@ from model_training.simulator.commands import (
     sessions_command,
     simulate_command,
     warp_command,
+    warp_sessions_command,
 )
 
 simulate = command_group(
@@ -22,6 +23,7 @@ simulate.command("renders")(simulate_command)
 simulate.command("sessions")(sessions_command)
 simulate.command("preview")(preview_command)
 simulate.command("palsies-on-photos")(warp_command)
+simulate.command("sessions-on-photos")(warp_sessions_command)
 simulate.command("pick-portraits")(portraits_command)
 simulate.command("hidden-faces")(occlude_command)
 simulate.command("other-camera")(other_camera_command)

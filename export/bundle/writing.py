@@ -30,6 +30,7 @@ PARITY_SAMPLES = 8
 HOW_TO_MEASURE = {
     "palsy": "Run `htnet palsy evaluate`",
     "microexpression": "Run `htnet microexpression metrics`",
+    "palsy-session": "Run `htnet palsy judge-sessions`",
 }
 
 

@@ -10,10 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import ExportError
+from face.palsy.assessment.session_model import OUTPUTS as SESSION_OUTPUTS
+from face.palsy.assessment.session_model import SessionInputSpec
 from face.palsy.reading import MOVEMENT_OUTPUT
 from face.palsy.visibility import SEEN_MAP_OUTPUT
+from face.vocabulary import HOUSE_BRACKMANN, POSES
 from model_training.networks.htnet import fold_single_token_attention
 from model_training.networks.htnet_enhanced import HTNetEnhanced
+from model_training.palsy.sessions.network import SessionNetwork
 from model_training.palsy.visibility.network import SeenMap
 
 
@@ -67,6 +71,34 @@ class PalsyGraph(GraphNetwork):
             directions = basis / basis.square().sum(0)  # unit vectors times their standard deviations
             flat = flat + torch.randn(count, basis.shape[1], generator=draw) @ directions.T
         return {"images": images, "landmarks": flat.reshape(count, -1, 3)}
+
+
+class SessionGraph(GraphNetwork):
+    """(images, landmarks, readings, present) of eight pictures -> the outputs of the network of examinations."""
+
+    outputs = SESSION_OUTPUTS
+
+    def __init__(self, network: SessionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor, landmarks: Tensor, readings: Tensor, present: Tensor) -> dict[str, Tensor]:
+        answer: dict[str, Tensor] = self.network(images, landmarks, readings, present)
+        return answer
+
+    def example_inputs(self, count: int, *, seed: int = 0) -> dict[str, Tensor]:
+        """Random pictures, landmarks about the middle, and readings that are probabilities; some pictures missing."""
+        draw = torch.Generator().manual_seed(seed)
+        shapes = SessionInputSpec(palsy_model_sha256="", palsy_input="").tensor_shapes()
+        grades, sides = (torch.rand(count, len(POSES), size, generator=draw) for size in (len(HOUSE_BRACKMANN), 3))
+        present = (torch.rand(count, len(POSES), generator=draw) < 0.7).float()
+        present[:, 0] = 1
+        return {
+            "images": torch.randint(0, 256, (count, *shapes["images"][1]), dtype=torch.uint8, generator=draw),
+            "landmarks": 0.5 * torch.randn(count, *shapes["landmarks"][1], generator=draw),
+            "readings": torch.cat((grades / grades.sum(-1, True), sides / sides.sum(-1, True)), -1),
+            "present": present,
+        }
 
 
 class EmotionGraph(GraphNetwork):

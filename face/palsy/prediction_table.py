@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,8 @@ def answers_in_words(table: Path) -> list[str]:
                 f"{row['path']}: grade {row['grade']} ({float(row['probability']):.0%}, likely one of "
                 f"{', '.join(row['prediction_set'].split())}), {side}"
             )
-            lines += [f"  {warning}" for warning in row["warnings"].split("; ") if warning]
+            # Sentences, within which a semicolon may stand too.
+            lines += [f"  {warning}" for warning in re.split(r"(?<=\.); ", row["warnings"]) if warning]
     return lines
 
 

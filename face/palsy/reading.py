@@ -47,14 +47,17 @@ class ReadPhotograph:
     """What was seen and what the model said of it.
 
     made: the graph's input and the way back to the photograph. outputs: of the graph, without the batch axis; its maps
-    have no heat where a region is not seen. regional: asymmetry 0..1 by region, None for one that is not seen; None
-    where the graph draws no asymmetry map. warnings: sentences that say what to do.
+    have no heat where a region is not seen. before_turn: the reading without what a turned head takes from it, as
+    examinations take it: they were fitted on these, and see the other pictures of the face. regional: asymmetry 0..1
+    by region, None for one that is not seen; None where the graph draws no asymmetry map. warnings: sentences that say
+    what to do.
     """
 
     photograph: Photograph
     made: PalsyInput
     outputs: Mapping[str, Array]
     reading: PalsyReading
+    before_turn: PalsyReading
     regional: dict[Region, float | None] | None
     visibility: Visibility
     quality: Quality
@@ -121,9 +124,9 @@ def read_palsy(
             warnings += check_looks(photograph.looks)
     with watch.stage("inference"):
         batch = graph({name: tensor[None] for name, tensor in made.tensors.items()})
-        said = decode(batch["grade_logits"], batch["side_logits"], calibration=calibration)[0]
+        before_turn = decode(batch["grade_logits"], batch["side_logits"], calibration=calibration)[0]
         allowed = limits.turned_head.allowed_for(batch["grade_logits"], quality.yaw_deg)
-        reading = holding(decode(allowed, batch["side_logits"], calibration=calibration)[0], said)
+        reading = holding(decode(allowed, batch["side_logits"], calibration=calibration)[0], before_turn)
         outputs = {name: np.asarray(values)[0] for name, values in batch.items()}
     with watch.stage("rendering"):
         masks, visibility = _what_is_seen(photograph, made, outputs, limits)
@@ -149,6 +152,7 @@ def read_palsy(
         made=made,
         outputs=outputs,
         reading=reading,
+        before_turn=before_turn,
         regional=regional,
         visibility=visibility,
         quality=quality,

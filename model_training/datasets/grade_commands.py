@@ -43,7 +43,7 @@ def prepare_fnp(
         str | None, typer.Option(help="Column with the patient id; otherwise from the file name.")
     ] = None,
     stem: Annotated[
-        str | None, typer.Option(help="Regular expression for the file-name stem with a group (?P<person>...).")
+        str | None, typer.Option(help="Regular expression for the file-name stem, with a group named person.")
     ] = None,
     dataset: Annotated[str, typer.Option(help="Name in the table, where several sets share this layout.")] = "fnp",
     validation: Validation = 0.15,

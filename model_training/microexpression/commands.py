@@ -191,7 +191,7 @@ def finetune_command(
 
 
 def demo_command(
-    out: Annotated[Path, typer.Option(help="Folder for everything; it must not exist yet.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for everything; one that was stopped goes on.")] = Path(
         "runs/demo-microexpression"
     ),
     small: Annotated[bool, typer.Option("--small", help="A minute's worth, to see that every step works.")] = False,

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from face.vocabulary import EMOTIONS
 from model_training.data.cache import Cache, open_cache
 from model_training.data.sample_table import label_names
+from model_training.datasets.reading.published_flow import SPLIT, TABLE, WHOLE, UnusableRow, published_clips
 from model_training.errors import TrainingError
 
-IMAGE_FOLDER = "STSNet_whole_norm_u_v_os"
-TABLE = "combined_3_class2_for_optical_flow.csv"
+# The data set of clips whose folder does not say it.
+UNNAMED = "flow"
 CACHE_KEYS = ("flow", "label", "subject", "dataset", "clip", "class_names")
 
 
@@ -76,7 +76,7 @@ def load_flow(path: Path, *, split: str | None = None) -> FlowImages:
         return load_prepared(path, split=split) if prepared else load_published(path)
     if path.suffix == ".npz" and path.is_file():
         return load_cache(path)
-    raise TrainingError(f"{path}: neither a folder with {TABLE} and {IMAGE_FOLDER}/ nor an .npz flow cache")
+    raise TrainingError(f"{path}: neither a folder with {TABLE} and {WHOLE}/, or with {SPLIT}/, nor an .npz flow cache")
 
 
 def load_prepared(folder: Path, *, split: str | None = None) -> FlowImages:
@@ -110,30 +110,27 @@ def clips_of(cache: Cache, *, names: tuple[str, ...], rows: np.ndarray) -> FlowI
 
 
 def load_published(folder: Path) -> FlowImages:
-    """The files published with the HTNet reference code. A clip whose image is missing or unreadable is an error,
-    never a black image."""
-    table = folder / TABLE
-    if not table.is_file():
-        raise TrainingError(f"{folder}: no {TABLE}; give the folder that holds it and {IMAGE_FOLDER}/")
-    frame = pd.read_csv(table, dtype=str, keep_default_na=False)
-    missing = {"dataset", "sub", "filename_o", "label"} - set(frame.columns)
-    if missing:
-        raise TrainingError(f"{table}: missing column(s) {', '.join(sorted(missing))}")
-    images = np.zeros((len(frame), 28, 28, 3), np.uint8)
-    for row, (subject, clip) in enumerate(zip(frame["sub"], frame["filename_o"], strict=True)):
-        path = folder / IMAGE_FOLDER / f"{subject}_{clip} .png"  # the published names have a blank before the suffix
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    """The files published with the HTNet reference code, in either layout. A clip whose image is missing or unreadable
+    is an error, never a black image."""
+    clips, images = [], []
+    for found in published_clips(folder):
+        if isinstance(found, UnusableRow):
+            raise TrainingError(f"{folder}: {found.where}: {found.reason}")
+        image = cv2.imread(str(found.image), cv2.IMREAD_COLOR)
         if image is None:
-            raise TrainingError(f"{table}, row {row + 1}: {path.name} is missing or cannot be decoded")
+            raise TrainingError(f"{found.image}: cannot be decoded")
         if image.shape != (28, 28, 3):
-            raise TrainingError(f"{table}, row {row + 1}: {path.name} is {image.shape[1]}x{image.shape[0]}, not 28x28")
-        images[row] = image[..., ::-1]
+            raise TrainingError(f"{found.image}: is {image.shape[1]}x{image.shape[0]}, not 28x28")
+        clips.append(found)
+        images.append(image[..., ::-1])
+    if not clips:
+        raise TrainingError(f"{folder}: holds no flow image")
     return FlowImages(
-        images=images,
-        labels=frame["label"].astype(int).to_numpy(np.int64),
-        subjects=(frame["dataset"] + "/" + frame["sub"]).to_numpy(str),
-        datasets=frame["dataset"].to_numpy(str),
-        clips=frame["filename_o"].to_numpy(str),
+        images=np.stack(images),
+        labels=np.array([clip.label for clip in clips], np.int64),
+        subjects=np.array([clip.person for clip in clips]),
+        datasets=np.array([clip.dataset or UNNAMED for clip in clips]),
+        clips=np.array([clip.clip for clip in clips]),
     )
 
 

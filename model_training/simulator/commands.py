@@ -170,6 +170,35 @@ def warp_command(
     typer.echo(f"wrote {table}")
 
 
+def warp_sessions_command(
+    photo: Annotated[
+        Path,
+        typer.Option(help="Image file, folder of them, or sample table (its rows of grade I), with healthy faces."),
+    ],
+    out: OutFolder,
+    regions: Annotated[
+        Regions, typer.Option(help="alike: one severity in all regions, nearly; differ: patterns; healthy: no palsy.")
+    ] = "differ",
+    palsies: Annotated[int, typer.Option(help="Of each face, an examination each.", min=1)] = 1,
+    mover: Annotated[
+        str, typer.Option(help="What moves the face: fields (smooth fields) or units (those of the simulated head).")
+    ] = "fields",
+    seed: Annotated[int, typer.Option(help="The same seed draws the same palsies.")] = 0,
+    split: Annotated[str, typer.Option(help="train, validation or test for every row; empty leaves it open.")] = "",
+) -> None:
+    """Examinations on photographs of healthy faces: rest, brow lift, gentle closure and smile of one palsy each.
+
+    Example: `htnet simulate sessions-on-photos --photo runs/portraits --out runs/portrait-sessions --split test`
+    """
+    from model_training.simulator.photographs.warped_sessions import warp_session_set
+
+    with progress_bar("faces") as bar:
+        table = warp_session_set(
+            photo, out, regions=regions, palsies=palsies, mover=mover, seed=seed, split=split, on_progress=bar.at
+        )
+    typer.echo(f"wrote {table}")
+
+
 def portraits_command(
     source: Annotated[Path, typer.Argument(help="Folder of pictures, searched with all below it.")],
     out: Annotated[Path, typer.Option(help="Folder for the portraits that can be used.")],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -101,12 +102,12 @@ class _MLflow:
             uri = Path(address).resolve().as_uri()
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         from mlflow.entities import Metric
-        from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
         self._metric: Any = Metric
         self._waiting: list[Any] = []
         try:
+            _refuse_closed_database(uri)
             self._client: Any = MlflowClient(tracking_uri=uri)
             if run_id:
                 self._client.update_run(run_id, status="RUNNING")
@@ -116,9 +117,10 @@ class _MLflow:
                 run_id = self._client.create_run(number, run_name=name).info.run_id
                 for key, value in _flat(config).items():
                     self._client.log_param(run_id, key, str(value)[:MLFLOW_BATCH])
-        except (MlflowException, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise TrainingError(f"run.mlflow is {address!r}, which cannot be used: {reason}") from error
+        except Exception as error:  # besides MLflow's, those of every database's driver
+            raise TrainingError(
+                f"run.mlflow is {_without_password(address)!r}, which cannot be used: {_reason(error)}"
+            ) from error
         self.run_id = run_id
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -135,6 +137,28 @@ class _MLflow:
     def close(self, *, finished: bool) -> None:
         self.flush()
         self._client.set_terminated(self.run_id, "FINISHED" if finished else "KILLED")
+
+
+def _refuse_closed_database(uri: str) -> None:
+    """MLflow itself would ask a database for minutes, and fill the screen meanwhile. Raises the driver's error."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+    from sqlalchemy import create_engine, inspect
+
+    if uri.partition("://")[0].partition("+")[0] in DATABASE_ENGINES:
+        engine = create_engine(uri)
+        try:
+            inspect(engine).get_table_names()  # a file is opened only to be read
+        finally:
+            engine.dispose()
+
+
+def _reason(error: Exception) -> str:
+    """One line: what the driver says where SQLAlchemy has wrapped it with advice of its own."""
+    return str(getattr(error, "orig", None) or error or type(error).__name__).splitlines()[0]
+
+
+def _without_password(address: str) -> str:
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", address)
 
 
 class _Wandb:

@@ -56,9 +56,11 @@ class BufferedBody:
         return await asyncio.shield(self.watch())
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching, and let go of the bytes: those who refused it may be kept by their exception, and they keep
+        the body, until the garbage collector comes."""
         if self._next is not None:
             self._next.cancel()
+        self._pieces.clear()
 
 
 async def read_body(receive: Receive, *, max_bytes: int, timeout_s: float) -> list[bytes]:

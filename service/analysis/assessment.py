@@ -18,6 +18,7 @@ from face.palsy.assessment.measuring.movement import movement_shown, sort_by_mov
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, session_scale
 from face.palsy.assessment.options import ExaminationOptions
+from face.palsy.assessment.session_model import SessionModel
 from face.palsy.reading import ReadPhotograph
 from face.stopwatch import Stopwatch
 from face.vocabulary import POSES, FacePolicy, Pose
@@ -82,6 +83,7 @@ def assess_session(
     unsorted: Sequence[bytes] = (),
     *,
     numbers: FittedNumbers,
+    model: SessionModel | None = None,
     options: ExaminationOptions | None = None,
     face: FacePolicy = "single",
     mirrored: bool = False,
@@ -89,7 +91,8 @@ def assess_session(
     strict: bool = False,
     run_all: RunAll = map,
 ) -> SessionAnalysis:
-    """named, unsorted: image files, at least one in all. run_all: reads the pictures, for example in several threads.
+    """named, unsorted: image files, at least one in all. model: the network of examinations, where there is one, and
+    numbers then its own. run_all: reads the pictures, for example in several threads.
 
     Raises NoUsablePicture where none can be used; with `strict`, the PreprocessingError of the first picture that
     cannot, and DifferentPeople.
@@ -111,7 +114,9 @@ def assess_session(
     with watch.stage("assessment"):
         pictures = {name: SessionPicture.of(found) for name, found in readable.items()}
         poses = _poses(pictures, named, numbers)
-        examination = examine({pose: pictures[name] for name, pose in poses.items()}, numbers, options=options)
+        examination = examine(
+            {pose: pictures[name] for name, pose in poses.items()}, numbers, options=options, model=model
+        )
     if strict and examination.same_face is not None and examination.same_face.doubtful:
         raise DifferentPeople(
             f"The picture `{examination.same_face.farthest}` may show another person than the others. Send pictures of "

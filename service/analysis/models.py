@@ -15,6 +15,7 @@ from face.photograph import PhotographReader
 from face.vocabulary import Task
 from service.analysis.microexpression import MicroexpressionAnalyzer
 from service.analysis.palsy import PalsyAnalyzer
+from service.analysis.palsy_session import PalsySessionAnalyzer
 from service.inference.batching import BatchingSession
 from service.inference.bundle import MANIFEST_FILE, Bundle, load_bundle
 from service.inference.errors import BundleError
@@ -59,6 +60,7 @@ class LoadedModels:
 
     palsy: LoadedModel[PalsyAnalyzer] | None = None
     microexpression: LoadedModel[MicroexpressionAnalyzer] | None = None
+    palsy_session: LoadedModel[PalsySessionAnalyzer] | None = None
 
     def __iter__(self) -> Iterator[AnyModel]:
         for field in fields(self):
@@ -142,5 +144,8 @@ def load_models(
                 case "microexpression":
                     emotion = MicroexpressionAnalyzer(bundle, session, reader, overlay_max_side_px=overlay_max_side_px)
                     models = replace(models, microexpression=LoadedModel(bundle, runs, session, emotion))
+                case "palsy-session":
+                    examination = PalsySessionAnalyzer(bundle, session)
+                    models = replace(models, palsy_session=LoadedModel(bundle, runs, session, examination))
         opened.pop_all()
     return models

@@ -20,6 +20,7 @@ from face.clip.script import Script
 from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.options import ExaminationOptions
+from face.palsy.assessment.session_model import SessionModel
 from face.stopwatch import Stopwatch
 from face.vocabulary import POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, RunAll, SessionAnalysis, assess_session
@@ -63,6 +64,7 @@ def assess_clip(
     landmarker: FaceLandmarker,
     *,
     numbers: FittedNumbers,
+    model: SessionModel | None = None,
     options: ExaminationOptions | None = None,
     script: Script | None = None,
     face: FacePolicy = "single",
@@ -72,8 +74,8 @@ def assess_clip(
     run_all: RunAll = map,
     tell: Tell = lambda _, __: None,
 ) -> ClipAnalysis:
-    """To be called in one thread, which `landmarker` belongs to. tell: is told how far the work is, once for each
-    picture; what it raises ends the work.
+    """To be called in one thread, which `landmarker` belongs to. numbers, model: as `assess_session`. tell: is told how
+    far the work is, once for each picture; what it raises ends the work.
 
     Raises as `examine_palsy_clip` and `assess_session`; WrongScript.
     """
@@ -89,6 +91,7 @@ def assess_clip(
         analyzer,
         examined.stills,
         numbers=numbers,
+        model=model,
         options=options,
         # Whoever else is in the picture was there in the whole clip, and was spoken of.
         face="largest",

@@ -68,6 +68,8 @@ def install_error_handlers(app: FastAPI) -> None:
         if code is None:
             code = "invalid-request" if error.status_code < 500 else "internal-error"
         detail = {
+            # Multipart bodies are read by our own code, with sentences of its own.
+            "invalid-request": "The body is not JSON in UTF-8.",
             "not-found": "There is no such page. The endpoints are listed in /openapi.json.",
             "method-not-allowed": f"{request.method} is not possible here.",
         }.get(code, PROBLEMS[code].title + ".")

@@ -8,6 +8,7 @@ from typing import Annotated, TypedDict, TypeVar
 
 from fastapi import Depends, Request
 
+from face.palsy.assessment.session_model import SessionModel
 from face.vocabulary import Task
 from service.analysis.microexpression import MicroexpressionAnalyzer
 from service.analysis.models import LoadedModel, LoadedModels
@@ -75,3 +76,27 @@ async def _microexpression(worker: CurrentWorker) -> LoadedModel[Microexpression
 # How a handler gets its model: with the type of its analyzer, so that a wrong call of it fails the type check.
 PalsyModel = Annotated[LoadedModel[PalsyAnalyzer], Depends(_palsy)]
 MicroexpressionModel = Annotated[LoadedModel[MicroexpressionAnalyzer], Depends(_microexpression)]
+
+
+def session_model(worker: Worker, palsy: LoadedModel[PalsyAnalyzer]) -> SessionModel | None:
+    """The network of examinations, None where this service has none. RequestError `model-mismatch` where it was made
+    for another palsy model."""
+    loaded = worker.models.palsy_session
+    if loaded is None:
+        return None
+    if not loaded.analyzer.takes_readings_of(palsy.bundle):
+        manifest, other = loaded.bundle.manifest, palsy.bundle.manifest
+        raise RequestError(
+            "model-mismatch",
+            f"The network of examinations, {manifest.name} {manifest.version}, was made for another palsy model than "
+            f"{other.name} {other.version}, which this service has. Whoever runs it can make one for this model "
+            "(`htnet palsy train-session`), or remove the bundle: examinations are then read without.",
+        )
+    return loaded.analyzer.model
+
+
+async def _session_model(worker: CurrentWorker, palsy: PalsyModel) -> SessionModel | None:
+    return session_model(worker, palsy)
+
+
+CurrentSessionModel = Annotated[SessionModel | None, Depends(_session_model)]

@@ -24,9 +24,21 @@ from pydantic import (
 
 from face.frame.quality import QualityLimits
 from face.frame.regions import ASYMMETRY_FULL_SCALE
+from face.palsy.assessment.evidence import EVIDENCE, Evidence
+from face.palsy.assessment.session_model import OUTPUTS as SESSION_OUTPUTS
 from face.palsy.reading import MOVEMENT_OUTPUT, OUT_OF_DISTRIBUTION_OUTPUT
 from face.palsy.visibility import SEEN_MAP_OUTPUT
-from face.vocabulary import EMOTIONS, MOVEMENTS, REGIONS, REGIONS_OF_INTEREST, SIDES, Region, RegionOfInterest, Side
+from face.vocabulary import (
+    EMOTIONS,
+    HOUSE_BRACKMANN,
+    MOVEMENTS,
+    REGIONS,
+    REGIONS_OF_INTEREST,
+    SIDES,
+    Region,
+    RegionOfInterest,
+    Side,
+)
 
 # 2 has thresholds of visibility, and the hashes of the weights behind the graph; files of version 1 still load.
 SCHEMA_VERSION = 2
@@ -54,6 +66,9 @@ PALSY_INPUTS = ("images", "landmarks")
 PALSY_OUTPUTS = ("grade_logits", "side_logits", "regional_asymmetry", "asymmetry_map", "roi_maps")
 MICROEXPRESSION_INPUTS = ("flow",)
 MICROEXPRESSION_OUTPUTS = ("emotion_logits",)
+
+
+SESSION_INPUTS = ("images", "landmarks", "readings", "present")
 
 
 def _distinct(what: str) -> AfterValidator:
@@ -309,7 +324,57 @@ class MicroexpressionManifest(_Manifest):
         return self
 
 
-Manifest = PalsyManifest | MicroexpressionManifest
+class EvidenceCalibration(Section):
+    """The fields of `face.palsy.assessment.fitted.SessionCalibration`, with the same meaning."""
+
+    temperature: Annotated[float, Field(gt=0)]
+    conformal_threshold: Annotated[float, Field(ge=0, le=1)]
+
+
+class SessionLabels(Section):
+    grades: Annotated[tuple[Text, ...], _exactly(HOUSE_BRACKMANN)] = HOUSE_BRACKMANN
+
+
+class SessionCalibrationSection(Section):
+    """classes: one for each class of evidence. coverage: of the prediction sets."""
+
+    classes: dict[Evidence, EvidenceCalibration]
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _every_class(self) -> Self:
+        missing = [name for name in EVIDENCE if name not in self.classes]
+        if missing:
+            raise ValueError(f"classes: {', '.join(missing)} missing")
+        return self
+
+
+class SessionThresholds(Section):
+    """grades_from: the classes of evidence whose grade the network makes; in the others the steps without it do.
+    measure_u: standard uncertainty of a movement that a share is made of, in millimetres, of `closure` as a share.
+    sdc95: smallest change between two examinations that is not noise, by figure."""
+
+    grades_from: tuple[Evidence, ...]
+    measure_u: dict[Text, Annotated[float, Field(gt=0)]]
+    sdc95: dict[Text, Annotated[float, Field(ge=0)]]
+
+
+class PalsySessionManifest(_Manifest):
+    """The network of examinations; input.spec names the palsy model whose readings it takes."""
+
+    task: Literal["palsy-session"]
+    labels: SessionLabels
+    calibration: SessionCalibrationSection
+    thresholds: SessionThresholds
+
+    @model_validator(mode="after")
+    def _graph_fits_task(self) -> Self:
+        _require(self.input.tensors, SESSION_INPUTS, field="input.tensors")
+        _require(self.outputs, SESSION_OUTPUTS, field="outputs")
+        return self
+
+
+Manifest = PalsyManifest | MicroexpressionManifest | PalsySessionManifest
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Annotated[Manifest, Field(discriminator="task")])
 
 

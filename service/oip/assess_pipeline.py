@@ -17,7 +17,7 @@ from service.analysis.models import LoadedModel
 from service.analysis.palsy import PalsyAnalyzer
 from service.api.routes.assess import MOST_PICTURES, UNSORTED, examine_pictures
 from service.api.schemas.assessment import AssessmentAnswer
-from service.api.state import Worker
+from service.api.state import Worker, session_model
 from service.oip.inference_request import Inference
 from service.oip.metadata import ModelMetadata, TensorMetadata
 from service.oip.pictures import ANSWER, some_of
@@ -78,6 +78,7 @@ class AssessPipeline:
             request,
             worker,
             self._model,
+            session_model(worker, self._model),
             pictures,
             unsorted,
             options=ExaminationOptions(

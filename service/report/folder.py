@@ -11,15 +11,16 @@ from pathlib import Path
 from face.errors import NoImages
 from face.image.files import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from face.image.limits import ImageLimits
-from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.options import ExaminationOptions
+from face.palsy.assessment.session_model import SessionModel, numbers_for
 from face.photograph import PhotographReader
 from face.vocabulary import POSES, FacePolicy, Pose
 from face.whole_file import write_text
 from service.analysis.assessment import SessionAnalysis, assess_session
 from service.analysis.models import LoadedModel
 from service.analysis.palsy import PalsyAnalyzer
+from service.analysis.palsy_session import PalsySessionAnalyzer
 from service.api.schemas.assessment import AssessmentAnswer
 from service.inference.bundle import Bundle
 from service.inference.errors import BundleError
@@ -84,6 +85,19 @@ def _pose_named(stem: str) -> Pose | None:
     return next((pose for pose in POSES if pose == word), None)
 
 
+def session_model(bundle: Bundle, palsy: Bundle) -> SessionModel:
+    """The network of examinations in a bundle. Raises BundleError where it was made for another palsy model."""
+    analyzer = PalsySessionAnalyzer(bundle, open_session(bundle))
+    if not analyzer.takes_readings_of(palsy):
+        raise BundleError(
+            bundle.directory,
+            f"was made for another palsy model than that in {palsy.directory}; make one for it with `htnet palsy "
+            "train-session`, or leave this bundle out",
+            field="input.spec",
+        )
+    return analyzer.model
+
+
 @contextmanager
 def opened_palsy(bundle: Bundle) -> Iterator[LoadedModel[PalsyAnalyzer]]:
     """Raises BundleError for a bundle whose grades are not House and Brackmann's."""
@@ -105,6 +119,7 @@ def assess_folder(
     bundle: Bundle,
     out: Path,
     *,
+    examining: SessionModel | None = None,
     options: ExaminationOptions | None = None,
     faces: FacePolicy = "single",
     mirrored: bool = False,
@@ -120,7 +135,8 @@ def assess_folder(
             model.analyzer,
             {pose: path.read_bytes() for pose, path in files.named.items()},
             [path.read_bytes() for path in files.unsorted],
-            numbers=fitted_numbers(),
+            numbers=numbers_for(examining),
+            model=examining,
             options=options,
             face=faces,
             mirrored=mirrored,

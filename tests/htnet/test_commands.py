@@ -42,6 +42,7 @@ def test_no_command_is_missing() -> None:
                 "other-camera",
                 "preview",
                 "palsies-on-photos",
+                "sessions-on-photos",
                 "pick-portraits",
                 "microexpressions",
             )
@@ -49,7 +50,15 @@ def test_no_command_is_missing() -> None:
         *(f"palsy {name}" for name in ("train", "crossval", "evaluate", "predict", "visualize", "calibrate")),
         *(
             f"palsy {name}"
-            for name in ("assess", "dicom-sr", "judge-sessions", "fit-sessions", "train-visibility", "judge-visibility")
+            for name in (
+                "assess",
+                "dicom-sr",
+                "judge-sessions",
+                "fit-sessions",
+                "train-session",
+                "train-visibility",
+                "judge-visibility",
+            )
         ),
         *(f"palsy {name}" for name in ("evidence", "ablation", "throughput", "demo")),
         *(f"palsy {name}" for name in ("adapt", "study-sites", "site-update", "average-updates")),

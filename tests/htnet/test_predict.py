@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from face.palsy.prediction_table import answers_in_words
 from service.analysis.photograph_table import grade_photographs
 from service.inference.bundle import load_bundle
 
@@ -70,3 +71,17 @@ def test_a_command_that_graded_nothing_has_failed(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "each has its reason in" in done.stderr.replace("\n", " ")
     assert (tmp_path / "out/predictions.csv").is_file()
+
+
+def test_a_warning_with_a_semicolon_is_one_line(tmp_path: Path) -> None:
+    turned = "The face is turned 17 degrees to the patient's left; take the photograph from the front."
+    dark = "The face is too dark; use more light."
+    row = {
+        "path": "a.jpg", "code": "", "grade": "III", "probability": "0.5", "prediction_set": "II III", "side": "left",
+        "side_probability": "0.9", "warnings": f"{turned}; {dark}",
+    }  # fmt: skip
+    with (tmp_path / "predictions.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerow(row)
+    assert answers_in_words(tmp_path / "predictions.csv")[1:] == [f"  {turned}", f"  {dark}"]

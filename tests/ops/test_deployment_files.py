@@ -24,6 +24,25 @@ def documents(path: Path) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(path.read_text()) if document is not None]
 
 
+class StrictLoader(yaml.SafeLoader):
+    """A key that stands twice is an error, as it is to compose v2 and to Kubernetes; PyYAML takes the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        if len(set(names)) < len(names):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a key stands twice in {sorted(names)}", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "docker-compose.yml", *sorted((ROOT / "docker").rglob("*.y*ml"))], ids=lambda path: path.name
+)
+def test_no_key_stands_twice(path: Path) -> None:
+    list(yaml.load_all(path.read_text(), StrictLoader))
+
+
 def exported_names() -> set[str]:
     """Every series name that the service can expose."""
     names = set()

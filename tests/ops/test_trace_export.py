@@ -1,17 +1,23 @@
-"""Traces over OTLP/HTTP: a collector on a real socket gets the spans of a real request."""
+"""Traces over OTLP/HTTP: a receiver on a real socket gets the spans of a real request, straight and through a
+collector that others have written."""
 
+import gzip
+import shutil
+import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.ops.live_service import GRADE, live_service
+from tests.ops.live_service import GRADE, free_port, live_service
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -24,6 +30,8 @@ def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers["content-encoding"] == "gzip":
+                body = gzip.decompress(body)
             if self.path == "/v1/traces" and self.headers["content-type"] == "application/x-protobuf":
                 received.append(ExportTraceServiceRequest.FromString(body))
             self.send_response(200)
@@ -43,6 +51,46 @@ def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
             thread.join()
 
 
+def rotel() -> str | None:
+    """Rotel's program, of its package (pip install rotel==0.0.1a15, built for Python 3.11) or on the path."""
+    spec = find_spec("rotel")
+    packaged = Path(spec.origin).with_name("rotel-agent") if spec is not None and spec.origin else None
+    return str(packaged) if packaged is not None and packaged.is_file() else shutil.which("rotel-agent")
+
+
+@contextmanager
+def through_rotel(receiver: str, folder: Path) -> Iterator[str]:
+    """The URL of the traces at Rotel, a collector for OpenTelemetry, which hands on what it gets."""
+    program = rotel()
+    if program is None:
+        pytest.skip("Rotel is not installed: pip install rotel==0.0.1a15")
+    port, grpc_port, log = free_port(), free_port(), folder / "rotel.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [
+                program, "start", "--otlp-http-endpoint", f"127.0.0.1:{port}", "--otlp-grpc-endpoint",
+                f"127.0.0.1:{grpc_port}", "--exporter", "otlp", "--otlp-exporter-protocol", "http",
+                "--otlp-exporter-endpoint", receiver.removesuffix("/v1/traces"),
+            ],
+            stdout=said, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    httpx.get(f"http://127.0.0.1:{port}/", timeout=1)
+                    break
+                except httpx.TransportError:
+                    assert time.monotonic() < deadline, log.read_text()
+                    assert process.poll() is None, log.read_text()
+                    time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}/v1/traces"
+        finally:
+            # At the end it hands on what it still holds.
+            process.terminate()
+            process.wait(20)
+
+
 def spans_of(received: list[ExportTraceServiceRequest]) -> list[Span]:
     return [
         span
@@ -53,9 +101,18 @@ def spans_of(received: list[ExportTraceServiceRequest]) -> list[Span]:
     ]
 
 
-def test_a_request_and_its_stages_arrive(tmp_path: Path, tiny_models: Path, astronaut_jpeg: bytes) -> None:
-    with collector() as (url, received):
-        with live_service(tmp_path, tiny_models, otlp_endpoint=url, trace_sample_ratio=0) as live:
+@pytest.mark.parametrize("way", [lambda url, _folder: nullcontext(url), through_rotel], ids=["straight", "rotel"])
+def test_a_request_and_its_stages_arrive(
+    tmp_path: Path,
+    tiny_models: Path,
+    astronaut_jpeg: bytes,
+    way: Callable[[str, Path], AbstractContextManager[str]],
+) -> None:
+    with collector() as (receiver, received):
+        with (
+            way(receiver, tmp_path) as url,
+            live_service(tmp_path, tiny_models, otlp_endpoint=url, trace_sample_ratio=0) as live,
+        ):
             headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
             files = {"image": ("secret-name.jpg", astronaut_jpeg)}
             assert httpx.post(live.url + GRADE, files=files, headers=headers, timeout=30).status_code == 200

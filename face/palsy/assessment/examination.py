@@ -16,7 +16,7 @@ from face.palsy.assessment.doubts import doubts
 from face.palsy.assessment.evidence import Evidence, evidence_of, evidence_sentence, region_shown
 from face.palsy.assessment.findings import Findings, gather_findings
 from face.palsy.assessment.fitted import FittedNumbers
-from face.palsy.assessment.grade import SessionGrade, session_grade, session_sides
+from face.palsy.assessment.grade import SessionGrade, fitted_grade, fitted_sides, session_grade, session_sides
 from face.palsy.assessment.measuring.measures import Measure, session_measures
 from face.palsy.assessment.measuring.movement import (
     Activation,
@@ -28,7 +28,7 @@ from face.palsy.assessment.measuring.movement import (
     other_pose_sentence,
     shows_another,
 )
-from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import Measured, SessionPicture
 from face.palsy.assessment.measuring.same_face import SameFace, check_same_face
 from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, Scale, session_scale
 from face.palsy.assessment.options import ExaminationOptions
@@ -45,11 +45,12 @@ from face.palsy.assessment.scores.auto_eface import AutoEface, auto_eface
 from face.palsy.assessment.scores.decision_path import DecisionStep, decision_path
 from face.palsy.assessment.scores.fngs import Fngs, MovementPoints, fngs, movement_points
 from face.palsy.assessment.scores.sunnybrook import Sunnybrook, sunnybrook
+from face.palsy.assessment.session_model import Method, SessionModel
 from face.palsy.decoding import name_side
 from face.probability import FloatArray
 from face.vocabulary import HOUSE_BRACKMANN, POSES, SIDES, HouseBrackmann, Pose, Side
 
-METHOD_NAME, METHOD_VERSION = "regions-then-table", "1"
+METHOD = Method("regions-then-table", "1", None)
 
 PoseStatus = Literal["used", "covered", "not_seen", "other_pose"]
 Reference = Literal["healthy_side", "mirror", "population"]
@@ -67,10 +68,11 @@ class SeenPose:
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """grade: None where House-Brackmann has no healthy side to compare with, see `grade_missing`. side,
-    side_probability: as `face.palsy.decoding.name_side`, or as given. findings: without a rest picture they hold no
-    share. by_population: shares of each side where both are weak."""
+    """method: by which it was read. grade: None where House-Brackmann has no healthy side to compare with, see
+    `grade_missing`. side, side_probability: as `face.palsy.decoding.name_side`, or as given. findings: without a rest
+    picture they hold no share. by_population: shares of each side where both are weak."""
 
+    method: Method
     evidence: Evidence
     sentence: str
     reference: Reference
@@ -96,10 +98,18 @@ class Examination:
 
 
 def examine(
-    pictures: Mapping[Pose, SessionPicture], numbers: FittedNumbers, *, options: ExaminationOptions | None = None
+    pictures: Mapping[Pose, SessionPicture],
+    numbers: FittedNumbers,
+    *,
+    options: ExaminationOptions | None = None,
+    model: SessionModel | None = None,
 ) -> Examination:
-    """pictures: those that could be read, at least one. Raises ValueError for none, and NoUsablePicture where what each
-    of them is for is hidden."""
+    """pictures: those that could be read, at least one. numbers: the model's own where there is one. model: measures,
+    and grades where it was better than the steps without it.
+
+    Raises ValueError for no picture, NoUsablePicture where what each of them is for is hidden, and what the model's
+    graph raises.
+    """
     if not pictures:
         raise ValueError("an examination needs at least one picture")
     options = options or ExaminationOptions()
@@ -113,17 +123,28 @@ def examine(
         raise NoUsablePicture(" ".join(found.problem for found in poses.values() if found.problem))
     still = frozenset(pose for pose, found in poses.items() if found.status == "not_seen" and options.effort_confirmed)
     bilateral = weak_on_both_sides({pose: seen[pose] for pose in seen if pose in used or pose in still})
-    grade = None if bilateral else session_grade(used, numbers, still=still)
+    reading = None if model is None else model.read(used)
+    evidence = evidence_of(frozenset(used) | still)
+    grade: SessionGrade | None
+    if reading is not None and model is not None and evidence in model.grades_from:
+        grade = fitted_grade(reading, frozenset(used), numbers, still=still)
+        side_probabilities = fitted_sides(reading, healthy=float(grade.probabilities[0]))
+    else:
+        grade, side_probabilities = session_grade(used, numbers, still=still), session_sides(used)
+    if bilateral:
+        grade = None
     grade_missing = NO_HEALTHY_SIDE_SENTENCE if bilateral else None
-    side_probabilities = session_sides(used)
+    corrected = {} if reading is None else reading.corrected
     side, side_probability, affected = _side(side_probabilities, grade, options)
-    findings = gather_findings(_comparable(used), affected, mm_per_unit=mm, numbers=numbers)
+    comparable: dict[Pose, Measured] = {pose: corrected.get(pose, p) for pose, p in _comparable(used).items()}
+    findings = gather_findings(comparable, affected, mm_per_unit=mm, numbers=numbers)
     path, rule_grade = decision_path(findings)
     patterns = _patterns(findings, bilateral=bilateral)
     same_face = check_same_face(pictures, numbers)
-    measures = session_measures(used, scale, numbers) if scale else []
+    measures = session_measures(used, scale, numbers, corrected) if scale else []
     return Examination(
-        evidence=evidence_of(frozenset(used) | still),
+        method=METHOD if model is None else model.method,
+        evidence=evidence,
         sentence=evidence_sentence(frozenset(used), frozenset(pictures), still),
         reference="population" if bilateral else "healthy_side" if "rest" in used else "mirror",
         poses=poses,
@@ -140,7 +161,7 @@ def examine(
         fngs=fngs(findings) if findings.shares else None,
         points=movement_points(findings),
         sunnybrook=sunnybrook(findings, eyelid_surgery=options.eyelid_surgery),
-        auto_eface=auto_eface(findings, used),
+        auto_eface=auto_eface(findings, {**used, **corrected}),
         scale=scale,
         measures=measures,
         same_face=same_face,

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from face.palsy.assessment.evidence import POSES_OF_REGION, Evidence, evidence_of, poses_of_regions
 from face.palsy.assessment.fitted import FittedNumbers, SessionCalibration
 from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.session_model import SessionReading
 from face.palsy.decoding import inclusion_scores, median_class
 from face.palsy.severity import MAX_SEVERITY, overall_severities
 from face.probability import FloatArray
@@ -62,11 +63,46 @@ def session_grade(
         return _decoded(probabilities["rest"], evidence, numbers.calibration[evidence], {})
     known = poses_of_regions(frozenset(probabilities))
     draws = _draw(probabilities, known, numbers)
+    severities = {
+        region: float(np.mean([probabilities[pose] @ np.arange(len(HOUSE_BRACKMANN)) for pose in poses]))
+        for region, poses in known.items()
+    }
+    return _of_draws(draws, severities, known, evidence, numbers)
+
+
+def fitted_grade(
+    reading: SessionReading, used: frozenset[Pose], numbers: FittedNumbers, *, still: frozenset[Pose] = frozenset()
+) -> SessionGrade:
+    """By the network of examinations: its severities are drawn about, and each draw goes through the table.
+
+    used: the pictures it saw. still: as in `session_grade`; a region counts as still by the share of its pictures.
+    """
+    poses = used | still
+    known = poses_of_regions(poses)
+    normal = np.random.default_rng(_SEED).standard_normal((_DRAWS, len(REGIONS)))
+    draws, mean = reading.severities + normal @ reading.factor.T, reading.severities.copy()
+    for region, shown in known.items():
+        share = len(still & set(shown)) / len(shown)
+        column = REGIONS.index(region)
+        draws[:, column] += share * (MAX_SEVERITY - draws[:, column])
+        mean[column] += share * (MAX_SEVERITY - mean[column])
+    mean = np.clip(mean, 0, MAX_SEVERITY)
+    severities = {region: float(mean[REGIONS.index(region)]) for region in known}
+    return _of_draws(np.clip(draws, 0, MAX_SEVERITY), severities, known, evidence_of(poses), numbers)
+
+
+def _of_draws(
+    draws: npt.NDArray[np.float64],
+    severities: Mapping[Region, float],
+    known: Mapping[Region, tuple[Pose, ...]],
+    evidence: Evidence,
+    numbers: FittedNumbers,
+) -> SessionGrade:
     grades = np.floor(overall_severities(draws) + 0.5).astype(np.intp)
     counts = np.bincount(grades, minlength=len(HOUSE_BRACKMANN)).astype(np.float64)
     regions = {
         region: RegionalReading(
-            severity=float(np.mean([probabilities[pose] @ np.arange(len(HOUSE_BRACKMANN)) for pose in poses])),
+            severity=severities[region],
             interval=(
                 float(np.quantile(draws[:, REGIONS.index(region)], 0.05)),
                 float(np.quantile(draws[:, REGIONS.index(region)], 0.95)),
@@ -134,3 +170,9 @@ def session_sides(pictures: Mapping[Pose, SessionPicture]) -> npt.NDArray[np.flo
     if mean.shape != (len(SIDES),):
         raise ValueError(f"side probabilities must have shape ({len(SIDES)},), got {mean.shape}")
     return np.asarray(mean / mean.sum())
+
+
+def fitted_sides(reading: SessionReading, *, healthy: float) -> npt.NDArray[np.float64]:
+    """(3,) as `session_sides`, by the network of examinations. healthy: probability of grade I, which has no side."""
+    left = 1 / (1 + np.exp(-reading.side_logit))
+    return np.array([(1 - healthy) * left, (1 - healthy) * (1 - left), healthy])

@@ -1,73 +1,27 @@
-"""The flow images published with HTNet: ready 28x28 PNGs, in the whole-set layout or pre-split by test subject."""
+"""The flow images published with HTNet -> a sample table."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from face.image.files import images_under
 from face.vocabulary import EMOTIONS
 from model_training.datasets.reading.conversion import Conversion
-from model_training.datasets.reading.frames import require_folder
-from model_training.datasets.reading.spreadsheets import read_rows, text, whole_number
-from model_training.errors import TrainingError
-
-TABLE = "combined_3_class2_for_optical_flow.csv"
-WHOLE, SPLIT = "STSNet_whole_norm_u_v_os", "three_norm_u_v_os"
+from model_training.datasets.reading.published_flow import UnusableRow, published_clips
 
 
 def convert_published_flow(conversion: Conversion, *, root: Path) -> None:
-    """Either layout of the published images, told apart by what lies in `root`.
-
-    Whole: `combined_3_class2_for_optical_flow.csv` with `STSNet_whole_norm_u_v_os/{sub}_{filename_o} .png` (the blank
-    belongs to the name). Split: `three_norm_u_v_os/{subject}/u_test/{label}/*.png`. Labels count 0 negative, 1
-    positive, 2 surprise. Raises TrainingError where the folder holds neither.
-    """
-    require_folder(root, "published flow images")
-    if (root / TABLE).is_file():
-        _whole(conversion, root)
-    elif (root / SPLIT).is_dir() or root.name == SPLIT:
-        _presplit(conversion, root if root.name == SPLIT else root / SPLIT)
-    else:
-        raise TrainingError(f"{root}: holds neither {TABLE} nor {SPLIT}/; give the folder of the published flow images")
-
-
-def _whole(conversion: Conversion, root: Path) -> None:
-    folder = require_folder(root / WHOLE, "flow images of the table")
-    for number, row in read_rows(root / TABLE, columns=("dataset", "sub", "filename_o", "label")):
+    """Either layout of the published images (`published_clips`). Raises TrainingError where the folder holds none."""
+    for found in published_clips(root):
         conversion.read += 1
-        where = f"{TABLE} row {number}"
-        subject, clip, label = text(row["sub"]), text(row["filename_o"]), whole_number(row["label"])
-        if label is None or label >= len(EMOTIONS):
-            conversion.drop(where, f"label out of range: {row['label']!r} is not 0, 1 or 2")
+        if isinstance(found, UnusableRow):
+            conversion.drop(found.where, found.reason)
             continue
-        candidates = [folder / f"{subject}_{clip} .png", folder / f"{subject}_{clip}.png"]
-        image = next((path for path in candidates if path.is_file()), None)
-        if image is None:
-            conversion.drop(where, f"flow image missing: {candidates[0].name!r}")
-            continue
-        source = text(row["dataset"])
+        further = {"source_dataset": found.dataset} if found.dataset else {"emotion": EMOTIONS[found.label]}
         conversion.add(
-            sample=f"{source}/{subject}/{clip}",
-            person=f"{source}/{subject}",
-            path=image,
-            label=label + 1,
-            clip=clip,
-            source_dataset=source,
+            sample=f"{found.person}/{found.clip}",
+            person=found.person,
+            path=found.image,
+            label=found.label + 1,
+            clip=found.clip,
+            **further,
         )
-
-
-def _presplit(conversion: Conversion, folder: Path) -> None:
-    """Every image is the test image of its own subject once; u_train repeats the others and is not read."""
-    for subject in sorted(item for item in folder.iterdir() if item.is_dir()):
-        for label, name in enumerate(EMOTIONS):
-            for image in images_under(subject / "u_test" / str(label)):
-                conversion.read += 1
-                clip = image.stem.strip()
-                conversion.add(
-                    sample=f"{subject.name}/{clip}",
-                    person=subject.name,
-                    path=image,
-                    label=label + 1,
-                    clip=clip,
-                    emotion=name,
-                )

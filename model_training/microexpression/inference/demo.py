@@ -8,9 +8,10 @@ and compares its answers with `predict`'s.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ from model_training.microexpression.simulation.face_motion import MotionStudio
 from model_training.microexpression.simulation.movements import NEGATIVE, POSITIVE, SURPRISE
 from model_training.microexpression.simulation.rendered_pairs import rendered_pairs
 from model_training.runtime.served_models import post_files, served
-from model_training.runtime.typed_steps import TypedSteps, told_seconds
+from model_training.runtime.typed_steps import SUMMARY, TypedSteps, told_seconds
+from model_training.training.run_files import STATE
 
+ANNOTATIONS = "CASME2-coding.xlsx"
 # As CASME II's annotations call what moves.
 EMOTION = {NEGATIVE: "disgust", POSITIVE: "happiness", SURPRISE: "surprise"}
 # Largest difference between served and predicted probabilities: two runtimes add float32 numbers in another order.
@@ -78,29 +81,32 @@ SMALL = DemoSize(people=8, percents=(3.0, 5.0), epochs=2, asked=3)
 
 
 def run_demo(out: Path, *, size: DemoSize, jobs: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Raises TrainingError when a step fails or a served answer differs from `predict`'s; returns what is written to
-    demo.json."""
-    if out.exists():
-        raise TrainingError(f"{out}: exists already; delete it or choose another --out")
-    out.mkdir(parents=True)
+    """Goes on where it was stopped with the same settings. Raises TrainingError when a step fails or a served answer
+    differs from `predict`'s, Interrupted on Ctrl-C; returns what is written to demo.json."""
     clips, table, cache, run = out / "casme2", out / "table", out / "cache", out / "run"
     checkpoint, report, models = run / "best.pt", out / "report", out / "models"
-    steps = TypedSteps(say)
-    say(f"rendering {size.people} people with {3 * len(size.percents)} movements each, as {clips}")
-    with steps.timed("render"):
-        annotations = lay_out_as_casme2(clips, size, seed=seed)
+    steps = TypedSteps(out, settings={**asdict(size), "seed": seed}, say=say)
+    annotations = clips / ANNOTATIONS
+    if "render" not in steps.seconds:
+        say(f"rendering {size.people} people with {3 * len(size.percents)} movements each, as {clips}")
+        shutil.rmtree(clips, ignore_errors=True)
+        with steps.timed("render"):
+            lay_out_as_casme2(clips, size, seed=seed)
     steps.run(
         "data prepare", "casme2", root=clips, annotations=annotations, out=table, validation=0.25, test=0.25, seed=seed
     )
     steps.run("data cache", table, kind="microexpression", out=cache, jobs=jobs)
     write_text(TRAIN.format(cache=cache, run=run, epochs=size.epochs, seed=seed), out / "train.toml")
     write_text(LOSO.format(epochs=max(size.epochs // 2, 1)), out / "loso.toml")
-    steps.run("microexpression train", config=out / "train.toml")
+    steps.run("microexpression train", config=out / "train.toml", resume=(run / STATE).is_file() or None)
     steps.run("microexpression evaluate", checkpoint=checkpoint, data=cache, split="test", out=report)
     steps.run("microexpression loso", data=cache, config=out / "loso.toml", seeds=1, held_out_seeds=0, out=out / "loso")
     asked = pairs_of_test_people(table, size.asked)
     steps.run("microexpression visualize", *asked[0], checkpoint=checkpoint, out=out / "sheet.png")
-    steps.run("export", checkpoint=checkpoint, out=models / "microexpression", metrics=report / "metrics.json")
+    # The comparison below is of float32 with float32.
+    steps.run(
+        "export", checkpoint=checkpoint, out=models / "microexpression", metrics=report / "metrics.json", int8=False
+    )
     with steps.timed("serve"), served(models, out / "service.log") as url:
         different = [line for pair in asked for line in _differences(url, checkpoint, *pair)]
     metrics = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
@@ -115,14 +121,14 @@ def run_demo(out: Path, *, size: DemoSize, jobs: int, seed: int, say: Callable[[
         "people": size.people,
         "clips": loso["clips"],
     }
-    write_text(json.dumps(summary, indent=2), out / "demo.json")
+    write_text(json.dumps(summary, indent=2), out / SUMMARY)
     if different:
         raise TrainingError(f"served answers differ from predict's: {'; '.join(different[:5])}")
     return summary
 
 
-def lay_out_as_casme2(folder: Path, size: DemoSize, *, seed: int) -> Path:
-    """Rendered pairs as CASME2_RAW_selected/sub01/EP01/img1.jpg and img5.jpg -> the annotations beside them."""
+def lay_out_as_casme2(folder: Path, size: DemoSize, *, seed: int) -> None:
+    """Rendered pairs as CASME2_RAW_selected/sub01/EP01/img1.jpg and img5.jpg, and the annotations beside them."""
     book = Workbook()
     sheet = book.active
     assert sheet is not None  # noqa: S101 - a new workbook has one
@@ -138,9 +144,7 @@ def lay_out_as_casme2(folder: Path, size: DemoSize, *, seed: int) -> Path:
             for frame, picture in ((1, pair.onset), (5, pair.apex)):
                 cv2.imwrite(str(frames / f"img{frame}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 97])
             sheet.append((subject, clip, 1, 5, 9, "", EMOTION[pair.label]))
-    path = folder / "CASME2-coding.xlsx"
-    book.save(path)
-    return path
+    book.save(folder / ANNOTATIONS)
 
 
 def pairs_of_test_people(table: Path, count: int) -> list[tuple[Path, Path]]:

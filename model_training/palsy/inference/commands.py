@@ -112,7 +112,7 @@ def visualize_command(
 
 
 def demo_command(
-    out: Annotated[Path, typer.Option(help="Folder for everything; it must not exist yet.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(help="Folder for everything; one that was stopped goes on.")] = Path("runs/demo"),
     config: Annotated[
         Path | None,
         typer.Option(

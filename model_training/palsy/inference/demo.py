@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from model_training.palsy.inference.served import ask, compare
 from model_training.palsy.task import PalsyTask
 from model_training.runtime.gpu_presence import refuse_missing_gpu
 from model_training.runtime.served_models import served
-from model_training.runtime.typed_steps import TypedSteps, told_seconds
+from model_training.runtime.typed_steps import SUMMARY, TypedSteps, told_seconds
 from model_training.training.config import load_config
+from model_training.training.run_files import STATE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,30 +47,30 @@ SMALL = DemoSize(people=16, images=4, size_px=256, epochs=1, asked=6)
 def run_demo(
     out: Path, *, config: Path, size: DemoSize, jobs: int, seed: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Raises TrainingError when a step fails or a served answer differs from `predict`'s; returns what is written to
-    demo.json."""
-    if out.exists():
-        raise TrainingError(f"{out}: exists already; delete it or choose another --out")
+    """Goes on where it was stopped with the same settings. Raises TrainingError when a step fails or a served answer
+    differs from `predict`'s, Interrupted on Ctrl-C; returns what is written to demo.json."""
     simulated, photographs, table, cache = out / "simulated", out / "fnp", out / "table", out / "cache"
     checkpoint, report, predicted, models = out / "run/best.pt", out / "report", out / "predicted", out / "models"
     chosen = [
         f"data.cache={cache}", f"run.out={out / 'run'}", f"run.seed={seed}", f"optimisation.epochs={size.epochs}"
     ]  # fmt: skip
     _check(config, chosen)
-    out.mkdir(parents=True)
-    steps = TypedSteps(say)
+    settings = {**asdict(size), "seed": seed, "config": config.read_text(encoding="utf-8")}
+    steps = TypedSteps(out, settings=settings, say=say)
     steps.run(
         "simulate renders", out=simulated, identities=size.people, images_per_identity=size.images, seed=seed,
         size=size.size_px, processes=jobs,
     )  # fmt: skip
-    lay_out_as_grade_folders(simulated, photographs)
+    if "prepare" not in steps.seconds:
+        lay_out_as_grade_folders(simulated, photographs)
     # Named, as `prepare` asks, since a simulated person has every grade in turn, which a patient has not.
     steps.run(
         "data prepare", "fnp", root=photographs, grades="1..6", stem=DEFAULT_STEM, out=table, validation=0.2, test=0.2,
         seed=seed,
     )  # fmt: skip
     steps.run("data cache", table, out=cache, jobs=jobs)
-    steps.run("palsy train", config=config, set=chosen)
+    begun = (out / "run" / STATE).is_file()
+    steps.run("palsy train", config=config, set=chosen, resume=begun or None)
     steps.run("palsy evaluate", checkpoint=checkpoint, cache=cache, out=report)
     asked = photographs_of_test_people(table, size.asked)
     write_text("\n".join(str(path.resolve()) for path in asked), out / "asked.txt")
@@ -89,7 +90,7 @@ def run_demo(
         "people": size.people,
         "images": size.people * size.images,
     }
-    write_text(json.dumps(summary, indent=2), out / "demo.json")
+    write_text(json.dumps(summary, indent=2), out / SUMMARY)
     if differences:
         raise TrainingError(
             f"{len(differences)} of {len(answers)} served answers differ from predict's: " + "; ".join(differences[:5])

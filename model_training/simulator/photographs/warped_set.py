@@ -186,28 +186,29 @@ def _warp_one(
 ) -> list[dict[str, Any]]:
     rgb = decode_image(photograph.path.read_bytes()).rgb
     face = choose_face(landmarker.detect(rgb), policy="single")
-    rows = []
-    for index, warp in enumerate(warps):
-        warped = warp.on(rgb, face)
-        asked = warp.asked
-        grade = house_brackmann_grade(asked.severity)
-        side = asked.side if grade > 1 else "none"
-        name = f"{photograph.name}-{index:02d}-{asked.pose}-{side}"
-        (out / "images" / f"{name}.jpg").write_bytes(encode_jpeg(warped, JPEG_QUALITY))
-        rows.append(
-            {
-                "sample_id": name,
-                "person_id": photograph.person_id,
-                "path": f"images/{name}.jpg",
-                "label": grade,
-                "side": side,
-                "pose": asked.pose,
-                "split": photograph.split,
-                "dataset": "warped-photograph",
-                "mover": warp.mover,
-                "severity": overall_severity(asked.severity),
-                **{f"severity_{region}": value for region, value in asked.severity.as_dict().items()},
-                **photograph.known,
-            }
-        )
-    return rows
+    return [warp_to_file(photograph, warp, rgb, face, out, number=f"{index:02d}") for index, warp in enumerate(warps)]
+
+
+def warp_to_file(
+    photograph: HealthyPhotograph, warp: Warp, rgb: np.ndarray, face: Face, out: Path, *, number: str
+) -> dict[str, Any]:
+    """Writes one picture below OUT/images -> its row. number: tells it from the others of the photograph."""
+    asked = warp.asked
+    grade = house_brackmann_grade(asked.severity)
+    side = asked.side if grade > 1 else "none"
+    name = f"{photograph.name}-{number}-{asked.pose}-{side}"
+    (out / "images" / f"{name}.jpg").write_bytes(encode_jpeg(warp.on(rgb, face), JPEG_QUALITY))
+    return {
+        "sample_id": name,
+        "person_id": photograph.person_id,
+        "path": f"images/{name}.jpg",
+        "label": grade,
+        "side": side,
+        "pose": asked.pose,
+        "split": photograph.split,
+        "dataset": "warped-photograph",
+        "mover": warp.mover,
+        "severity": overall_severity(asked.severity),
+        **{f"severity_{region}": value for region, value in asked.severity.as_dict().items()},
+        **photograph.known,
+    }

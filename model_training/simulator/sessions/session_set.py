@@ -6,7 +6,8 @@ Parallel and resumable as the set of single photographs is (`model_training/simu
     OUT/images/p00000/a/1/brow_lift.jpg        person, palsy (a, b, ...), visit (1, 2, ...), pose
 
 Beside the columns of a sample table: `session_id`, `visit_of` (what the visits of one palsy share), `visit`, `pattern`,
-and the truth of each photograph in millimetres.
+the strength 0 .. 1 of the nasolabial folds (`fold_left`, `fold_right`), and the truth of each photograph in
+millimetres.
 """
 
 from __future__ import annotations
@@ -132,6 +133,8 @@ class SessionSimulator(PersonSimulator):
                     "brow_synkinesis": palsy.brow_synkinesis,
                     "ocular_synkinesis": palsy.synkinesis * synkinesis(palsy.severity.eye) * shot.pose.moves_mouth,
                     "iris_mm": iris_mm,
+                    "fold_left": round(shot.look.creases.nose_fold[0], 4),
+                    "fold_right": round(shot.look.creases.nose_fold[1], 4),
                     **truth_columns(true_measures(self.renderer, shot.vertices)),
                 }
             )

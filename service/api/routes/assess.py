@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.options import ExaminationOptions
+from face.palsy.assessment.session_model import SessionModel, numbers_for
 from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
 from service.analysis.models import LoadedModel
@@ -20,7 +20,7 @@ from service.api.examination_query import KnownFacts, WantedMaps, refuse_maps_in
 from service.api.negotiation import FHIR_RESPONSE, WantedFhir
 from service.api.query import refuse_unknown_query
 from service.api.schemas.assessment import AssessmentAnswer
-from service.api.state import CurrentWorker, PalsyModel, Worker
+from service.api.state import CurrentSessionModel, CurrentWorker, PalsyModel, Worker
 from service.api.uploads import multipart_schema, read_some_images
 from service.fhir.assessment import session_report
 
@@ -51,7 +51,9 @@ router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
     response_model=AssessmentAnswer,
     responses={
         **FHIR_RESPONSE,
-        **problem_responses(*UPLOAD_PROBLEMS, "no-usable-picture", "different-people", "not-acceptable"),
+        **problem_responses(
+            *UPLOAD_PROBLEMS, "no-usable-picture", "different-people", "not-acceptable", "model-mismatch"
+        ),
     },
     openapi_extra=multipart_schema(
         {str(pose): text for pose, text in _PARTS.items()},
@@ -62,6 +64,7 @@ async def assess(
     request: Request,
     worker: CurrentWorker,
     model: PalsyModel,
+    examining: CurrentSessionModel,
     fhir: WantedFhir,
     options: KnownFacts,
     strict: Annotated[
@@ -83,6 +86,7 @@ async def assess(
         request,
         worker,
         model,
+        examining,
         pictures,
         unsorted,
         options=options,
@@ -101,6 +105,7 @@ async def examine_pictures(
     request: Request,
     worker: Worker,
     model: LoadedModel[PalsyAnalyzer],
+    examining: SessionModel | None,
     pictures: Mapping[Pose, bytes],
     unsorted: Sequence[bytes],
     *,
@@ -124,7 +129,8 @@ async def examine_pictures(
             model.analyzer,
             pictures,
             unsorted,
-            numbers=fitted_numbers(),
+            numbers=numbers_for(examining),
+            model=examining,
             options=options,
             face=face,
             mirrored=mirrored,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from face.clip.script import Script, WrongScript
-from face.palsy.assessment.fitted import fitted_numbers
+from face.palsy.assessment.session_model import numbers_for
 from face.vocabulary import FacePolicy
 from service.analysis.palsy_clip import assess_clip
 from service.api.analysing import analyse
@@ -19,7 +19,7 @@ from service.api.negotiation import FHIR_RESPONSE, WantedFhirOrProgress
 from service.api.query import refuse_unknown_query
 from service.api.routes.assess import TASK, count_pictures, grades_as_house_brackmann, summary_of_session
 from service.api.schemas.clip import ClipAssessmentAnswer
-from service.api.state import CurrentWorker, PalsyModel
+from service.api.state import CurrentSessionModel, CurrentWorker, PalsyModel
 from service.api.uploads import CLIP_MEDIA_TYPES, multipart_schema, read_clip
 from service.clips.decoding import Clip
 from service.fhir.assessment import session_report
@@ -36,7 +36,9 @@ router = APIRouter(tags=["palsy"], dependencies=[Depends(refuse_unknown_query)])
     response_model=ClipAssessmentAnswer,
     responses={
         200: {"content": {**FHIR_RESPONSE[200]["content"], **NDJSON_RESPONSE}},
-        **problem_responses(*CLIP_PROBLEMS, "no-usable-picture", "different-people", "not-acceptable"),
+        **problem_responses(
+            *CLIP_PROBLEMS, "no-usable-picture", "different-people", "not-acceptable", "model-mismatch"
+        ),
     },
     openapi_extra=multipart_schema(
         {
@@ -50,6 +52,7 @@ async def video(
     request: Request,
     worker: CurrentWorker,
     model: PalsyModel,
+    examining: CurrentSessionModel,
     wanted: WantedFhirOrProgress,
     options: KnownFacts,
     script: Annotated[
@@ -89,7 +92,8 @@ async def video(
                 model.analyzer,
                 clips.decoder,
                 clips.landmarker,
-                numbers=fitted_numbers(),
+                numbers=numbers_for(examining),
+                model=examining,
                 options=options,
                 script=followed,
                 face=face,

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict
 
-from face.palsy.assessment.examination import METHOD_NAME, METHOD_VERSION, Examination
+from face.palsy.assessment.examination import Examination
 from face.palsy.assessment.measuring.scale import Scale
 from face.palsy.assessment.patterns import Pattern
 from face.vocabulary import HOUSE_BRACKMANN, POSES, REGIONS, SIDES, HouseBrackmann, Pose, Region
@@ -87,7 +87,7 @@ def assessment_fields(analysis: SessionAnalysis, *, model: AnyModel, request_id:
     return {
         "request_id": request_id,
         "model": ModelIdentity.of(model),
-        "session_method": {"name": METHOD_NAME, "version": METHOD_VERSION},
+        "session_method": vars(analysis.examination.method),
         "warnings": list(analysis.warnings),
         "timings_ms": timings(analysis.timings_ms),
         **_grading(analysis),

@@ -22,10 +22,12 @@ Share = Annotated[float, Field(ge=0, le=1.2)]
 
 
 class SessionMethod(Schema):
-    """How the pictures became one grade; another version may answer otherwise."""
+    """How the pictures became one grade; another version may answer otherwise. sha256: of the network that read the
+    examination as a whole; null where none did."""
 
     name: str
     version: str
+    sha256: str | None = None
 
 
 class SessionEvidence(Schema):

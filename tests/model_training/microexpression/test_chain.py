@@ -17,6 +17,7 @@ from face.landmarks.landmarker import FaceLandmarker
 from model_training.cli import build_app
 from model_training.configuration import build
 from model_training.crossvalidation.crossval import cross_validate
+from model_training.errors import TrainingError
 from model_training.microexpression.published_flow import load_flow
 from model_training.tasks import make_task
 from model_training.training.checkpoint import load_checkpoint
@@ -41,6 +42,30 @@ def published(tmp_path: Path) -> Path:
         lines.append(f"{'casme2' if number < 12 else 'smic'},{subject},EP{number},{label},,x,")
     (folder / "combined_3_class2_for_optical_flow.csv").write_text("\n".join(lines), encoding="utf-8")
     return folder
+
+
+def test_both_published_layouts_are_read_alike_and_what_is_missing_is_named(published: Path, tmp_path: Path) -> None:
+    """`three_norm_u_v_os` holds the same pictures once more, in a folder for each test subject and label."""
+    whole = load_flow(published)
+    for image, label, subject, clip in zip(whole.images, whole.labels, whole.subjects, whole.clips, strict=True):
+        folder = tmp_path / "three_norm_u_v_os" / subject.partition("/")[2]
+        for part in (f"u_test/{label}", "u_train/0"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / part / f"{clip} .png"), image[..., ::-1])
+    for root in (tmp_path, tmp_path / "three_norm_u_v_os"):
+        split = load_flow(root)
+        order, wanted = np.argsort(split.clips), np.argsort(whole.clips)
+        np.testing.assert_array_equal(split.images[order], whole.images[wanted])
+        np.testing.assert_array_equal(split.labels[order], whole.labels[wanted])
+        people = [person.partition("/")[2] for person in whole.subjects[wanted]]
+        assert split.subjects[order].tolist() == people
+    next((published / "STSNet_whole_norm_u_v_os").glob("*EP3 .png")).unlink()
+    with pytest.raises(TrainingError, match=r"row 5: flow image missing: 'sub02_EP3 \.png'"):
+        load_flow(published)
+    table = published / "combined_3_class2_for_optical_flow.csv"
+    table.write_text(table.read_text().replace("sub01,EP0,0", "sub01,EP0,7"))
+    with pytest.raises(TrainingError, match="row 2: label out of range: '7' is not 0, 1 or 2"):
+        load_flow(published)
 
 
 def run(*arguments: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,31 @@ def test_a_tracker_that_is_not_installed_is_named_with_its_extra(monkeypatch: py
         trackers.refuse_missing_trackers(RunConfig(out="x", wandb="p"))
 
 
-def test_an_mlflow_address_that_nobody_knows_is_refused(cache: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("gopher://there", "'gopher://there', which cannot be used"),
+        ("sqlite:///{folder}/nowhere/runs.db", "unable to open database file"),
+        ("sqlite:///{folder}/letter.txt", "file is not a database"),
+        # Nobody listens there; and the password is nobody's business.
+        (
+            "postgresql+psycopg://ann:secret@127.0.0.1:9/runs",
+            "ann:\\*\\*\\*@127.0.0.1:9/runs', .* [Cc]onnection refused",
+        ),
+        ("mssql+nothing://x/y", "cannot be used: .*nothing"),
+    ],
+)
+def test_an_mlflow_address_that_cannot_be_used_is_refused_in_one_line(
+    cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], address: str, told: str
+) -> None:
     pytest.importorskip("mlflow.tracking")
-    settings = config(cache, tmp_path / "run", run={"mlflow": "gopher://there"})
-    with pytest.raises(TrainingError, match=r"run\.mlflow is 'gopher://there', which cannot be used"):
+    (tmp_path / "letter.txt").write_text("Dear all, this is a letter and no database of anything at all." * 20)
+    settings = config(cache, tmp_path / "run", run={"mlflow": address.format(folder=tmp_path)})
+    started = time.monotonic()
+    with pytest.raises(TrainingError, match=told) as refused:
         train(make_task(settings), say=quiet)
+    assert time.monotonic() - started < 30, "MLflow's own tries take minutes"
+    text = str(refused.value)
+    assert text.count("\n") == 0
+    assert "sqlalche.me" not in text + capfd.readouterr().err
+    assert "secret" not in text

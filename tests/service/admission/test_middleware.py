@@ -1,7 +1,9 @@
 """Admission as a client sees it: an ASGI app that counts what reaches it, and bodies that misbehave."""
 
 import asyncio
+import gc
 import json
+import tracemalloc
 from collections.abc import Iterable
 from typing import Any
 
@@ -82,7 +84,7 @@ def build(app: Any, **limits: float) -> tuple[AdmissionMiddleware, Gate]:
         )
     )  # fmt: skip
     lane = Lane(
-        body_bytes={"/v1/palsy/grade": LIMIT, "/v1/things/{thing}/grade": 2 * LIMIT},
+        body_bytes={"/v1/palsy/grade": int(limits.get("body_bytes", LIMIT)), "/v1/things/{thing}/grade": 2 * LIMIT},
         body_timeout_s=limits.get("body_timeout_s", 5.0),
         work_timeout_s=limits.get("work_timeout_s", 5.0),
         gate=gate,
@@ -138,6 +140,30 @@ async def test_waiting_too_long_is_refused() -> None:
     app.go.set()
     await running
     assert gate.running == 0
+
+
+async def test_bodies_of_the_refused_are_gone_before_the_garbage_collector_comes() -> None:
+    """Otherwise they are held beside the budget, which has them back: megabytes for each answer of 503."""
+    app, megabyte = SlowApp(), 1_000_000
+    limits = {"queue_max": 30, "queue_wait_s": 0.05, "uploads_max": 30, "uploads_bytes": 40 * megabyte}
+    admission, _ = build(app, body_bytes=megabyte, **limits)
+    served = Client([b"x"])
+    serving = asyncio.create_task(admission(served.scope, served.receive, served.send))
+    await asyncio.sleep(0.01)
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        clients = [Client([bytes(megabyte)], content_length=megabyte) for _ in range(20)]
+        await asyncio.gather(*(admission(client.scope, client.receive, client.send) for client in clients))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert {client.status for client in clients} == {503}
+    assert held < megabyte
+    app.go.set()
+    await serving
 
 
 async def test_declared_size_is_refused_before_reading() -> None:

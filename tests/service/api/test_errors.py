@@ -164,6 +164,15 @@ def test_another_kind_of_body(client: TestClient) -> None:
     check_problem(client.post(URL, json={"image": "x"}), "unsupported-media-type")
 
 
+@pytest.mark.parametrize("body", [b"_o\xff\xfe5", b'{"before": "\xe9"}'], ids=["no text", "Latin-1"])
+def test_a_body_that_should_be_json_and_is_not_even_text(client: TestClient, body: bytes) -> None:
+    path = "/v1/palsy/compare"
+    answer = client.post(path, content=body, headers={"content-type": "application/json"})
+    assert check_problem(answer, "invalid-request", path=path)["detail"] == "The body is not JSON in UTF-8."
+    described = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
+    assert "400" in described
+
+
 def test_unknown_paths_and_methods(client: TestClient) -> None:
     check_problem(client.get("/v3"), "not-found", path="/v3")
     wrong_method = client.get(URL)

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 from starlette.testclient import TestClient
 
+from face.palsy.assessment.examination import METHOD
 from face.palsy.assessment.measuring.measures import MeasureId
 from face.vocabulary import POSES, REGIONS
 from service.fhir.code_system import CONCEPTS
@@ -22,8 +23,10 @@ FHIR = {"accept": "application/fhir+json"}
 
 @pytest.fixture
 def visits() -> dict[str, Any]:
-    """The same patient later: a better smile, a lid that hangs lower, everything else as before."""
+    """The same patient later: a better smile, a lid that hangs lower, everything else as before. Read by the steps, as
+    this service without a network of examinations reads."""
     before = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    before["session_method"] = vars(METHOD)
     after = copy.deepcopy(before)
     before["request_id"], after["request_id"] = "visit-of-may", "visit-of-november"
     smile = before["pose_shares"]["full_smile"]

@@ -2,7 +2,8 @@
 
 Lengths of raw landmarks are too short of the truth, the more the larger the movement. Where the truth is known, on
 simulated people, a line through it corrects the length, and what is left is the uncertainty; `raw` is there too, since
-what holds on renders may over-correct on people.
+what holds on renders may over-correct on people. A network of examinations (`session_model.py`) measures better than a
+line.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Literal
 
 from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.fitted import FittedNumbers
+from face.palsy.assessment.measuring.corrected import CorrectedPicture
 from face.palsy.assessment.measuring.halves import Half, Halves
 from face.palsy.assessment.measuring.picture import Measured, SessionPicture
 from face.palsy.assessment.measuring.scale import Scale
@@ -72,9 +74,24 @@ class RawMeasure:
     unit: Unit
 
 
-def session_measures(pictures: Mapping[Pose, SessionPicture], scale: Scale, numbers: FittedNumbers) -> list[Measure]:
-    """Of every picture, in the order of POSES; what needs a rest picture is left out without one."""
+def session_measures(
+    pictures: Mapping[Pose, SessionPicture],
+    scale: Scale,
+    numbers: FittedNumbers,
+    corrected: Mapping[Pose, CorrectedPicture] | None = None,
+) -> list[Measure]:
+    """Of every picture, in the order of POSES; what needs a rest picture is left out without one.
+
+    corrected: the pictures as a network has them that has learned from true movements; without it a line through each
+    measure corrects the landmarks.
+    """
     rest = pictures.get("rest")
+    corrected = corrected or {}
+    better = {
+        (pose, found.id, found.side): found
+        for pose in corrected
+        for found in raw_measures(pose, corrected[pose], corrected["rest"], scale.mm_per_unit)
+    }
     found: list[Measure] = []
     for pose in POSES:
         if pose not in pictures:
@@ -82,27 +99,71 @@ def session_measures(pictures: Mapping[Pose, SessionPicture], scale: Scale, numb
         picture = pictures[pose]
         turned = abs(picture.yaw_deg) > LATERAL_YAW_DEG
         for raw in raw_measures(pose, picture, rest, scale.mm_per_unit):
-            if not (turned and raw.id in _LATERAL):
-                found.append(_with_uncertainty(raw, pose, picture, rest, scale, numbers))
+            if turned and raw.id in _LATERAL:
+                continue
+            measured = None
+            if pose in corrected and (pose, raw.id, raw.side) in better:
+                measured = _by_network(better[pose, raw.id, raw.side], corrected[pose], corrected["rest"], scale)
+            if measured is None:
+                measured = _by_line(raw, numbers)
+            found.append(_with_uncertainty(raw, *measured, pose, picture, rest, scale))
     return found
+
+
+def _by_line(raw: RawMeasure, numbers: FittedNumbers) -> tuple[float, float]:
+    """(value, its standard uncertainty without the scale's)."""
+    error = numbers.measures[raw.id]
+    return raw.value / error.slope - error.offset, error.u
+
+
+def _by_network(
+    found: RawMeasure, picture: CorrectedPicture, rest: CorrectedPicture, scale: Scale
+) -> tuple[float, float] | None:
+    """As `_by_line`; None for what the network does not measure."""
+    if found.side is None:
+        return None
+    k, left = scale.mm_per_unit, found.side == "left"
+    u, at_rest = (picture.left, rest.left) if left else (picture.right, rest.right)
+    match found.id:
+        case "brow_height":
+            return found.value, k * (u.brow if picture is rest else math.hypot(u.brow, at_rest.brow))
+        case "fissure":
+            return found.value, k * u.opening
+        case "closure":
+            open_at_rest = rest.halves.left.fissure if left else rest.halves.right.fissure
+            if open_at_rest <= 0:
+                return None
+            return found.value, math.hypot(u.opening, (1 - found.value) * at_rest.opening) / open_at_rest
+        case "brow_excursion":
+            return found.value, k * u.brow
+        case "commissure_excursion":
+            return k * picture.corner_length[0 if left else 1], k * u.corner_length
+        case "commissure_dx" | "pucker_excursion":
+            return found.value, k * u.corner_out
+        case "commissure_dy":
+            return found.value, k * u.corner_up
+        case "upper_lip_rise":
+            return found.value, k * u.lip_up
+        case "ala_rise":
+            return found.value, k * u.ala_up
+        case _:
+            return None
 
 
 def _with_uncertainty(
     raw: RawMeasure,
+    value: float,
+    u: float,
     pose: Pose,
     picture: SessionPicture,
     rest: SessionPicture | None,
     scale: Scale,
-    numbers: FittedNumbers,
 ) -> Measure:
-    error = numbers.measures[raw.id]
-    value = raw.value / error.slope - error.offset
     # A line does not know where an eye is shut.
     if raw.id == "fissure":
         value = max(0.0, value)
     elif raw.id == "closure":
         value = min(1.0, value)
-    u = error.u
     if raw.unit == "mm":
         u = math.hypot(u, value * scale.relative_u)
     elif raw.unit == "mm2":

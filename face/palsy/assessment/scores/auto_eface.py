@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from face.palsy.assessment.findings import Findings
-from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.measuring.picture import Measured
 from face.vocabulary import Pose
 
 _DYNAMIC: dict[str, Pose] = {
@@ -37,7 +37,7 @@ class AutoEface:
     synkinesis: float | None
 
 
-def auto_eface(findings: Findings, pictures: Mapping[Pose, SessionPicture]) -> AutoEface:
+def auto_eface(findings: Findings, pictures: Mapping[Pose, Measured]) -> AutoEface:
     static: dict[str, float] = {}
     # Heights are counted from the line of the eyes.
     rest = pictures.get("rest")
@@ -53,7 +53,7 @@ def auto_eface(findings: Findings, pictures: Mapping[Pose, SessionPicture]) -> A
         name: 100 * min(1.0, findings.shares[pose].value) for name, pose in _DYNAMIC.items() if pose in findings.shares
     }
     open_eyes = [pictures[pose].halves.affected_first(findings.affected) for pose in _OCULAR_POSES if pose in pictures]
-    ocular = [100 * min(1.0, a.fissure / h.fissure) for a, h in open_eyes]
+    ocular = [100 * min(1.0, a.fissure / h.fissure) for a, h in open_eyes if h.fissure > 0]
     synkinesis = {"ocular_synkinesis": min(ocular)} if ocular else {}
     return AutoEface(
         items={**static, **dynamic, **synkinesis},

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from face.palsy.assessment.comparison import followed_figures
 from face.palsy.assessment.examination import Examination, examine
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.measuring.measures import raw_measures
 from face.palsy.assessment.measuring.movement import same_movement
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.scores.sunnybrook import sunnybrook
+from face.palsy.assessment.session_model import SessionModel
 from face.vocabulary import HOUSE_BRACKMANN, POSES, REGIONS, SIDES, Pose, Side
 from model_training.metrics.classification import Floats, Ints, quadratic_weighted_kappa
 from model_training.metrics.intervals import intervals_by_person
@@ -32,14 +35,19 @@ _MEASURED: Mapping[str, tuple[Pose, ...]] = {
     "commissure_excursion": ("full_smile",),
     "brow_excursion": ("brow_lift",),
     "fissure": ("rest", "gentle_closure", "tight_closure"),
+    "upper_lip_rise": ("snarl",),
 }
+# A column of the tables whose truth is known in millimetres; of a warped portrait it is not.
+_MILLIMETRES = "iod_mm"
 
 
-def judge_sessions(sessions: Sequence[ReadSession], numbers: FittedNumbers, *, repeats: int = 1000) -> dict[str, Any]:
-    """sessions: of one table, each with its truth."""
+def judge_sessions(
+    sessions: Sequence[ReadSession], numbers: FittedNumbers, *, model: SessionModel | None = None, repeats: int = 1000
+) -> dict[str, Any]:
+    """sessions: of one table, each with its truth. model: the network of examinations, numbers then its own."""
     examined = {
         name: [
-            examine({pose: p for pose, p in session.pictures.items() if pose in subset}, numbers)
+            examine({pose: p for pose, p in session.pictures.items() if pose in subset}, numbers, model=model)
             for session in sessions
         ]
         for name, subset in SUBSETS.items()
@@ -54,14 +62,16 @@ def judge_sessions(sessions: Sequence[ReadSession], numbers: FittedNumbers, *, r
     for name, several in examined.items():
         found[name] = _with_intervals(_Grades.of_examinations(sessions, several), people, repeats)
     whole = examined["all"]
+    measured = [(s, one) for s, one in zip(sessions, examined["all"], strict=True) if _MILLIMETRES in s.truth]
     return {
         **found,
         "rules": _with_intervals(_Grades.of_rules(sessions, whole), people, repeats),
         "regional_severity_error": _regional_errors(sessions, whole),
         "patterns": _patterns(sessions, whole),
-        "measures_mm": _measure_errors(sessions, whole),
-        "sunnybrook": _sunnybrook(sessions, whole, numbers),
-        "movements": _movements(whole),
+        **(
+            {"measures_mm": _measure_errors(measured), "sunnybrook": _sunnybrook(measured, numbers)} if measured else {}
+        ),
+        "movements": {**_movements(whole), "missing_noticed": _missing_noticed(sessions, numbers)},
         "same_face_false_alarms": _mean(one.same_face.doubtful for one in whole if one.same_face is not None),
         "smallest_detectable_change": _smallest_changes(sessions, whole),
     }
@@ -123,6 +133,8 @@ class _Grades:
         }
         if self.probabilities is not None:
             expected = self.probabilities[rows] @ np.arange(6)
+            if np.ptp(self.severity[rows]) > 0:  # healthy people are all alike
+                found["spearman"] = float(spearmanr(expected, self.severity[rows])[0])
             found["error"] = float(np.mean(np.abs(expected - self.severity[rows])))
             found["ece"] = expected_calibration_error(self.probabilities[rows], labels)
         if self.sets is not None:
@@ -165,12 +177,13 @@ def _patterns(sessions: Sequence[ReadSession], examined: Sequence[Examination]) 
     return found
 
 
-def _measure_errors(sessions: Sequence[ReadSession], examined: Sequence[Examination]) -> dict[str, dict[str, float]]:
-    """error: mean absolute one, the scale's included. covered: share of intervals of 95 % that hold the truth. bias:
-    measured less true."""
+def _measure_errors(measured: Sequence[tuple[ReadSession, Examination]]) -> dict[str, dict[str, float]]:
+    """error: mean absolute one, the scale's included; error_without_scale: by the true distance of the eyes. covered:
+    share of intervals of 95 % that hold the truth. bias: measured less true."""
     apart: dict[str, list[float]] = {}
     covered: dict[str, list[bool]] = {}
-    for session, one in zip(sessions, examined, strict=True):
+    unscaled: dict[str, list[float]] = {}
+    for session, one in measured:
         truth = {pose: true_picture(row) for pose, row in session.rows.items()}
         perfect = {
             (raw.id, pose, raw.side): raw.value
@@ -180,13 +193,18 @@ def _measure_errors(sessions: Sequence[ReadSession], examined: Sequence[Examinat
         for measure in one.measures:
             if measure.pose in _MEASURED.get(measure.id, ()):
                 name = f"{measure.id}.{measure.pose}"
-                error = measure.value - perfect[measure.id, measure.pose, measure.side]
+                true = perfect[measure.id, measure.pose, measure.side]
+                error = measure.value - true
+                assert one.scale is not None  # noqa: S101 - without a scale there is no measure
+                factor = float(session.truth["iod_mm"]) / one.scale.mm_per_iod
+                unscaled.setdefault(name, []).append(abs(measure.value * factor - true))
                 apart.setdefault(name, []).append(error)
                 covered.setdefault(name, []).append(abs(error) <= 2 * measure.u)
     return {
         name: {
             "count": float(len(errors)),
             "error": float(np.mean(np.abs(errors))),
+            "error_without_scale": float(np.mean(unscaled[name])),
             "bias": float(np.mean(errors)),
             "covered": float(np.mean(covered[name])),
         }
@@ -195,12 +213,12 @@ def _measure_errors(sessions: Sequence[ReadSession], examined: Sequence[Examinat
 
 
 def _sunnybrook(
-    sessions: Sequence[ReadSession], examined: Sequence[Examination], numbers: FittedNumbers
+    measured_sessions: Sequence[tuple[ReadSession, Examination]], numbers: FittedNumbers
 ) -> dict[str, float]:
     """Upper ends of the ranges, since the nasolabial fold is not measured: the truth's by the simulator's
     millimetres."""
     measured, truth = [], []
-    for session, one in zip(sessions, examined, strict=True):
+    for session, one in measured_sessions:
         if set(session.rows) == set(session.pictures) and one.grade is not None:
             side: Side = "right" if session.truth["side"] == "right" else "left"
             perfect = sunnybrook(true_findings(session.rows, side, numbers), eyelid_surgery=False)
@@ -238,6 +256,26 @@ def _movements(examined: Sequence[Examination]) -> dict[str, float]:
         ),
         "falsely_missed": _mean(found.status != "used" for _, found in seen),
     }
+
+
+def _missing_noticed(sessions: Sequence[ReadSession], numbers: FittedNumbers) -> float:
+    """Share of movements that were not made and are not used: the rest picture of the same patient's other visit under
+    each movement's name."""
+    rests: dict[str, dict[str, SessionPicture]] = {}
+    for session in sessions:
+        if "rest" in session.pictures:
+            rests.setdefault(str(session.truth["visit_of"]), {})[str(session.truth["session_id"])] = session.pictures[
+                "rest"
+            ]
+    noticed = []
+    for session in sessions:
+        own = str(session.truth["session_id"])
+        others = [rest for name, rest in rests.get(str(session.truth["visit_of"]), {}).items() if name != own]
+        if others and "rest" in session.pictures:
+            pictures: dict[Pose, SessionPicture] = dict.fromkeys(POSES, others[0]) | {"rest": session.pictures["rest"]}
+            found = examine(pictures, numbers)
+            noticed += [seen.status != "used" for pose, seen in found.poses.items() if pose != "rest"]
+    return _mean(noticed)
 
 
 def _smallest_changes(sessions: Sequence[ReadSession], examined: Sequence[Examination]) -> dict[str, float]:

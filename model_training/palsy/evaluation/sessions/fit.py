@@ -6,7 +6,7 @@ measure, and what two examinations of the same palsy differ by.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from face.palsy.assessment.comparison import followed_figures, sdc_name
 from face.palsy.assessment.evidence import EVIDENCE, Evidence, evidence_of
-from face.palsy.assessment.examination import examine
+from face.palsy.assessment.examination import Examination, examine
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.grade import session_grade
 from face.palsy.assessment.measuring.measures import raw_measures
@@ -24,7 +24,7 @@ from face.palsy.assessment.measuring.same_face import RATIOS, distances, proport
 from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT
 from face.palsy.decoding import inclusion_scores
 from face.vocabulary import POSES, REGIONS, Pose
-from model_training.metrics.classification import Floats
+from model_training.metrics.classification import Floats, Ints
 from model_training.metrics.temperature import temperature_of_probabilities, tempered
 from model_training.palsy.calibration import conformal_quantile
 from model_training.palsy.evaluation.sessions.readings import ReadSession
@@ -81,7 +81,8 @@ def fit_numbers(sessions: Sequence[ReadSession]) -> dict[str, Any]:
         "sdc95": {},
     }
     numbers["calibration"] = _calibration(sessions, FittedNumbers.of(numbers))
-    numbers["sdc95"] = _smallest_changes(sessions, FittedNumbers.of(numbers))
+    fitted = FittedNumbers.of(numbers)
+    numbers["sdc95"] = smallest_changes(sessions, lambda session: examine(session.pictures, fitted))
     return {name: _rounded(value) for name, value in numbers.items()}
 
 
@@ -204,22 +205,26 @@ def _calibration(sessions: Sequence[ReadSession], numbers: FittedNumbers) -> dic
                 if evidence_of(frozenset(pictures)) == evidence:
                     probabilities.append(session_grade(pictures, numbers).probabilities)
                     labels.append(int(session.truth["label"]) - 1)
-        given, truth = np.array(probabilities), np.array(labels)
-        temperature = temperature_of_probabilities(given, truth)
-        scores = inclusion_scores(tempered(given, temperature))[np.arange(len(truth)), truth]
-        fitted[evidence] = {
-            "temperature": temperature,
-            "conformal_threshold": min(1.0, conformal_quantile(scores, coverage=COVERAGE)),
-        }
+        fitted[evidence] = calibrated(np.array(probabilities), np.array(labels))
     return fitted
 
 
-def _smallest_changes(sessions: Sequence[ReadSession], numbers: FittedNumbers) -> dict[str, float]:
+def calibrated(probabilities: Floats, labels: Ints) -> dict[str, float]:
+    """(N, 6) and grades from 0 -> the fields of `SessionCalibration`."""
+    temperature = temperature_of_probabilities(probabilities, labels)
+    scores = inclusion_scores(tempered(probabilities, temperature))[np.arange(len(labels)), labels]
+    return {
+        "temperature": temperature,
+        "conformal_threshold": min(1.0, conformal_quantile(scores, coverage=COVERAGE)),
+    }
+
+
+def smallest_changes(
+    sessions: Sequence[ReadSession], examined_as: Callable[[ReadSession], Examination]
+) -> dict[str, float]:
     """1.96 standard deviations of what two examinations of the same palsy differ by, for every figure that can be
     compared."""
-    examined = {
-        str(session.truth["session_id"]): followed_figures(examine(session.pictures, numbers)) for session in sessions
-    }
+    examined = {str(session.truth["session_id"]): followed_figures(examined_as(session)) for session in sessions}
     differences: dict[str, list[float]] = {}
     for first, second in _visits(sessions):
         for name, value in examined[first].items():

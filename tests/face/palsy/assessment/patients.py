@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from face.frame.regions import MOSAIC_SIZE
 from face.landmarks.found_face import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.signs import CLOSED_FISSURE_SHARE
@@ -24,7 +25,7 @@ _IRISES = ((468, RIGHT_EYE_CORNERS), (473, LEFT_EYE_CORNERS))
 
 
 @functools.cache
-def _head() -> Head:
+def mean_head() -> Head:
     return Head.load()
 
 
@@ -65,7 +66,7 @@ def picture(
     size: float = 1.0,
     stretch: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> SessionPicture:
-    head = _head()
+    head = mean_head()
     weights = movement_weights(MOVEMENTS[pose], palsy, effort=effort)
     points = true_landmarks(head.deform(head.mean, weights))
     _close_lids(points, weights)
@@ -80,6 +81,7 @@ def picture(
     sides = {"left": (0.9, 0.05, 0.05), "right": (0.05, 0.9, 0.05), "none": (0.1, 0.1, 0.8)}[side]
     return SessionPicture(
         points=(points / unit_mm).astype(np.float32),
+        image=np.full((1, MOSAIC_SIZE, MOSAIC_SIZE), 128, np.uint8),
         probabilities=grade_probabilities(grade),
         side_probabilities=np.array(sides),
         yaw_deg=0.0,

@@ -8,6 +8,7 @@ import pytest
 from face.errors import NoUsablePicture
 from face.palsy.assessment.examination import examine
 from face.palsy.assessment.fitted import fitted_numbers
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.options import ExaminationOptions
 from face.vocabulary import POSES, Pose
 from model_training.simulator.patient import Palsy
@@ -223,3 +224,20 @@ def test_what_rest_hides_has_no_share_but_is_graded() -> None:
 def test_nothing_at_all_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one picture"):
         examine({}, NUMBERS)
+
+
+def test_a_closure_counts_as_made_before_the_lids_landmarks_meet() -> None:
+    """Lids' landmarks follow a real lid by a part of its way only."""
+    rest = patient(HEALTHY, poses=("rest",), side="none")["rest"]
+    lids = ((158, 159, 160, 144, 145, 153), (385, 386, 387, 373, 374, 380))
+
+    def status(closed: float) -> str:
+        points = rest.points.copy()
+        for eye in lids:
+            middle = points[list(eye), 1].mean()
+            points[list(eye), 1] = middle + (1 - closed) * (points[list(eye), 1] - middle)
+        pictures: dict[Pose, SessionPicture] = {"rest": rest, "gentle_closure": replace(rest, points=points)}
+        return examine(pictures, NUMBERS).poses["gentle_closure"].status
+
+    assert status(0.4) == "used"
+    assert status(0.2) == "not_seen"

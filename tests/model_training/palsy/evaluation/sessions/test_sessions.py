@@ -11,28 +11,17 @@ import pytest
 from face.errors import NoFace
 from face.palsy.assessment.fitted import FittedNumbers, fitted_numbers
 from face.palsy.assessment.measuring.picture import SessionPicture
-from face.palsy.severity import RegionalSeverity, house_brackmann_grade, overall_severity
-from face.vocabulary import POSES, Pose
+from face.palsy.severity import RegionalSeverity
+from face.vocabulary import Side
 from model_training.data.sample_table import write_table
 from model_training.errors import TrainingError
 from model_training.palsy.evaluation.sessions.figures import judge_sessions
 from model_training.palsy.evaluation.sessions.fit import fit_numbers
 from model_training.palsy.evaluation.sessions.readings import ReadSession, read_sessions
 from model_training.palsy.evaluation.sessions.true_findings import true_findings
-from model_training.simulator.head.head import Head
-from model_training.simulator.patient import Palsy, movement_weights
-from model_training.simulator.poses import MOVEMENTS
-from model_training.simulator.sessions.session_set import truth_columns
-from model_training.simulator.sessions.visit import TrueMeasures, measure_halves, true_landmarks
-from tests.face.palsy.assessment.patients import OPEN_FISSURE_MM, left_palsy, patient
-
-
-def truth(palsy: Palsy, pose: Pose, *, effort: float) -> dict[str, float]:
-    head = Head.load()
-    weights = movement_weights(MOVEMENTS[pose], palsy, effort=effort)
-    halves = measure_halves(true_landmarks(head.deform(head.mean, weights)))
-    opening = {side.lower(): OPEN_FISSURE_MM * (1 - weights.get(f"eyeBlink{side}", 0.0)) for side in ("Left", "Right")}
-    return truth_columns(TrueMeasures(halves=halves, opening=opening))
+from model_training.simulator.patient import Palsy
+from tests.face.palsy.assessment.patients import patient
+from tests.model_training.palsy.examinations import examination
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +31,8 @@ def sessions() -> list[ReadSession]:
     made = []
     for person in range(24):
         severity = RegionalSeverity.even(0.0 if person % 3 == 0 else float(rng.uniform(1, 4.5)))
-        palsy = left_palsy(**severity.as_dict()) if person % 3 else Palsy({})
-        for visit in (1, 2):
-            effort = float(rng.uniform(0.8, 1.1))
-            noisy: dict[Pose, SessionPicture] = {}
-            for pose, picture in patient(palsy, effort=effort, side="left" if person % 3 else "none").items():
-                points = picture.points + rng.normal(0, 0.004, picture.points.shape).astype(np.float32)
-                noisy[pose] = SessionPicture(points, picture.probabilities, picture.side_probabilities, 0.0, 0.0)
-            common = {
-                "person_id": f"p{person}", "session_id": f"p{person}-{visit}", "visit_of": f"p{person}", "visit": visit,
-                "label": house_brackmann_grade(severity), "severity": overall_severity(severity),
-                "side": "left" if person % 3 else "none", "pattern": "alike",
-                **{f"severity_{region}": value for region, value in severity.as_dict().items()},
-            }  # fmt: skip
-            rows = {pose: pd.Series({**common, **truth(palsy, pose, effort=effort)}) for pose in POSES}
-            made.append(ReadSession(rows=rows, pictures=noisy, refused=0))
+        side: Side = "left" if person % 3 else "none"
+        made += [examination(person, visit, severity, side, rng=rng) for visit in (1, 2)]
     return made
 
 

@@ -1,0 +1,97 @@
+"""The graders: severities of the regions and the side, from any subset of the pictures of an examination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model_training.palsy.sessions.config import BATCH, SessionTrainingConfig, batches
+from model_training.palsy.sessions.network import SessionGrader, grade_features, read_severities
+from model_training.palsy.sessions.samples import SessionSamples
+
+FloatArray = npt.NDArray[np.float32]
+# Of the sessions of a step, so many keep all their pictures.
+_WHOLE_SHARE = 0.4
+_WITHOUT_REST_SHARE = 0.1
+
+
+def train_graders(
+    samples: SessionSamples,
+    movements: FloatArray,
+    tensors: Mapping[str, Tensor],
+    rows: npt.NDArray[np.intp],
+    config: SessionTrainingConfig,
+) -> nn.ModuleList:
+    """`config.members` of them on the sessions `rows`. movements (N, 8, 2, 10): as a measure head that did not see the
+    person has them."""
+    return nn.ModuleList(
+        _train_grader(samples, movements, tensors, rows, config, seed=config.seed + member)
+        for member in range(config.members)
+    )
+
+
+def _train_grader(
+    samples: SessionSamples,
+    movements: FloatArray,
+    tensors: Mapping[str, Tensor],
+    rows: npt.NDArray[np.intp],
+    config: SessionTrainingConfig,
+    *,
+    seed: int,
+) -> SessionGrader:
+    torch.manual_seed(seed)
+    rng = np.random.default_rng([config.seed, seed])
+    grader = SessionGrader(hidden=config.hidden)
+    measured = torch.from_numpy(movements)
+    whole = grade_features(measured[rows], tensors["readings"][rows], tensors["present"][rows]).flatten(0, 1)
+    grader.mean.copy_(whole.mean(0))
+    grader.scale.copy_(whole.std(0).clamp_min(0.05))
+    severities, sides = torch.from_numpy(samples.severities), torch.from_numpy(samples.sides)
+    optimiser = torch.optim.AdamW(
+        grader.parameters(), config.grader_learning_rate, weight_decay=config.grader_weight_decay
+    )
+    steps = config.grader_epochs * (len(rows) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.grader_learning_rate, total_steps=max(steps, 1))
+    grader.train()
+    for chosen in batches(len(rows), epochs=config.grader_epochs, seed=seed):
+        where = rows[chosen]
+        present = torch.from_numpy(_some_pictures(samples.tensors["present"][where], rng))
+        readings = tensors["readings"][where]
+        features = grade_features(as_known(measured[where], present), readings, present)
+        found, log_spread, side = grader(features, read_severities(readings, present))
+        loss = grade_loss(found, log_spread, side[:, 0], severities[where], sides[where])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return grader.eval()
+
+
+def grade_loss(found: Tensor, log_spread: Tensor, side: Tensor, severities: Tensor, sides: Tensor) -> Tensor:
+    """A normal distribution about the severities (N, 4); and the side (N,), where one is named."""
+    apart = (found - severities) / log_spread.exp()
+    named = torch.isfinite(sides)
+    left = functional.binary_cross_entropy_with_logits(side[named], sides[named]) if named.any() else side.sum() * 0
+    return (0.5 * apart.square() + log_spread).mean() + 0.5 * left
+
+
+def _some_pictures(present: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Any subset of the pictures, so that any can be graded; one is always left."""
+    kept = present.copy()
+    for row in kept:
+        if rng.random() < _WHOLE_SHARE:
+            continue
+        row *= rng.random(len(row)) < rng.uniform(0.25, 0.9)
+        row[0] = float(rng.random() >= _WITHOUT_REST_SHARE)
+    kept[:, 0] = np.maximum(kept[:, 0], kept.sum(axis=1) == 0)
+    return kept
+
+
+def as_known(movements: Tensor, present: Tensor) -> Tensor:
+    """Movements as the head gives them for these pictures: nothing is one without rest."""
+    return movements * (present * present[:, :1])[:, :, None, None]

@@ -1,0 +1,54 @@
+"""One palsy in every pose on a public-domain photograph (scikit-image's astronaut, NASA)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from face.palsy.severity import RegionalSeverity, house_brackmann_grade
+from face.vocabulary import REGIONS
+from model_training.data.sample_table import read_table
+from model_training.errors import TrainingError
+from model_training.simulator.photographs.fields import PHOTO_POSES
+from model_training.simulator.photographs.warped_sessions import warp_session_set
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    photo = np.ascontiguousarray(skimage.data.astronaut()[:340, 60:400])
+    cv2.imwrite(str(tmp_path / "astronaut.png"), photo[..., ::-1])
+    return tmp_path / "astronaut.png"
+
+
+@pytest.mark.parametrize("mover", ["fields", "units"])
+def test_each_palsy_is_an_examination_of_its_own(source: Path, tmp_path: Path, mover: str) -> None:
+    table = read_table(warp_session_set(source, tmp_path / "out", regions="differ", palsies=2, mover=mover, seed=3))
+    frame = table.frame
+    assert len(frame) == 2 * len(PHOTO_POSES)
+    drawn = []
+    for _, session in frame.groupby("session_id"):
+        assert sorted(session["pose"]) == sorted(PHOTO_POSES)
+        for column in ("label", "side", "pattern", "visit_of", *(f"severity_{region}" for region in REGIONS)):
+            assert session[column].nunique() == 1
+        severity = RegionalSeverity(**{region: float(session[f"severity_{region}"].iloc[0]) for region in REGIONS})
+        assert session["label"].iloc[0] == house_brackmann_grade(severity)
+        pictures = [table.path(path).read_bytes() for path in session["path"]]
+        assert len(set(pictures)) == len(pictures)
+        drawn.append(severity)
+    assert drawn[0] != drawn[1]
+
+
+def test_healthy_faces_move_on_both_sides(source: Path, tmp_path: Path) -> None:
+    frame = read_table(warp_session_set(source, tmp_path / "out", regions="healthy")).frame
+    assert set(frame["label"]) == {1}
+    assert set(frame["side"]) == {"none"}
+    assert set(frame["pattern"]) == {"healthy"}
+
+
+def test_pins_make_no_examination(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="--mover must be one of fields, units, got 'pins'"):
+        warp_session_set(source, tmp_path / "out", regions="differ", mover="pins")

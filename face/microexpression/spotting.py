@@ -39,7 +39,7 @@ LEAST_CUT_OFF = 1.0  # per cent that an event moves whose beginning or end the c
 LEAST_SLOW = 5.0  # per cent that an event moves which comes or goes slowly
 SPEAKING_SHARE = 0.25  # of an event's frames, from which on it is speech, whatever its apex looks like
 SPEAKING_S = 1.0  # looked at before an event and after it, too:
-SPEAKING_SWINGS = 3  # so often the lips open or close in speech
+SPEAKING_SWINGS = 4  # so often the lips open or close in speech: twice each
 
 Figures = npt.NDArray[np.float64]
 
@@ -278,8 +278,10 @@ def _event(
 
 def _spoken(event: Event, seen: Mapping[int, FacePiece], times: Figures) -> Event:
     """The event as speech, where it looks like an expression and the lips go on opening and closing about it."""
-    first, last = times[event.onset] - SPEAKING_S, times[event.offset] + SPEAKING_S
-    about = [seen[number].face for number in sorted(seen) if first <= times[number] <= last]
+    lasts = times[event.offset] - times[event.onset] + 2 * SPEAKING_S
+    # As long a time at the clip's edge as in its middle.
+    first = max(times[0], min(times[event.onset] - SPEAKING_S, times[-1] - lasts))
+    about = [seen[number].face for number in sorted(seen) if first <= times[number] <= first + lasts]
     speaks = event.kind == "expression" and lip_swings(about) >= SPEAKING_SWINGS
     return replace(event, kind="speech") if speaks else event
 

@@ -1,5 +1,7 @@
 """A clip whose movement is known to the frame."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -129,6 +131,19 @@ def test_a_large_movement_is_an_event_however_slowly_it_comes(face_at_rest):
     rise = np.linspace(0, LEAST_SLOW + 4, 25).tolist()
     found = spot(clip(face_at_rest, [0] * 15 + rise + [rise[-1]] * 15, BROW_RAISE), SPEC)
     assert len(found.events) == 1
+
+
+@pytest.mark.parametrize(("periods", "kind"), [(1, "expression"), (4, "speech")])
+def test_beside_lips_that_go_on_opening_and_closing_a_movement_is_speech(face_at_rest, periods, kind):
+    frames = clip(face_at_rest, [0] * 9 + [1, 2, 3, 2, 1] + [0] * 8, BROW_RAISE)
+    spoken = []
+    for number, frame in enumerate(frames):
+        points = frame.seen.face.points.copy()
+        opening = 0.06 * np.sin(np.pi * periods * number / len(frames)) ** 2
+        points[14, 1] += opening * frame.seen.face.interocular_px
+        spoken.append(replace(frame, seen=replace(frame.seen, face=replace(frame.seen.face, points=points))))
+    (event,) = spot(spoken, SPEC).events
+    assert event.kind == kind
 
 
 def test_a_slow_brightening_is_no_event(face_at_rest):

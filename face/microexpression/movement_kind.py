@@ -7,7 +7,7 @@ inter-ocular distance) and were fixed on rendered people, docs/research/microexp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ WARNED_LIPS = 1.5
 LEAST_JAW = 2.0
 LEAST_SMILE = 2.0
 MOST_TURN_DEG = 2.5
+LEAST_SWING = 2.0  # of the lips, opening or closing, smoothed over three frames
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,18 @@ def movement_kind(change: FaceChange, *, outside_eyes: Callable[[], bool], turne
     if abs(change.lips) >= LEAST_LIPS and abs(change.jaw) >= LEAST_JAW and change.mouth_width < LEAST_SMILE:
         return "speech"
     return "expression"
+
+
+def lip_swings(faces: Sequence[Face]) -> int:
+    """How often the lips of a clip's frames, in the order of time, opened or closed by LEAST_SWING. An expression opens
+    and closes them once; speech goes on."""
+    apart = [float(np.linalg.norm(face.points[LIPS[0]] - face.points[LIPS[1]])) / face.interocular_px for face in faces]
+    opening = np.convolve(np.pad(np.array(apart) * 100, 1, mode="edge"), np.full(3, 1 / 3), "valid")
+    swings, way, low, high = 0, 0, opening[0], opening[0]
+    for now in opening:
+        low, high = min(low, now), max(high, now)
+        if way <= 0 and now - low >= LEAST_SWING:
+            swings, way, high = swings + 1, 1, now
+        elif way >= 0 and high - now >= LEAST_SWING:
+            swings, way, low = swings + 1, -1, now
+    return swings

@@ -1,14 +1,16 @@
 """A clip -> when a face moved: the curve of motion against a rest found in the clip, and its events.
 
-Data flow: landmarks of every frame -> rest (the stillest stretch that looks like most of the clip) -> motion of every
-frame against the middle of the rest (pair_motion.py) -> events where the motion is more than noise -> onset, apex,
-offset. A clip in which nothing moves has no event; that is an answer, not an error.
+Data flow: landmarks of every frame -> still stretches -> rest (the one that most of the clip moves least against) ->
+motion of every frame against the middle of the rest (pair_motion.py) -> events where the motion is more than noise ->
+onset, apex, offset -> events that came and went at once, not with the head's slow sway. A clip in which nothing moves
+has no event; that is an answer, not an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ import numpy.typing as npt
 from face.errors import NoFace
 from face.landmarks.found_face import Face
 from face.microexpression.clip_frame import ClipFrame, FacePiece
+from face.microexpression.movement_kind import lip_swings
 from face.microexpression.pair_motion import PairMotion, pair_motion, turned_between_deg
 from face.microexpression.registration import STABLE_POINTS
 from face.microexpression.spec import MicroExpressionSpec
@@ -23,11 +26,20 @@ from face.vocabulary import MovementKind
 
 FEWEST_FRAMES = 3
 REST_S = 0.2  # what counts as a rest
+REST_PART_S = 0.5  # each part of a clip that is so long offers a rest,
+MOST_RESTS = 4  # up to so many,
+REST_LOOKS = 9  # judged by so many frames of the clip
 JOIN_S = 0.1  # a gap that short is none
 EDGE_SHARE = 0.3  # onset and offset: where the motion is that share of the apex's
 AROUND_APEX_S = 0.05  # frames that speak for the kind and the class of an event
 MOST_AROUND = 5  # of those frames; a fast camera has more that say the same
+SUDDEN_S = 0.24  # half of the longest micro-expression: before and after its apex the face looked otherwise
+SUDDEN_FRAMES = 3  # next to the apex, by whose median that is judged
+LEAST_CUT_OFF = 1.0  # per cent that an event moves whose beginning or end the clip does not show
+LEAST_SLOW = 5.0  # per cent that an event moves which comes or goes slowly
 SPEAKING_SHARE = 0.25  # of an event's frames, from which on it is speech, whatever its apex looks like
+SPEAKING_S = 1.0  # looked at before an event and after it, too:
+SPEAKING_SWINGS = 4  # so often the lips open or close in speech: twice each
 
 Figures = npt.NDArray[np.float64]
 
@@ -81,8 +93,9 @@ def spot(
             f"a face was found in {len(seen)} of {len(frames)} frames, in at least half of them it is needed. "
             "Film the whole face from the front and in good light"
         )
-    rest = find_rest([None if frame.seen is None else frame.seen.face for frame in frames], times)
-    at_rest = seen[min(seen, key=lambda number: abs(number - (rest[0] + rest[1]) / 2))]
+    rests = still_stretches([None if frame.seen is None else frame.seen.face for frame in frames], times)
+    rest = _rest_of_most(rests, seen, times, spec)
+    at_rest = seen[_middle(rest, seen)]
     moved = []
     for number, frame in enumerate(frames, 1):
         moved.append(_moved(at_rest, frame.seen, spec))
@@ -93,10 +106,12 @@ def spot(
     # Where the face is not at rest between two events, neither reaches into the other.
     starts = [0, *(last + 1 for _, last in spans)]
     ends = [*(first - 1 for first, _ in spans[1:]), len(frames) - 1]
-    events = tuple(
+    events = [
         _event(span, (start, end), motion, moved, times) for span, start, end in zip(spans, starts, ends, strict=False)
-    )
-    return SpottedClip(motion=motion, rest=rest, at_rest=at_rest, events=events)
+    ]
+    events = [_spoken(event, seen, times) for event in events]
+    kept = tuple(event for event in events if motion[event.apex] >= LEAST_SLOW or _is_sudden(event, seen, times, spec))
+    return SpottedClip(motion=motion, rest=rest, at_rest=at_rest, events=kept)
 
 
 def against_rest(at_rest: FacePiece, seen: FacePiece, spec: MicroExpressionSpec) -> PairMotion | None:
@@ -106,9 +121,9 @@ def against_rest(at_rest: FacePiece, seen: FacePiece, spec: MicroExpressionSpec)
     return pair_motion(at_rest.rgb, at_rest.face, seen.rgb, seen.face, spec)
 
 
-def find_rest(faces: Sequence[Face | None], times: Figures) -> tuple[int, int]:
-    """First and last frame of the stretch of REST_S in which the landmarks change least, and look most like the clip's
-    median: a movement that is held still is no rest."""
+def still_stretches(faces: Sequence[Face | None], times: Figures) -> list[tuple[int, int]]:
+    """First and last frame of stretches of REST_S, one in each part of the clip: where the landmarks change least from
+    frame to frame and look most like the clip's median, so that a movement that is held still is no rest."""
     shapes = np.array([_shape(face) for face in faces])
     usual = np.nanmedian(shapes, axis=0)
     away = np.linalg.norm(shapes - usual, axis=(1, 2))
@@ -117,12 +132,81 @@ def find_rest(faces: Sequence[Face | None], times: Figures) -> tuple[int, int]:
     ends = np.searchsorted(times, times + REST_S * 0.999)
     stretches = [(first, max(first + 1, int(last))) for first, last in enumerate(ends) if last < len(times)]
     stretches = stretches or [(0, len(times) - 1)]
-    costs = [float(np.mean(away[first : last + 1]) + np.mean(change[first:last])) for first, last in stretches]
+    costs = np.array([np.mean(away[first : last + 1]) + np.mean(change[first:last]) for first, last in stretches])
     if not np.isfinite(costs).any():
         # No stretch without a frame that shows no face: the one frame that looks most like the others.
         best = int(np.nanargmin(away))
-        return best, best
-    return stretches[int(np.nanargmin(costs))]
+        return [(best, best)]
+    parts = int(np.clip((times[-1] - times[0]) / REST_PART_S, 1, MOST_RESTS))
+    found = []
+    for part in np.array_split(np.arange(len(stretches)), parts):
+        if np.isfinite(costs[part]).any():
+            found.append(stretches[part[int(np.nanargmin(costs[part]))]])
+    return found
+
+
+def _rest_of_most(
+    rests: Sequence[tuple[int, int]], seen: Mapping[int, FacePiece], times: Figures, spec: MicroExpressionSpec
+) -> tuple[int, int]:
+    """The stretch against which frames from all over the clip move least.
+
+    Landmarks alone do not tell: a small movement lies within their jitter, and its frames look still at its peak. So a
+    stretch that looks otherwise than before it and than after it is taken only where there is no other.
+    """
+    if len(rests) == 1:
+        return rests[0]
+    numbers = sorted(seen)
+    looks = [numbers[int(at)] for at in np.linspace(0, len(numbers) - 1, min(REST_LOOKS, len(numbers))).round()]
+
+    def cost(rest: tuple[int, int]) -> tuple[bool, float]:
+        middle = _middle(rest, seen)
+        sides = _against_before_and_after([middle], seen, times, spec)
+        peak = all(_median(side, "reliability") >= spec.min_reliability for side in sides)
+        usual = [against_rest(seen[middle], seen[number], spec) for number in looks]
+        return peak, float(np.median([np.inf if one is None else one.moved for one in usual]))
+
+    return min(rests, key=cost)
+
+
+def _middle(rest: tuple[int, int], seen: Mapping[int, FacePiece]) -> int:
+    """The frame with a face next to the middle of a rest."""
+    return min(seen, key=lambda number: abs(number - (rest[0] + rest[1]) / 2))
+
+
+def _is_sudden(event: Event, seen: Mapping[int, FacePiece], times: Figures, spec: MicroExpressionSpec) -> bool:
+    """Whether the face looked otherwise SUDDEN_S before and after the event's apex.
+
+    A head that is held still sways by a degree in seconds, and what that leaves of an uneven face can be sure of a
+    movement; in a quarter of a second it sways by little. An event at the clip's edge has one side only, and is to move
+    the further.
+    """
+    about = sorted(event.around, key=lambda number: abs(number - event.apex))[:SUDDEN_FRAMES]
+    sides = _against_before_and_after(about, seen, times, spec)
+    least = LEAST_CUT_OFF if len(sides) == 1 else 0.0
+    return all(
+        _median(side, "reliability") >= spec.sure_reliability and _median(side, "moved") >= least for side in sides
+    )
+
+
+def _against_before_and_after(
+    numbers: Sequence[int], seen: Mapping[int, FacePiece], times: Figures, spec: MicroExpressionSpec
+) -> list[list[PairMotion | None]]:
+    """Frames against those SUDDEN_S before them, and after them; a side that the clip does not reach is left out. In a
+    clip that is shorter than three times that, a third of it."""
+    step = min(SUDDEN_S, (times[-1] - times[0]) / 3)
+    sides = []
+    for shift in (-step, step):
+        within = [number for number in numbers if times[0] <= times[number] + shift <= times[-1]]
+        others = [min(seen, key=lambda one: abs(times[one] - at)) for at in times[within] + shift]
+        if within:
+            sides.append(
+                [against_rest(seen[other], seen[number], spec) for other, number in zip(others, within, strict=True)]
+            )
+    return sides
+
+
+def _median(compared: Sequence[PairMotion | None], figure: Literal["reliability", "moved"]) -> float:
+    return float(np.median([0.0 if one is None else getattr(one, figure) for one in compared]))
 
 
 def _shape(face: Face | None) -> Figures:
@@ -190,6 +274,16 @@ def _event(
         reliability=max(one.reliability for one in sure.values()),
         around=tuple(around),
     )
+
+
+def _spoken(event: Event, seen: Mapping[int, FacePiece], times: Figures) -> Event:
+    """The event as speech, where it looks like an expression and the lips go on opening and closing about it."""
+    lasts = times[event.offset] - times[event.onset] + 2 * SPEAKING_S
+    # As long a time at the clip's edge as in its middle.
+    first = max(times[0], min(times[event.onset] - SPEAKING_S, times[-1] - lasts))
+    about = [seen[number].face for number in sorted(seen) if first <= times[number] <= first + lasts]
+    speaks = event.kind == "expression" and lip_swings(about) >= SPEAKING_SWINGS
+    return replace(event, kind="speech") if speaks else event
 
 
 def _smoothed(motion: Figures) -> Figures:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from face.microexpression.clip_reading import ReadClip, ReadEvent
 from face.vocabulary import MovementKind, OutlinedRegion
@@ -13,6 +15,8 @@ from service.analysis.microexpression_clip import MicroexpressionClip
 from service.analysis.models import AnyModel
 from service.api.schemas.microexpression import Emotion, Motion
 from service.api.schemas.shared import ModelIdentity, Probability, QualityFigures, Schema, timings
+
+EXAMPLE = Path(__file__).with_name("microexpression_clip_example.json")
 
 
 class Moment(Schema):
@@ -93,6 +97,10 @@ class RestStretch(Schema):
 class MicroexpressionClipAnswer(Schema):
     """When the face moved and what each movement looks like; no event is an answer too. An answer is about this clip,
     not about what a person feels. quality: of the frame at rest, with warnings on the clip."""
+
+    model_config = ConfigDict(
+        json_schema_extra=lambda schema: schema.update(examples=[json.loads(EXAMPLE.read_text(encoding="utf-8"))]),
+    )
 
     request_id: str
     model: ModelIdentity

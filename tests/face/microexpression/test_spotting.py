@@ -1,5 +1,7 @@
 """A clip whose movement is known to the frame."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from face.landmarks.landmarker import FaceLandmarker
 from face.microexpression.clip_frame import KEPT_INTEROCULAR_PX, ClipFrame, cut_to_face
 from face.microexpression.pair_motion import pair_motion
 from face.microexpression.spec import MicroExpressionSpec
-from face.microexpression.spotting import find_rest, spot
+from face.microexpression.spotting import LEAST_SLOW, spot, still_stretches
 from tests.face.microexpression.test_input import BROW_RAISE, SMILE, warped
 
 SPEC = MicroExpressionSpec()
@@ -69,7 +71,7 @@ def test_two_movements_are_two_events_also_beside_frames_without_a_face(face_at_
 
 def test_rest_is_where_the_face_is_most_of_the_time(face_at_rest):
     frames = clip(face_at_rest, [4] * 6 + [0] * 14, SMILE)
-    first, last = find_rest([frame.seen.face for frame in frames], np.array([frame.time_s for frame in frames]))
+    first, last = spot(frames, SPEC).rest
     assert first >= 6
     assert last - first == round(0.2 * FPS)
 
@@ -77,9 +79,17 @@ def test_rest_is_where_the_face_is_most_of_the_time(face_at_rest):
 def test_rest_lasts_as_long_whatever_the_frames_a_second(face_at_rest):
     seen = clip(face_at_rest, [0], SMILE)[0].seen
     times = np.array([0.0, 0.01, 0.02, 0.2, 0.4, 0.6, 0.61, 0.9])
-    first, last = find_rest([seen.face] * len(times), times)
+    ((first, last),) = still_stretches([seen.face] * len(times), times)
     assert times[last] - times[first] >= 0.199
-    assert find_rest([seen.face] * 3, np.array([0.0, 0.004, 0.008])) == (0, 2)
+    assert still_stretches([seen.face] * 3, np.array([0.0, 0.004, 0.008])) == [(0, 2)]
+
+
+def test_each_part_of_a_long_clip_offers_a_rest(face_at_rest):
+    seen = clip(face_at_rest, [0], SMILE)[0].seen
+    times = np.arange(100) / FPS
+    starts = [first for first, _ in still_stretches([seen.face] * 25 + [None] * 25 + [seen.face] * 50, times)]
+    assert len(starts) == 3
+    assert np.diff(starts).min() > 20
 
 
 def test_a_clip_without_a_face_of_two_frames_or_out_of_order_is_refused(face_at_rest):
@@ -90,6 +100,50 @@ def test_a_clip_without_a_face_of_two_frames_or_out_of_order_is_refused(face_at_
         spot([ClipFrame(number / FPS, seen) for number in range(2)], SPEC)
     with pytest.raises(ValueError, match="ascend"):
         spot([ClipFrame(0.0, seen)] * 4, SPEC)
+
+
+def slow(count, percent, *, phase):
+    """What a head's sway leaves of a face: back and forth in three seconds."""
+    return (percent * np.sin(2 * np.pi * np.arange(count) / (3 * FPS) + phase)).tolist()
+
+
+@pytest.mark.parametrize("phase", [0, np.pi / 2])  # the clip begins in the middle of the sway, or at its end
+def test_what_sways_slowly_is_no_event_in_a_clip_or_at_its_edge(face_at_rest, phase):
+    found = spot(clip(face_at_rest, slow(42, 0.9, phase=phase), BROW_RAISE), SPEC)
+    assert found.events == ()
+    assert found.motion.max() > 0.3  # the curve shows it
+
+
+def test_a_short_movement_is_found_in_a_slow_sway(face_at_rest):
+    profile = np.array(slow(40, 0.7, phase=np.pi / 2))
+    profile[23:28] += [1, 2, 3, 2, 1]
+    (event,) = spot(clip(face_at_rest, profile.tolist(), BROW_RAISE), SPEC).events
+    assert abs(event.apex - 25) <= 1
+
+
+def test_a_movement_that_the_clip_cuts_off_is_an_event(face_at_rest):
+    for profile in ([3, 3, 2.5, 2, 1] + [0] * 20, [0] * 20 + [1, 2, 2.5, 3, 3]):
+        (event,) = spot(clip(face_at_rest, profile, SMILE), SPEC).events
+        assert abs(profile[event.apex] - 3) < 0.6
+
+
+def test_a_large_movement_is_an_event_however_slowly_it_comes(face_at_rest):
+    rise = np.linspace(0, LEAST_SLOW + 4, 25).tolist()
+    found = spot(clip(face_at_rest, [0] * 15 + rise + [rise[-1]] * 15, BROW_RAISE), SPEC)
+    assert len(found.events) == 1
+
+
+@pytest.mark.parametrize(("periods", "kind"), [(1, "expression"), (4, "speech")])
+def test_beside_lips_that_go_on_opening_and_closing_a_movement_is_speech(face_at_rest, periods, kind):
+    frames = clip(face_at_rest, [0] * 9 + [1, 2, 3, 2, 1] + [0] * 8, BROW_RAISE)
+    spoken = []
+    for number, frame in enumerate(frames):
+        points = frame.seen.face.points.copy()
+        opening = 0.06 * np.sin(np.pi * periods * number / len(frames)) ** 2
+        points[14, 1] += opening * frame.seen.face.interocular_px
+        spoken.append(replace(frame, seen=replace(frame.seen, face=replace(frame.seen.face, points=points))))
+    (event,) = spot(spoken, SPEC).events
+    assert event.kind == kind
 
 
 def test_a_slow_brightening_is_no_event(face_at_rest):

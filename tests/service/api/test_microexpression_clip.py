@@ -9,20 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from face.landmarks.landmarker import FaceLandmarker
+from service.api.schemas.microexpression_clip import MicroexpressionClipAnswer
 from service.audit.store import AuditQuery, AuditStore
 from tests.clip_factory import h264_clip, moving_pictures, webm_clip
-from tests.face.microexpression.test_input import BROW_RAISE, warped
 from tests.service.api.conftest import Serve, jpeg_of
+from tests.service.api.write_clip_example import CLIP_EXAMPLE, CLIP_URL, FPS, clip_of, raised_brows
 
 SHIPPED = Path(__file__).parents[3] / "models" / "microexpression"
-PATH = "/v1/microexpression/clip"
-FPS = 30
 
 
 @pytest.fixture(scope="module")
@@ -39,27 +37,17 @@ def running(serve: Serve, tmp_path_factory: pytest.TempPathFactory, audit_url: s
 
 
 @pytest.fixture(scope="module")
-def pictures(astronaut_rgb: np.ndarray, face_landmarker: FaceLandmarker) -> list[np.ndarray]:
-    """Brows that go up for a tenth of a second, after a third of a second of rest."""
-    rgb = cv2.resize(astronaut_rgb[20:240, 114:334], (352, 352), interpolation=cv2.INTER_CUBIC)
-    (face,) = face_landmarker.detect(rgb)
-    rng = np.random.default_rng(11)
-    profile = [0.0] * 9 + [1.2, 2.6, 3.4, 2.4, 1.0] + [0.0] * 8
-    moved = [warped(rgb, face, BROW_RAISE, percent) if percent else rgb for percent in profile]
-    return [np.clip(one + rng.normal(0, 1, one.shape) + 0.5, 0, 255).astype(np.uint8) for one in moved]
-
-
-def clip_of(pictures: list[np.ndarray]) -> bytes:
-    return h264_clip(pictures, durations=[600 // FPS] * len(pictures))
+def pictures(face_landmarker: FaceLandmarker) -> list[np.ndarray]:
+    return raised_brows(face_landmarker)
 
 
 def send_clip(client: TestClient, data: bytes, *, headers: dict[str, str] | None = None, **query: Any) -> Any:
-    return client.post(PATH, files={"clip": ("clip.mp4", data, "video/mp4")}, params=query, headers=headers)
+    return client.post(CLIP_URL, files={"clip": ("clip.mp4", data, "video/mp4")}, params=query, headers=headers)
 
 
 def send_frames(client: TestClient, pictures: list[np.ndarray], **query: Any) -> Any:
     files = [("frame", (f"{n}.jpg", jpeg_of(rgb, quality=97), "image/jpeg")) for n, rgb in enumerate(pictures)]
-    return client.post(PATH, files=files, params=query)
+    return client.post(CLIP_URL, files=files, params=query)
 
 
 def expect_raised_brows(body: dict[str, Any]) -> None:
@@ -85,7 +73,7 @@ def test_a_clip_a_body_of_its_own_and_its_pictures_are_answered_alike(
     data = clip_of(pictures)
     for answer in (
         send_clip(running, data),
-        running.post(PATH, content=data, headers={"content-type": "video/mp4"}),
+        running.post(CLIP_URL, content=data, headers={"content-type": "video/mp4"}),
         send_frames(running, pictures, fps=FPS),
         send_clip(running, webm_clip(tmp_path, pictures, fps=FPS)),
     ):
@@ -157,7 +145,7 @@ def test_a_request_that_is_not_one_says_how_it_should_be(
     sent = [
         (name, ("x", contents.get(name, b"x"), "image/jpeg")) for name, count in files.items() for _ in range(count)
     ]
-    answer = running.post(PATH, files=sent, params=query)
+    answer = running.post(CLIP_URL, files=sent, params=query)
     assert answer.status_code in (400, 415, 422), answer.text
     assert re.search(said, answer.json()["detail"]), answer.json()["detail"]
 
@@ -177,7 +165,7 @@ def test_what_is_no_clip_is_refused_by_what_it_is(running: TestClient, pictures:
         assert answer.json()["code"] == code, answer.text
         assert answer.status_code < 500
     broken = running.post(
-        PATH,
+        CLIP_URL,
         files=[("frame", ("f", jpeg_of(pictures[0]), "image/jpeg"))] * 3 + [("frame", ("f", b"GIF89a", "image/gif"))],
         params={"fps": 25},
     )
@@ -187,6 +175,17 @@ def test_what_is_no_clip_is_refused_by_what_it_is(running: TestClient, pictures:
 
 def test_four_hundred_pictures_are_read_and_one_more_refused(running: TestClient) -> None:
     files = [("frame", ("f", b"x", "image/jpeg"))] * 401
-    answer = running.post(PATH, files=files, params={"fps": 25})
+    answer = running.post(CLIP_URL, files=files, params={"fps": 25})
     assert answer.status_code == 422
     assert "more than 400" in answer.json()["detail"]
+
+
+def test_the_example_of_the_description_is_what_is_answered(running: TestClient, pictures: list[np.ndarray]) -> None:
+    example = json.loads(CLIP_EXAMPLE.read_text(encoding="utf-8"))
+    MicroexpressionClipAnswer.model_validate(example)
+    answer = send_clip(running, clip_of(pictures)).json()
+    assert answer.keys() == example.keys()
+    assert [one["apex"] for one in answer["events"]] == [one["apex"] for one in example["events"]]
+    assert answer["curve"]["motion"] == pytest.approx(example["curve"]["motion"], abs=0.3)
+    shown = running.get("/openapi.json").json()["components"]["schemas"]["MicroexpressionClipAnswer"]["examples"]
+    assert shown == [example]

@@ -28,14 +28,14 @@ def main() -> None:
         answer = client.post("/v1/palsy/assess", files=files).json()
     answer["request_id"] = "0f8fad5bd9cb469fa16570867728950e"
     answer["measures"] = [one for one in answer["measures"] if one["id"] in MEASURES and one["pose"] != "rest"]
-    EXAMPLE.write_text(json.dumps(_rounded(answer), indent=1) + "\n", encoding="utf-8")
+    EXAMPLE.write_text(json.dumps(rounded(answer), indent=1) + "\n", encoding="utf-8")
 
 
-def _rounded(value: object) -> object:
+def rounded(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value
 
 

@@ -294,7 +294,7 @@ def train_session_command(
     from face.palsy.assessment.fitted import fitted_numbers
     from face.palsy.assessment.session_model import SessionInputSpec
     from model_training.configuration import load
-    from model_training.palsy.sessions.calibrating import fit_session_numbers
+    from model_training.palsy.sessions.calibrating import check_sessions, fit_session_numbers
     from model_training.palsy.sessions.config import SessionTrainingConfig
     from model_training.palsy.sessions.samples import session_samples
     from model_training.palsy.sessions.stored import session_checkpoint
@@ -307,6 +307,7 @@ def train_session_command(
     read = [session for path in tables for session in _read(path, models=models)]
     sessions = [session for session in read if "rest" in session.pictures]
     samples = session_samples(sessions)
+    check_sessions(sessions)
     with progress_bar("steps") as bar:
         trained = train_sessions(samples, settings, progress=bar.at)
     numbers = fit_session_numbers(sessions, samples, trained, fitted_numbers())

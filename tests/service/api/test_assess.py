@@ -281,6 +281,23 @@ def test_two_examinations_are_compared(shipped: TestClient, answer: dict[str, An
     assert changes["share.mouth"]["delta"] > changes["share.mouth"]["sdc95"] > 0
 
 
+def test_what_is_summed_over_other_movements_is_not_compared(
+    shipped: TestClient, pictures: dict[str, bytes], answer: dict[str, Any]
+) -> None:
+    """Fewer pictures at the second visit are no recovery: what was not seen leaves Sunnybrook's range open upwards."""
+    core = ("rest", "brow_lift", "gentle_closure", "full_smile")
+    fewer = assess(shipped, [(pose, pictures[pose]) for pose in core])
+    assert fewer["sunnybrook"]["composite_range"][1] > answer["sunnybrook"]["composite_range"][1]
+    found = shipped.post(COMPARE_URL, json={"before": {**answer, "poses": {}}, "after": fewer}).json()
+    figures = {change["figure"] for change in found["changes"]}
+    assert not figures & {"sunnybrook", "movement_index", "share.eye", "share.mouth"}
+    assert {"expected_grade", "share.forehead", "share.gentle_closure", "share.full_smile"} <= figures
+    assert any("`tight_closure`, `closed_smile`, `snarl`, `pucker`" in warning for warning in found["warnings"])
+    same = shipped.post(COMPARE_URL, json={"before": fewer, "after": fewer}).json()
+    assert {"sunnybrook", "movement_index", "share.eye"} <= {change["figure"] for change in same["changes"]}
+    assert same["warnings"] == []
+
+
 def test_answers_of_two_models_are_not_compared(shipped: TestClient, answer: dict[str, Any]) -> None:
     other = {**answer, "model": {**answer["model"], "sha256": "0" * 64}}
     response = shipped.post(COMPARE_URL, json={"before": answer, "after": other})

@@ -314,6 +314,10 @@ def train_session_command(
     save_checkpoint(session_checkpoint(trained.network, numbers, spec, config=settings, samples=samples), out)
     for name, (network, steps) in numbers.errors.items():
         typer.echo(f"{name}: wrong by {network:.2f} grades where regions differ, {steps:.2f} by the steps without it")
+    graded = f"grades with the pictures of {', '.join(numbers.grades_from)}" if numbers.grades_from else "measures only"
+    typer.echo(f"the network {graded}; the steps without it grade the others")
+    if not numbers.sdc95:
+        typer.echo("too few palsies were seen on two visits: comparisons by this network will have no verdict")
     typer.echo(f"trained on {len(samples)} sessions of {len(set(samples.people))} people; wrote {out}")
 
 

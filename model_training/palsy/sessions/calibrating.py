@@ -12,8 +12,8 @@ from face.palsy.assessment.evidence import EVIDENCE, Evidence, evidence_of
 from face.palsy.assessment.examination import examine
 from face.palsy.assessment.fitted import FittedNumbers, MeasureError, SessionCalibration
 from face.palsy.assessment.grade import fitted_grade, session_grade
-from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT
 from face.palsy.assessment.measuring.picture import SessionPicture
+from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT
 from face.palsy.assessment.session_model import MEASURES_OF_HALF, Method, SessionModel
 from face.vocabulary import POSES, Pose
 from model_training.errors import TrainingError
@@ -123,9 +123,7 @@ def _of_evidence(
     return calibrated(np.array(probabilities), np.array(labels)), (float(network), float(steps))
 
 
-def _pictures_of(
-    evidence: Evidence, sessions: Sequence[ReadSession]
-) -> list[tuple[int, dict[Pose, SessionPicture]]]:
+def _pictures_of(evidence: Evidence, sessions: Sequence[ReadSession]) -> list[tuple[int, dict[Pose, SessionPicture]]]:
     """(number of the session, the pictures of it that are this evidence), for each set of them."""
     found = (
         (row, {pose: picture for pose, picture in session.pictures.items() if pose in subset})

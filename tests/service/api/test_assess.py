@@ -166,6 +166,25 @@ def test_the_same_picture_under_every_name_is_one_photograph(shipped: TestClient
     }
 
 
+def test_a_file_under_several_names_is_said_once_and_goes_by_the_movement_it_shows(
+    shipped: TestClient, pictures: dict[str, bytes]
+) -> None:
+    smile = pictures["full_smile"]
+    parts = [("rest", pictures["rest"]), *((pose, smile) for pose in ("brow_lift", "snarl", "full_smile"))]
+    found = assess(shipped, [*parts, ("tight_closure", pictures["tight_closure"]), ("unsorted", smile)])
+    assert found["evidence"]["used"] == ["rest", "tight_closure", "full_smile"]
+    assert {pose for pose, one in found["poses"].items() if one["problem"]} == {"brow_lift", "snarl"}
+    assert found["poses"]["brow_lift"]["problem"] == {
+        "code": "same-picture",
+        "detail": "The picture `brow_lift` is the same file as `full_smile`: it was read once.",
+    }
+    said = [warning for warning in found["warnings"] if "same file" in warning]
+    assert said == [
+        "The pictures `brow_lift`, `snarl`, `unsorted-1` are the same file as `full_smile`: it was read once. Send a "
+        "picture of each movement."
+    ]
+
+
 def test_all_at_rest_shows_no_movement(shipped: TestClient, pictures: dict[str, bytes]) -> None:
     with Image.open(io.BytesIO(pictures["rest"])) as image:
         rest = np.asarray(image)
@@ -201,6 +220,7 @@ def test_a_strangers_picture_is_doubted_and_refused_when_strict(
     [
         ([], 415, "multipart/form-data"),
         ([("smile", b"x")], 422, "Did you mean 'full_smile'?"),
+        ([("rest", b"x"), ("pupil_distance_mm", b"63")], 422, "as in ?pupil_distance_mm=..."),
         ([("rest", b"x"), ("rest", b"y")], 422, "'rest' came twice"),
         ([("unsorted", b"x")] * 10, 422, "more than 9"),
     ],

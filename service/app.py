@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -34,6 +35,7 @@ from service.api.state import LifespanState, Worker
 from service.clips.room import ClipRoom
 from service.config import Settings
 from service.fhir.code_system import Codes
+from service.inference.errors import BundleError
 from service.inference.landmark_networks import LandmarkGraphs
 from service.oip import routes as oip
 from service.oip.served import ServedModels
@@ -159,6 +161,12 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     max_faces=settings.faces_max,
                 )
                 opened.callback(reader.close)
+                left_out: list[str] = []
+
+                def leave_out(directory: Path, error: BundleError) -> None:
+                    left_out.append(directory.name)
+                    logger.error("%s is left out: %s", directory, error)
+
                 loaded = load_models(
                     settings.models_dir,
                     reader,
@@ -167,6 +175,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                     threads=settings.model_threads,
                     overlay_max_side_px=settings.overlay_max_side_px,
                     batch_max=settings.batch_max,
+                    leave_out=leave_out if settings.broken_models == "leave-out" else None,
                 )
                 ServedModels.of(loaded)  # two models of one name stop the start
             except Exception as error:
@@ -194,6 +203,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
             opened.callback(operations.drain.start)
             worker = Worker(
                 models=loaded,
+                left_out=tuple(left_out),
                 executor=executor,
                 pictures=pictures,
                 clips=clips,
@@ -202,6 +212,7 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 drain=operations.drain,
                 fhir_codes=Codes(settings.fhir_snomed_ct),
             )
+            operations.metrics.models_left_out.set(len(left_out))
             operations.metrics.workers.set(1)
             operations.metrics.workers_wanted.set(settings.workers)
             yield {"worker": worker, "operations": operations}

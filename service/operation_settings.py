@@ -75,7 +75,7 @@ class OperationSettings(BaseSettings):
     """Memory of a worker for decoded photographs, reserved before they are decoded; unset = two fifths of the
     container's memory, shared out over the workers."""
     body_timeout_s: float = Field(default=15.0, gt=0)
-    """Time for sending a body, and for reading an answer."""
+    """Time for sending a body, and for reading an answer; it starts anew while 20 kB a second of it pass."""
     request_timeout_s: float = Field(default=30.0, gt=0)
     """Time for an analysis."""
     clips_running_max: int = Field(default=1, ge=1)
@@ -86,7 +86,7 @@ class OperationSettings(BaseSettings):
     clips_queue_wait_s: float = Field(default=10.0, gt=0)
     """Longest wait of a clip for its place."""
     clip_timeout_s: float = Field(default=120.0, ge=1)
-    """Time for sending a clip, and as much again for working on it."""
+    """Time for sending a clip, as `body_timeout_s`, and as much again for working on it."""
     head_timeout_s: float = Field(default=5.0, gt=0)
     """Time for a request's head, and for a TLS handshake."""
     head_max_bytes: int = Field(default=32_768, ge=1024)

@@ -47,9 +47,11 @@ def h264_clip(
     index_first: bool = False,
     extra_tracks: bytes = b"",
     top: bytes = b"",
+    said_keys: int | None = None,
 ) -> bytes:
     """An MP4 file. durations: of each picture in units of a `timescale`-th second, 20 of 600 where none are given.
-    said_size: what the header claims. extra_tracks, top: more boxes in the table of contents and after the first."""
+    said_size, said_keys: what the header claims, of key pictures that they are the first so many. extra_tracks, top:
+    more boxes in the table of contents and after the first."""
     samples = [_sample(rgb, number) for number, rgb in enumerate(pictures)]
     height, width = pictures[0].shape[:2]
     durations = durations or [20] * len(pictures)
@@ -67,6 +69,7 @@ def h264_clip(
             timescale=timescale,
             rotation_deg=rotation_deg,
             extra=extra_tracks,
+            keys=said_keys,
         )
 
     if index_first:
@@ -112,6 +115,7 @@ def _moov(
     timescale: int,
     rotation_deg: int,
     extra: bytes,
+    keys: int | None,
 ) -> bytes:
     total = sum(durations)
     a, b, c, d = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[rotation_deg]
@@ -138,6 +142,7 @@ def _moov(
         _full(b"stsc", struct.pack(">IIII", 1, 1, len(samples), 1)),
         _full(b"stsz", struct.pack(">II", 0, len(samples)), *(struct.pack(">I", len(sample)) for sample in samples)),
         _full(b"stco", struct.pack(">II", 1, at)),
+        b"" if keys is None else _full(b"stss", struct.pack(f">{1 + keys}I", keys, *range(1, keys + 1))),
     )
     minf = box(
         b"minf",

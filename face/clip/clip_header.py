@@ -21,7 +21,8 @@ HOW_TO_CONVERT = 'Set the camera to "most compatible" (H.264), or convert it: ff
 class ClipHeader:
     """width, height: as stored, before the clip is turned clockwise by rotation_deg (0, 90, 180 or 270). frames: the
     pictures of the video track. duration_s: from the first picture to the end of the last. variable_rate: whether some
-    pictures stand for a longer time than others, by a quarter or more.
+    pictures stand for a longer time than others, by a quarter or more. key_every_s: mean time from one picture that can
+    be decoded by itself to the next; None where the container's head does not say.
 
     hidden: (place, bytes) to write over the file, so that a reader sees nothing of it but the video track: no sound, no
     subtitles, no cover picture, for each of which FFmpeg would start another decoder.
@@ -35,6 +36,7 @@ class ClipHeader:
     frames: int
     duration_s: float
     variable_rate: bool
+    key_every_s: float | None = None
     hidden: tuple[tuple[int, bytes], ...] = ()
 
     @property

@@ -17,7 +17,8 @@ from face.clip.curves.dynamics import SideDynamics, SidesCompared, compare_sides
 from face.clip.curves.movements import Movement, find_movements, repeatability
 from face.clip.curves.rest import find_rest
 from face.clip.curves.smoothing import FloatArray
-from face.clip.levels import level_of, levels
+from face.clip.curves.talk import find_talk
+from face.clip.levels import is_of_mouth, level_of, levels, without_mouth
 from face.clip.looks import TimedFace
 from face.clip.script import Script
 from face.errors import NoFace, NoUsablePicture
@@ -82,12 +83,14 @@ class SideCurves:
 
 @dataclass(frozen=True, eq=False)
 class ClipExamination:
-    """times_s: (N,). at_rest: (N,). rest_s: of the picture that is most like the median of rest. movements: all, by
-    time; a movement's channel is the pose that it looks like. chosen: of each pose the one to be judged, of repeated
-    ones the strongest. seen_share: of the pictures that show the face."""
+    """times_s: (N,). at_rest, talks: (N,); what the mouth does where the patient talks is no movement. With a script
+    nobody looks for talk. rest_s: of the picture that is most like the median of rest. movements: all, by time; a
+    movement's channel is the pose that it looks like. chosen: of each pose the one to be judged, of repeated ones the
+    strongest. seen_share: of the pictures that show the face."""
 
     times_s: FloatArray
     at_rest: npt.NDArray[np.bool_]
+    talks: npt.NDArray[np.bool_]
     rest_s: float
     movements: tuple[Movement, ...]
     chosen: dict[Pose, Movement]
@@ -164,9 +167,13 @@ def examine_clip(
     resting = [face for face, still in zip(seen, at_rest, strict=True) if still and face is not None]
     rest = SeenFace.of(np.median([face.points for face in resting], axis=0).astype(np.float32))
     moved = [None if face is None else activation(face, rest, mm_per_unit=mm) for face in seen]
+    talks = np.zeros(len(times), dtype=np.bool_)
     if script is None:
-        strongest = np.stack([levels(one) for one in moved]).max(axis=1)
-        movements = _named(find_movements(times, {"any": strongest}), moved, times, numbers)
+        talks = find_talk(times, np.array([np.nan if face is None else mm * face.halves.lips_apart for face in seen]))
+        all_levels = np.stack([levels(one) for one in moved])
+        strongest = np.where(talks, without_mouth(all_levels).max(axis=1), all_levels.max(axis=1))
+        found = find_movements(times, {"any": strongest})
+        movements = [one for one in _named(found, moved, times, numbers) if not _is_talk(one, talks)]
         chosen = _sorted(movements, seen, rest, mm, numbers)
     else:
         movements = script.movements(times, moved)
@@ -177,6 +184,7 @@ def examine_clip(
     return ClipExamination(
         times_s=times,
         at_rest=at_rest,
+        talks=talks,
         rest_s=float(times[np.where(at_rest, away, np.inf).argmin()]),
         movements=tuple(movements),
         chosen=chosen,
@@ -210,7 +218,8 @@ def _named(
     found: Sequence[Movement], moved: Sequence[Activation | None], times: FloatArray, numbers: FittedNumbers
 ) -> list[Movement]:
     """Each movement under the pose that it looks like where it is largest; its apex is where that pose is largest, and
-    its strength how large. What looks like rest, below all thresholds, is left out."""
+    its strength how large. What looks like rest, or is named after a movement that stays below its own threshold, is
+    left out."""
     named = []
     for movement in found:
         largest = moved[movement.apex]
@@ -220,10 +229,13 @@ def _named(
         inside = np.flatnonzero((times >= movement.start_s) & (times <= movement.end_s))
         strengths = np.array([level_of(pose, moved[at]) for at in map(int, inside)])
         apex = int(inside[int(np.nanargmax(strengths))])
-        named.append(
-            replace(movement, channel=pose, apex=apex, apex_s=float(times[apex]), strength=float(np.nanmax(strengths)))
-        )
-    return named
+        strength = float(np.nanmax(strengths))
+        named.append(replace(movement, channel=pose, apex=apex, apex_s=float(times[apex]), strength=strength))
+    return [one for one in named if one.is_seen]
+
+
+def _is_talk(movement: Movement, talks: npt.NDArray[np.bool_]) -> bool:
+    return bool(talks[movement.apex]) and is_of_mouth(pose_of(movement))
 
 
 def pose_of(movement: Movement) -> Pose:

@@ -18,6 +18,7 @@ from face.vocabulary import Pose
 
 # Of each kind of movement one pose, in the order of `levels`.
 _KINDS: tuple[Pose, ...] = ("brow_lift", "gentle_closure", "full_smile", "snarl", "pucker")
+_OF_MOUTH = np.array([False, False, True, True, True])
 
 
 def levels(seen: Activation | None) -> FloatArray:
@@ -33,6 +34,15 @@ def levels(seen: Activation | None) -> FloatArray:
             -seen.wider / NARROWER,
         ]
     )
+
+
+def without_mouth(seen: FloatArray) -> FloatArray:
+    """`levels` of somebody who talks: what the mouth does then is no movement."""
+    return np.where(_OF_MOUTH, 0.0, seen)
+
+
+def is_of_mouth(pose: Pose) -> bool:
+    return any(same_movement(kind, pose) for kind, mouth in zip(_KINDS, _OF_MOUTH, strict=True) if mouth)
 
 
 def level_of(pose: Pose, seen: Activation | None) -> float:

@@ -85,7 +85,10 @@ def read_mp4(data: bytes) -> ClipHeader:
     # The first is what players show. Others, as a second lens writes them, would only start more decoders.
     video = _Video(videos[0], _field(videos[0].child(b"tkhd"), 12, 20), _timescale(videos[0]))
     codec, width, height = _coding(video.box)
-    deltas = np.concatenate([_indexed(video.box), *_fragments(movie, top, video)])
+    indexed = _indexed(video.box)
+    deltas = np.concatenate([indexed, *_fragments(movie, top, video)])
+    duration_s = float(deltas.sum()) / video.timescale
+    keys = _key_pictures(video.box, of=len(indexed))
     _check_data(video.box)
     hidden = [box for box in (*top, *movie.children()) if box.kind in (b"udta", b"meta")]
     hidden += [track for track in tracks if track is not video.box]
@@ -96,8 +99,9 @@ def read_mp4(data: bytes) -> ClipHeader:
         height=height,
         rotation_deg=_rotation(video.box.child(b"tkhd")),
         frames=len(deltas),
-        duration_s=float(deltas.sum()) / video.timescale,
+        duration_s=duration_s,
         variable_rate=has_variable_rate(deltas),
+        key_every_s=duration_s / keys if keys and len(indexed) == len(deltas) else None,
         hidden=tuple((box.at + 4, _SKIPPED) for box in hidden),
     )
 
@@ -145,6 +149,13 @@ def _indexed(track: Box) -> Deltas:
     runs = np.frombuffer(table.data, dtype=">u4", count=2 * entries, offset=table.start + 8).reshape(-1, 2)
     _check_count(int(runs[:, 0].astype(np.int64).sum()))
     return np.repeat(runs[:, 1].astype(np.int64), runs[:, 0].astype(np.int64))
+
+
+def _key_pictures(track: Box, *, of: int) -> int:
+    """How many of the listed pictures can be decoded by themselves (stss); all of them where there is no such list."""
+    table = track.child(b"mdia", b"minf", b"stbl")
+    listed = next((box for box in table.children() if box.kind == b"stss"), None)
+    return of if listed is None else min(of, listed.unpack("I", 4)[0])
 
 
 def _fragments(movie: Box, top: Iterable[Box], video: _Video) -> Iterator[Deltas]:

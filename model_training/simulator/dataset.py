@@ -222,7 +222,7 @@ def simulate(
             _simulate_in_processes(out, config, open_persons, processes, on_progress)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped; finished persons are kept in {out}. The same command goes on from there."
+            f"Stopped. Finished people are kept in {out}; the same command goes on from there."
         ) from None
     if shard is None:
         _write_table(out, config)

@@ -5,7 +5,7 @@ A new task is a field of `LoadedModels` and a case in `load_models`; handlers th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -109,9 +109,11 @@ def load_models(
     threads: int,
     overlay_max_side_px: int,
     batch_max: int | None = None,
+    leave_out: Callable[[Path, BundleError], None] | None = None,
 ) -> LoadedModels:
     """Every bundle verified, loaded and warmed up. Raises BundleError and ProviderUnavailable: a service starts with
-    all of its models or not at all.
+    all of its models or not at all. With `leave_out`, which gets the folder and what is wrong with it, a bundle that
+    cannot be served does not stop the others; BundleError then where none is left.
 
     variant: of every bundle; None: the manifest's default on the CPU, on a GPU float16 where the bundle has it, else
     float32 (int8 products run on the CPU only). batch_max: see images_a_run.
@@ -120,32 +122,60 @@ def load_models(
     models = LoadedModels()
     with ExitStack() as opened:  # a start that fails closes the sessions it has
         for directory in find_bundles(models_dir):
-            bundle = load_bundle(directory)
-            task = bundle.manifest.task
-            other = models.of(task)
-            if other is not None:
-                raise BundleError(
-                    directory / MANIFEST_FILE,
-                    f"is a second bundle for {task!r}; the first is {other.bundle.directory}",
-                    field="task",
-                )
-            chosen = variant
-            if chosen is None and provider == "cuda":
-                chosen = "float16" if "float16" in bundle.manifest.files else "float32"
-            session: Session = open_session(bundle, provider=provider, threads=threads, variant=chosen)
-            if batch_max > 1:
-                session = BatchingSession(session, batch_max=batch_max)
-                opened.callback(session.close)
-            runs = bundle.variant(chosen)
-            match task:
-                case "palsy":
-                    palsy = PalsyAnalyzer(bundle, session, reader, overlay_max_side_px=overlay_max_side_px)
-                    models = replace(models, palsy=LoadedModel(bundle, runs, session, palsy))
-                case "microexpression":
-                    emotion = MicroexpressionAnalyzer(bundle, session, reader, overlay_max_side_px=overlay_max_side_px)
-                    models = replace(models, microexpression=LoadedModel(bundle, runs, session, emotion))
-                case "palsy-session":
-                    examination = PalsySessionAnalyzer(bundle, session)
-                    models = replace(models, palsy_session=LoadedModel(bundle, runs, session, examination))
+            with ExitStack() as opening:
+                try:
+                    models = _with_bundle(
+                        models, directory, reader, opening, provider=provider, variant=variant, threads=threads,
+                        overlay_max_side_px=overlay_max_side_px, batch_max=batch_max,
+                    )  # fmt: skip
+                except BundleError as error:
+                    if leave_out is None:
+                        raise
+                    leave_out(directory, error)
+                    continue
+                opened.push(opening.pop_all())
+        if not models.tasks():
+            raise BundleError(models_dir, "none of its bundles can be served; the log says why of each")
         opened.pop_all()
     return models
+
+
+def _with_bundle(
+    models: LoadedModels,
+    directory: Path,
+    reader: PhotographReader,
+    opened: ExitStack,
+    *,
+    provider: Provider,
+    variant: Variant | None,
+    threads: int,
+    overlay_max_side_px: int,
+    batch_max: int,
+) -> LoadedModels:
+    bundle = load_bundle(directory)
+    task = bundle.manifest.task
+    other = models.of(task)
+    if other is not None:
+        raise BundleError(
+            directory / MANIFEST_FILE,
+            f"is a second bundle for {task!r}; the first is {other.bundle.directory}",
+            field="task",
+        )
+    chosen = variant
+    if chosen is None and provider == "cuda":
+        chosen = "float16" if "float16" in bundle.manifest.files else "float32"
+    session: Session = open_session(bundle, provider=provider, threads=threads, variant=chosen)
+    if batch_max > 1:
+        session = BatchingSession(session, batch_max=batch_max)
+        opened.callback(session.close)
+    runs = bundle.variant(chosen)
+    match task:
+        case "palsy":
+            palsy = PalsyAnalyzer(bundle, session, reader, overlay_max_side_px=overlay_max_side_px)
+            return replace(models, palsy=LoadedModel(bundle, runs, session, palsy))
+        case "microexpression":
+            emotion = MicroexpressionAnalyzer(bundle, session, reader, overlay_max_side_px=overlay_max_side_px)
+            return replace(models, microexpression=LoadedModel(bundle, runs, session, emotion))
+        case "palsy-session":
+            examination = PalsySessionAnalyzer(bundle, session)
+            return replace(models, palsy_session=LoadedModel(bundle, runs, session, examination))

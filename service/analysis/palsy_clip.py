@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from face.clip.clip_header import ClipHeader
+from face.clip.curves.smoothing import stretches
 from face.clip.examination import ClipExamination, examine_clip
 from face.clip.frame import Frame
 from face.clip.looks import TimedFace, follow_face
@@ -50,7 +51,8 @@ class ExaminedClip:
 
 @dataclass(frozen=True, eq=False)
 class ClipAnalysis:
-    """session: what the pictures amount to, with the warnings on the clip among its own."""
+    """session: what the pictures amount to, with the warnings on the clip after its own, of which patterns come
+    first."""
 
     header: ClipHeader
     examination: ClipExamination
@@ -104,7 +106,7 @@ def assess_clip(
     timings["total"] = sum(ms for name, ms in timings.items() if name != "total")
     session = replace(
         session,
-        warnings=(*_clip_warnings(clip.header, examined.examination), *session.warnings),
+        warnings=(*session.warnings, *_clip_warnings(clip.header, examined.examination)),
         timings_ms=timings,
     )
     return ClipAnalysis(clip.header, examined.examination, session)
@@ -155,6 +157,12 @@ def _clip_warnings(header: ClipHeader, found: ClipExamination) -> list[str]:
     if not found.movements:
         warnings.append(
             f"No movement is seen in the {header.duration_s:.1f} s of the clip: it is judged as one photograph at rest."
+        )
+    if talk := stretches(found.talks):
+        when = " and ".join(f"from {found.times_s[first]:.1f} to {found.times_s[last]:.1f} s" for first, last in talk)
+        warnings.append(
+            f"The patient talks {when}: what the mouth does then is taken for no movement. Where one was asked for, "
+            "name it in the script."
         )
     if header.variable_rate:
         warnings.append(

@@ -25,11 +25,13 @@ AnalyzerT = TypeVar("AnalyzerT")
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """models: loaded and warmed up. executor: the threads that analyse. pictures: the threads that read an
-    examination's pictures; apart, so that an analysis that waits for them holds none of them. clips: what clips need.
-    audit: None if it was switched off. fhir_codes: what FHIR answers are written in."""
+    """models: loaded and warmed up. left_out: folders of those that cannot be served. executor: the threads that
+    analyse. pictures: the threads that read an examination's pictures; apart, so that an analysis that waits for them
+    holds none of them. clips: what clips need. audit: None if it was switched off. fhir_codes: what FHIR answers are
+    written in."""
 
     models: LoadedModels
+    left_out: tuple[str, ...]
     executor: ThreadPoolExecutor
     pictures: ThreadPoolExecutor
     clips: ClipRoom

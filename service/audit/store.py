@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, create_engine, event, insert, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.audit.chain import hold_end, link
@@ -173,7 +174,11 @@ def cause_of(error: Exception) -> str:
 
 def checked_url(url: str) -> URL:
     """The parsed URL. Raises ValueError for databases other than SQLite files and PostgreSQL."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        shown = re.sub(r":[^:@/]*@", ":***@", url)
+        raise ValueError(f"the audit URL must be sqlite:///FILE or postgresql://..., got {shown!r}") from error
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):

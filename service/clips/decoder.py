@@ -91,13 +91,14 @@ def _send_all(clip: Any, *, size: tuple[int, int], reduction: int, step_s: float
     return _send(b"E", number=number)
 
 
-def _send_at(clip: Any, *, size: tuple[int, int], reduction: int, times: list[float]) -> None:
-    """The pictures of these times, which `_send_all` has given of the same clip, ascending."""
+def _send_at(clip: Any, *, size: tuple[int, int], reduction: int, times: list[float], seek_over_s: float) -> None:
+    """The pictures of these times, which `_send_all` has given of the same clip, ascending. seek_over_s: as far as that
+    it is quicker to decode on than to begin again at a key picture."""
     import cv2
 
     at = -1.0
     for wanted in times:
-        if wanted - at > 2.0:
+        if wanted - at > seek_over_s:
             clip.set(cv2.CAP_PROP_POS_MSEC, 1000 * wanted - 500)
             at = _time(clip) if clip.grab() else wanted + 1
             if at > wanted + 1e-4:  # seeking goes by the mean rate, and this clip has another here
@@ -120,7 +121,8 @@ def _time(clip: Any) -> float:
 
 def main(arguments: list[str]) -> None:
     descriptor, parent, memory_bytes, deadline_s, threads, width, height, reduction = map(int, arguments[:8])
-    step_s, times = float(arguments[8]), [float(value) for value in arguments[9:]]
+    step_s, seek_over_s = float(arguments[8]), float(arguments[9])
+    times = [float(value) for value in arguments[10:]]
     import cv2
 
     cv2.setNumThreads(1)
@@ -129,7 +131,7 @@ def main(arguments: list[str]) -> None:
     if clip is None:
         _send(b"N")
     elif times:
-        _send_at(clip, size=(width, height), reduction=reduction, times=times)
+        _send_at(clip, size=(width, height), reduction=reduction, times=times, seek_over_s=seek_over_s)
     else:
         _send_all(clip, size=(width, height), reduction=reduction, step_s=step_s)
 

@@ -129,7 +129,7 @@ class ClipDecoder:
             raise ValueError(f"longer_side_px must be at least 1, got {longer_side_px}")
         width, height = clip.header.upright_size
         reduction = max(1, max(width, height) // longer_side_px)
-        numbers = (width, height, reduction, step_s, *times)
+        numbers = (width, height, reduction, step_s, _seek_over_s(clip.header), *times)
         if not self._places.acquire(timeout=self._limits.wait_s):
             raise ClipsBusy(f"{self._limits.at_once} clips are being decoded, as many as may be at once.")
         try:
@@ -166,6 +166,11 @@ class ClipDecoder:
                     "in 1080p, or cut it."
                 ) from error
             yield
+
+
+def _seek_over_s(header: ClipHeader) -> float:
+    """Seeking means to decode from the key picture before, half their distance away in the mean, and a second more."""
+    return 2.0 if header.key_every_s is None else 1.0 + header.key_every_s / 2
 
 
 class _Pipe:

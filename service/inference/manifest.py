@@ -351,7 +351,7 @@ class SessionCalibrationSection(Section):
 
 class SessionThresholds(Section):
     """grades_from: the classes of evidence whose grade the network makes; in the others the steps without it do.
-    measure_u: standard uncertainty of a movement that a share is made of, in millimetres, of `closure` as a share.
+    measure_u: standard uncertainty of a movement that a share is made of, in millimetres.
     sdc95: smallest change between two examinations that is not noise, by figure."""
 
     grades_from: tuple[Evidence, ...]

@@ -103,6 +103,10 @@ class Metrics:
             "htnet_model_info", "1 for each model that is loaded.", ["task", "name", "version", "sha256"],
             registry=registry, multiprocess_mode="livemax",
         )  # fmt: skip
+        self.models_left_out = Gauge(
+            "htnet_models_left_out", "Bundles that cannot be served and were left out (HTNET_BROKEN_MODELS).",
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
         self.audit_failures = Counter(
             "htnet_audit_failures_total", "Audit records that could not be written.", registry=registry
         )

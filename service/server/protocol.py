@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 from service.observability.rarely import Rarely
 from service.problems import MEDIA_TYPE, PROBLEMS, render_problem
 from service.server.limits import Limits
+from service.server.reading import ReadingWatch
 
 if TYPE_CHECKING:
     from service.observability.metrics import Rejection
@@ -61,7 +62,7 @@ class GuardedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._timer: TimerHandle | None = None
-        self._answer_timer: TimerHandle | None = None
+        self._reading = ReadingWatch(self.loop, timeout_s=self.limits.answer_timeout_s)
         self._head_bytes = 0
         self._discarded_bytes = 0
         self._in_head = True
@@ -81,18 +82,17 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""
         self._stop_timer()
-        self._stop_answer_timer()
+        self._reading.end()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         """The client does not read as fast as we write: it has some time to catch up."""
         super().pause_writing()
-        self._stop_answer_timer()
-        self._answer_timer = self.loop.call_later(self.limits.answer_timeout_s, self.transport.abort)
+        self._reading.begin(self.transport)
 
     def resume_writing(self) -> None:
         """The client caught up."""
-        self._stop_answer_timer()
+        self._reading.end()
         super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
@@ -250,11 +250,6 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _stop_answer_timer(self) -> None:
-        if self._answer_timer is not None:
-            self._answer_timer.cancel()
-            self._answer_timer = None
 
 
 class _CycleTransport:

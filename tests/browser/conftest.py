@@ -11,12 +11,7 @@ import pytest
 import skimage.data
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.running import ROOT, free_port, running_service, watched_page
-
-CHROMIUM = Path("/usr/bin/chromium")
-# Chromium looks for its maker's hosts at every start; a test needs none of it.
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+from tests.browser.running import CHROMIUM, ROOT, chromium_with_camera, free_port, running_service, watched_page
 
 
 @pytest.fixture(scope="session")
@@ -77,18 +72,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         cv2.cvtColor(skimage.data.astronaut()[:384], cv2.COLOR_RGB2BGR), 0, 0, 0, 0, cv2.BORDER_REPLICATE
     )
     film.write_bytes(cv2.imencode(".jpg", frame)[1].tobytes() * 2)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                *QUIET,
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-video-capture={film}",
-            ],
-        )
+    with sync_playwright() as playwright, chromium_with_camera(playwright.chromium, film) as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.acts import ANSWER_LIMIT_MS, MANY, examine, go_to, jpeg_turned
-from tests.clip_factory import webm_clip
+from tests.browser.clips import BROW_LIFT_APEX_S, brow_lift_clip
 
 pytestmark = pytest.mark.browser
 
@@ -101,18 +101,66 @@ def test_the_camera_goes_from_movement_to_movement(page: Page) -> None:
 def test_a_video_is_examined_and_its_curves_lead_through_it(
     page: Page, session_pictures: dict[str, Path], tmp_path: Path
 ) -> None:
-    rest, lifted = (_rgb(session_pictures[name]) for name in ("rest", "brow_lift"))
-    between = [cv2.addWeighted(lifted, share, rest, 1 - share, 0) for share in (0.25, 0.5, 0.75)]
-    frames = [*[rest] * 12, *between, *[lifted] * 8, *between[::-1], *[rest] * 10]
-    clip = tmp_path / "clip.webm"
-    clip.write_bytes(webm_clip(tmp_path, frames, fps=12.5))
     go_to(page, "examination")
-    page.set_input_files(MANY, clip)
+    page.set_input_files(MANY, brow_lift_clip(session_pictures, tmp_path))
     expect(page.locator(".clip")).to_be_visible(timeout=ANSWER_LIMIT_MS)
     expect(page.locator(".clip-segments")).to_contain_text("Brow lift")
     expect(page.locator(".result .side .headline")).to_contain_text("Patient's right")
-    page.locator(".time").fill("1.4")
-    assert page.locator(".clip video").evaluate("video => video.currentTime") == pytest.approx(1.4, abs=0.05)
+    page.locator(".time").fill(str(BROW_LIFT_APEX_S))
+    shown_s = page.locator(".clip video").evaluate("video => video.currentTime")
+    assert shown_s == pytest.approx(BROW_LIFT_APEX_S, abs=0.05)
+
+
+def test_a_video_gives_each_movement_s_picture_and_a_fhir_bundle(
+    page: Page, session_pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    go_to(page, "examination")
+    page.set_input_files(MANY, brow_lift_clip(session_pictures, tmp_path))
+    pictures = page.locator(".result .pose-button")
+    expect(pictures).to_have_count(2, timeout=ANSWER_LIMIT_MS)
+    pictures.nth(1).click()
+    # The picture at the apex, not the one at rest: it is that of the tutorial's brow lift.
+    shown = page.locator(".large-pose .photo").evaluate(
+        """async photo => {
+            await photo.decode();
+            const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 64 });
+            canvas.getContext("2d").drawImage(photo, 0, 0, 64, 64);
+            return [...canvas.getContext("2d").getImageData(0, 0, 64, 64).data];
+        }"""
+    )
+    rgb = np.array(shown, float).reshape(64, 64, 4)[..., :3]
+    apart = {}
+    for pose in ("rest", "brow_lift"):
+        small = cv2.resize(cv2.imread(str(session_pictures[pose])), (64, 64), interpolation=cv2.INTER_AREA)
+        apart[pose] = np.abs(rgb - small[..., ::-1]).mean()
+    assert apart["brow_lift"] < apart["rest"]
+    expect(page.locator(".large-pose .overlay")).to_be_visible()
+    with page.expect_download(timeout=ANSWER_LIMIT_MS) as bundle:
+        page.locator(".save-fhir").click()
+    assert json.loads(Path(bundle.value.path()).read_text())["resourceType"] == "Bundle"
+
+
+def test_a_folder_of_pictures_is_dropped_and_sorted(
+    page: Page, session_pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    """As the browser's own machinery drops it, with what systems leave in folders beside the pictures."""
+    folder = tmp_path / "visit"
+    folder.mkdir()
+    for number, path in enumerate(session_pictures.values()):
+        (folder / f"IMG_{number}.jpg").write_bytes(path.read_bytes())
+    (folder / ".DS_Store").write_bytes(b"\0")
+    (folder / "Thumbs.db").write_bytes(b"\0")
+    go_to(page, "examination")
+    box = page.locator("#examination .drop").bounding_box()
+    assert box
+    mouse = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        mouse.send("Input.dispatchDragEvent", {"type": kind, "data": data, **at})
+    expect(page.locator(".result")).to_be_visible(timeout=ANSWER_LIMIT_MS)
+    expect(page.locator(".pose-card .verdict.used")).to_have_count(8)
+    expect(page.locator(".loose li")).to_have_count(0)
 
 
 def test_a_large_picture_is_made_smaller_and_stands_upright(
@@ -206,7 +254,3 @@ def test_answer_and_fhir_bundle_are_saved_and_visits_compared(
     expect(page.locator(".chart")).to_have_count(3)
     page.locator("input[type=date]").first.fill("2026-06-01")  # the order turns round
     expect(page.locator(".changes tr.worse")).to_have_count(1, timeout=ANSWER_LIMIT_MS)
-
-
-def _rgb(path: Path) -> np.ndarray:
-    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)

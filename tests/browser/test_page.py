@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.acts import ANSWER_LIMIT_MS, MANY, PHOTOGRAPH, assert_accessible, examine, go_to, grade
+from tests.browser.clips import brow_lift_clip, moving_clip
 
 pytestmark = pytest.mark.browser
 VIEWS = ("examination", "photograph", "microexpression", "follow-up")
@@ -55,6 +56,49 @@ def test_axe_finds_nothing_on_a_phone(page: Page, photographs: dict[str, Path]) 
     page.set_viewport_size({"width": 360, "height": 740})
     grade(page, photographs["good"])
     assert_accessible(page)
+
+
+def test_axe_finds_nothing_in_the_result_of_an_examination_on_a_phone(
+    page: Page, session_pictures: dict[str, Path]
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    examine(page, session_pictures.values())
+    for details in page.locator(".result details").all():
+        details.locator("summary").click()
+    assert_accessible(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_at_the_camera(page: Page, theme: str) -> None:
+    page.locator("#theme").select_option(theme)
+    go_to(page, "examination")
+    page.locator("#guide").click()
+    expect(page.locator("#camera-checks [data-check=face]")).to_have_class("good", timeout=ANSWER_LIMIT_MS)
+    assert_accessible(page)
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.locator("#camera-take").click()
+    expect(page.locator("#camera-checks [data-check=movement]")).to_have_class("bad", timeout=ANSWER_LIMIT_MS)
+    assert_accessible(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    expect(page.locator("#camera-take")).to_be_in_viewport()  # held in one hand, nothing has to be scrolled
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_what_clips_show(
+    page: Page, session_pictures: dict[str, Path], photographs: dict[str, Path], tmp_path: Path, theme: str
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.locator("#theme").select_option(theme)
+    go_to(page, "examination")
+    page.set_input_files(MANY, brow_lift_clip(session_pictures, tmp_path))
+    expect(page.locator(".clip")).to_be_visible(timeout=ANSWER_LIMIT_MS)
+    assert_accessible(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    go_to(page, "microexpression")
+    page.set_input_files("input[data-field=drop_clip]", moving_clip(photographs, tmp_path))
+    expect(page.locator("#spot .event")).to_have_count(1, timeout=ANSWER_LIMIT_MS)
+    assert_accessible(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.acts import ANSWER_LIMIT_MS, PHOTOGRAPH, go_to, grade, jpeg_turned
-from tests.clip_factory import webm_clip
+from tests.browser.clips import moving_clip, still_clip
 
 pytestmark = pytest.mark.browser
 
@@ -228,16 +228,10 @@ def test_nothing_is_stored_in_the_browser(page: Page, photographs: dict[str, Pat
 def test_a_clip_is_looked_through_for_micro_expressions(
     page: Page, photographs: dict[str, Path], tmp_path: Path
 ) -> None:
-    rest, raised = (cv2.cvtColor(cv2.imread(str(photographs[name])), cv2.COLOR_BGR2RGB) for name in ("good", "raised"))
-    clip = tmp_path / "clip.webm"
-    clip.write_bytes(webm_clip(tmp_path, [rest] * 20, fps=25.0))
     go_to(page, "microexpression")
-    page.set_input_files("input[data-field=drop_clip]", clip)
+    page.set_input_files("input[data-field=drop_clip]", still_clip(photographs, tmp_path))
     answer = page.locator("#spot .answer")
     expect(answer).to_contain_text("No movement was found", timeout=ANSWER_LIMIT_MS)
-    shares = [0, 0.4, 0.8, 1, 1, 0.8, 0.4, 0]
-    moving = [cv2.addWeighted(raised, share, rest, 1 - share, 0) for share in shares]
-    clip.write_bytes(webm_clip(tmp_path, [*[rest] * 20, *moving, *[rest] * 20], fps=25.0))
-    page.set_input_files("input[data-field=drop_clip]", clip)
+    page.set_input_files("input[data-field=drop_clip]", moving_clip(photographs, tmp_path))
     expect(answer.locator(".event")).to_have_count(1, timeout=ANSWER_LIMIT_MS)
     expect(answer.locator(".curves path")).to_have_count(1)

@@ -159,7 +159,7 @@ def test_a_generated_python_client_calls_every_endpoint(
     assert ask("classify", body=pair).emotion.label == "positive"
     frames = [picture(f"{name}.jpg") for name in ("onset", "onset", "apex", "onset")]
     assert ask("classify_clip", body=models.ClassifyClipFilesBody(frame=frames), fps=25.0).curve.motion[2] > 1
-    assert {model.task for model in ask("list_models").models} == {"palsy", "microexpression"}
+    assert {model.task for model in ask("list_models").models} == {"palsy", "microexpression", "palsy-session"}
     assert ask("get_model", task="palsy").model_card
     assert len(ask("read_audit", limit=3).records) == 3
     assert ask("get_code_system").to_dict()["resourceType"] == "CodeSystem"

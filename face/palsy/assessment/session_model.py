@@ -138,8 +138,8 @@ def _moved(found: Mapping[str, FloatArray], pose: Pose) -> tuple[Moved, Moved]:
     row = POSES.index(pose)
     left, right = (
         Moved(
-            values=dict(zip(MEASURES_OF_HALF, found["movements"][row, side], strict=True)),
-            u=dict(zip(MEASURES_OF_HALF, found["movements_u"][row, side], strict=True)),
+            values=dict(zip(MEASURES_OF_HALF, found["movements"][row, side].tolist(), strict=True)),
+            u=dict(zip(MEASURES_OF_HALF, found["movements_u"][row, side].tolist(), strict=True)),
         )
         for side in (0, 1)
     )

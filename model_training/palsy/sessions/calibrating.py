@@ -30,16 +30,14 @@ _ERRORS: Mapping[str, tuple[str, tuple[Pose, ...]]] = {
     "commissure_excursion": ("corner_length", ("closed_smile", "full_smile")),
     "upper_lip_rise": ("lip_up", ("snarl",)),
 }
-# Eyes are open by about a seventh of the distance of their centres: an error of the opening as a share of it.
-_OPEN = 0.14
 _REGIONS_DIFFER = ("spread", "forehead_spared", "marginal_mandibular", "zygomatic")
 
 
 @dataclass(frozen=True)
 class SessionNumbers:
     """calibration: by evidence. grades_from: where the network's error was smaller, on sessions whose regions differ,
-    than that of the steps without it; errors: of (network, steps) there, in grades. measure_u: of `_ERRORS` and the
-    closure, in millimetres or as a share. sdc95: as `FittedNumbers`."""
+    than that of the steps without it; errors: of (network, steps) there, in grades. measure_u: of `_ERRORS`, in
+    millimetres. sdc95: as `FittedNumbers`."""
 
     calibration: dict[Evidence, dict[str, float]]
     grades_from: tuple[Evidence, ...]
@@ -143,6 +141,4 @@ def _measure_u(samples: SessionSamples, trained: TrainedSessions) -> dict[str, f
         found = apart[:, rows][present[:, rows]][..., MEASURES_OF_HALF.index(measure)]
         return float(np.sqrt(np.mean(np.square(found))))
 
-    closures: tuple[Pose, ...] = ("gentle_closure", "tight_closure")
-    lengths = {name: NOMINAL_MM_PER_UNIT * spread(*where) for name, where in _ERRORS.items()}
-    return {**lengths, "closure": spread("opening", closures) / _OPEN}
+    return {name: NOMINAL_MM_PER_UNIT * spread(*where) for name, where in _ERRORS.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.responses import Response
 
 from face.vocabulary import Task
@@ -23,6 +24,10 @@ class Alive(Schema):
 class Ready(Schema):
     status: Literal["ready"] = "ready"
     models: list[Task]
+    left_out: list[str] = Field(
+        default_factory=list,
+        description="Folders of bundles that cannot be served, where HTNET_BROKEN_MODELS=leave-out; the log says why.",
+    )
 
 
 @router.get("/livez", summary="The process answers")
@@ -39,7 +44,7 @@ async def readyz(worker: CurrentWorker) -> Ready:
     # Before the models are loaded the worker does not listen yet: a probe is refused, which means the same.
     if worker.drain.started:
         raise RequestError("not-ready", "This worker is shutting down and takes no new work.")
-    return Ready(models=worker.models.tasks())
+    return Ready(models=worker.models.tasks(), left_out=list(worker.left_out))
 
 
 @router.get(

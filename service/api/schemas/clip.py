@@ -6,6 +6,7 @@ import json
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import ConfigDict, Field
 
 from face.clip.clip_header import ClipHeader, Codec, Container
@@ -146,13 +147,15 @@ class BlinkAnswer(Schema):
 
 
 class ClipPart(Schema):
-    """Times are in seconds from the clip's first picture, sides the patient's. dynamics: by pose, of the movements that
+    """Times are in seconds from the clip's first picture, sides the patient's. talk: (from, to) in which the patient
+    talks; what the mouth does then is no movement; empty with a script. dynamics: by pose, of the movements that
     were judged; none for a pucker, whose sides move together. blinks: between the movements. curves: null with
     curves=false."""
 
     file: ClipFile
     rest: Rest
     segments: list[Segment]
+    talk: list[tuple[float, float]]
     dynamics: dict[Pose, MovementDynamics]
     blinks: list[BlinkAnswer]
     curves: Curves | None
@@ -162,7 +165,7 @@ class ClipPart(Schema):
         judged = {id(movement): pose for pose, movement in found.chosen.items()}
         return cls(
             file=ClipFile.of(header, found.seen_share),
-            rest=Rest(time_s=round(found.rest_s, 3), intervals=_intervals(found)),
+            rest=Rest(time_s=round(found.rest_s, 3), intervals=_intervals(found.times_s, found.at_rest)),
             segments=[
                 Segment(
                     pose=judged.get(id(one), pose_of(one)),
@@ -174,6 +177,7 @@ class ClipPart(Schema):
                 )
                 for one in found.movements
             ],
+            talk=_intervals(found.times_s, found.talks),
             dynamics={
                 pose: dynamics for pose in found.chosen if (dynamics := _dynamics(found, pose, side)) is not None
             },
@@ -182,11 +186,8 @@ class ClipPart(Schema):
         )
 
 
-def _intervals(found: ClipExamination) -> list[tuple[float, float]]:
-    return [
-        (round(float(found.times_s[first]), 3), round(float(found.times_s[last]), 3))
-        for first, last in stretches(found.at_rest)
-    ]
+def _intervals(times_s: FloatArray, where: npt.NDArray[np.bool_]) -> list[tuple[float, float]]:
+    return [(round(float(times_s[first]), 3), round(float(times_s[last]), 3)) for first, last in stretches(where)]
 
 
 def _dynamics(found: ClipExamination, pose: Pose, side: Side) -> MovementDynamics | None:
@@ -244,6 +245,7 @@ _CLIP_EXAMPLE: dict[str, Any] = {
     },
     "rest": {"time_s": 1.2, "intervals": [[0.3, 2.1], [5.2, 6.0]]},
     "segments": [{"pose": "brow_lift", "start_s": 2.4, "apex_s": 3.5, "end_s": 4.9, "strength": 4.6, "judged": True}],
+    "talk": [[30.1, 33.4]],
     "dynamics": {
         "brow_lift": {
             "unit": "mm",

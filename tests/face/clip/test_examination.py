@@ -132,6 +132,31 @@ def test_blinks_are_told_from_closures(astronaut_face: Face) -> None:
     assert [movement.channel for movement in examination.movements] == ["brow_lift"]
 
 
+def test_talk_is_no_movement_of_the_mouth(astronaut_face: Face) -> None:
+    """Five syllables a second, with lips that narrow, from 4 to 7 s; a movement of the brows is seen all the same."""
+    plan: list[tuple[Pose, float]] = [("full_smile", 2.0), ("brow_lift", 5.0), ("pucker", 8.5)]
+    faces = clip_of(astronaut_face, plan=plan)
+    mm = astronaut_face.interocular_px / 63
+    for at, one in enumerate(faces):
+        if 4 <= one.time_s <= 7 and one.face is not None:
+            syllable = 0.5 - 0.5 * np.cos(2 * np.pi * 5 * one.time_s)
+            talking = moved(one.face, "pucker", 0.5, left=1.0)
+            talking.points[[14, 17, 87, 178, 317, 402], 1] += mm * 4 * syllable
+            faces[at] = replace(one, face=talking)
+    examination = examine_clip(faces, fitted_numbers())
+    assert [movement.channel for movement in examination.movements] == ["closed_smile", "brow_lift", "pucker"]
+    talking_s = examination.times_s[examination.talks]
+    assert talking_s.min() == pytest.approx(4, abs=0.3)
+    assert talking_s.max() == pytest.approx(7, abs=0.3)
+
+
+def test_a_movement_that_is_made_again_and_again_is_no_talk(astronaut_face: Face) -> None:
+    plan: list[tuple[Pose, float]] = [("full_smile", 2.0 + 1.7 * place) for place in range(4)]
+    examination = examine_clip(clip_of(astronaut_face, plan=plan), fitted_numbers())
+    assert not examination.talks.any()
+    assert len(examination.movements) == 4
+
+
 def test_the_mirrored_clip_gives_the_other_side(astronaut_face: Face) -> None:
     faces = clip_of(astronaut_face, left=0.33)
     mirrored = [replace(one, face=one.face.mirrored() if one.face else None) for one in faces]

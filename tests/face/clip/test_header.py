@@ -232,3 +232,10 @@ def _fragment(*, count: int, each: int = 0, times: list[int] | None = None) -> b
     flags, rows = (0x000101, struct.pack(f">{count}I", *times)) if times else (0x000001, b"")
     run = box(b"trun", struct.pack(">IIi", flags, count, 0), rows)
     return box(b"moof", box(b"traf", head, run)) + box(b"mdat", b"data")
+
+
+@pytest.mark.parametrize(("said_keys", "every_s"), [(None, 1 / 30), (6, 5 / 30), (1, 1.0)])
+def test_how_far_key_pictures_lie_apart(said_keys: int | None, every_s: float) -> None:
+    """Without a list of them, every picture is one."""
+    header = read_clip_header(h264_clip(moving_pictures(30), said_keys=said_keys))
+    assert header.key_every_s == pytest.approx(every_s)

@@ -14,16 +14,19 @@ import psutil
 import pytest
 
 from model_training.errors import TrainingError
+from model_training.runtime import typed_steps
 from model_training.runtime.typed_steps import SUMMARY, TypedSteps, as_flags
 
-PEOPLE = 16
+PEOPLE = 24
 # As a demonstration does it: two steps, the first in two worker processes.
 STEPS = """
 from pathlib import Path
 from model_training.command_messages import errors_as_messages
+from model_training.runtime import typed_steps
 from model_training.runtime.typed_steps import TypedSteps
 
 out = Path({out!r})
+typed_steps.HEARD_S = {heard_s}
 with errors_as_messages():
     steps = TypedSteps(out, settings={{}}, say=lambda line: print(line, flush=True))
     steps.run(
@@ -34,9 +37,9 @@ with errors_as_messages():
 """
 
 
-def start(out: Path, said: Path) -> subprocess.Popen[bytes]:
+def start(out: Path, said: Path, *, heard_s: float = typed_steps.HEARD_S) -> subprocess.Popen[bytes]:
     """In a process group of its own, as a shell starts a command in a terminal."""
-    script = textwrap.dedent(STEPS.format(out=str(out), people=PEOPLE))
+    script = textwrap.dedent(STEPS.format(out=str(out), people=PEOPLE, heard_s=heard_s))
     with said.open("wb") as stream:
         return subprocess.Popen(
             [sys.executable, "-c", script], stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
@@ -50,7 +53,8 @@ def finished(out: Path) -> int:
 @pytest.mark.parametrize("heard_by_all", [True, False], ids=["terminal", "kill -INT"])
 def test_ctrl_c_ends_every_process_and_the_same_command_goes_on(tmp_path: Path, heard_by_all: bool) -> None:
     out, said = tmp_path / "out", tmp_path / "said.txt"
-    process = start(out, said)
+    # Where only the parent hears of it the step goes on until it is told: not so long that it could end by itself.
+    process = start(out, said, heard_s=typed_steps.HEARD_S if heard_by_all else 0.1)
     until = time.monotonic() + 120
     while finished(out) < 2 and time.monotonic() < until:
         time.sleep(0.05)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from service.admission.body import BufferedBody, read_body
+from service.admission.body import LEAST_BYTES_PER_S, BodyTooSlow, BufferedBody, read_body
 from service.admission.byte_budget import ByteBudget
 from service.admission.gate import Gate, GateLimits
 from service.admission.middleware import AdmissionMiddleware, Lane
@@ -188,6 +188,34 @@ async def test_slow_body_is_cut() -> None:
     await admission(client.scope, client.receive, client.send)
     assert (client.status, client.code) == (408, "request-timeout")
     assert gate.uploads == 0
+
+
+class Trickle:
+    """An ASGI `receive` that gives a piece after each pause, and stops sending in the end if it is told to."""
+
+    def __init__(self, pieces: int, *, each: int, every_s: float, stops: bool = False) -> None:
+        self._left, self._each, self._every_s, self._stops = pieces, each, every_s, stops
+
+    async def __call__(self) -> dict[str, Any]:
+        await asyncio.sleep(self._every_s)
+        self._left -= 1
+        if self._stops and self._left == 0:
+            await asyncio.sleep(60)
+        return {"type": "http.request", "body": b"x" * self._each, "more_body": self._left > 0}
+
+
+async def test_a_large_body_over_a_slow_network_gets_through() -> None:
+    """It takes twice as long as a body may, and what comes meanwhile is enough for the time to start anew."""
+    enough = round(LEAST_BYTES_PER_S * 0.8)
+    pieces = await read_body(Trickle(8, each=enough, every_s=0.2), max_bytes=10**6, timeout_s=0.8)
+    assert sum(map(len, pieces)) == 8 * enough
+
+
+@pytest.mark.parametrize(("each", "stops"), [(10, False), (round(LEAST_BYTES_PER_S * 0.1), True)])
+async def test_who_sends_next_to_nothing_or_stops_is_cut(each: int, stops: bool) -> None:
+    receive = Trickle(6, each=each, every_s=0.05, stops=stops)
+    with pytest.raises(BodyTooSlow):
+        await read_body(receive, max_bytes=10**6, timeout_s=0.1)
 
 
 async def test_uploads_are_bounded() -> None:

@@ -18,7 +18,7 @@ from tests.service.api.conftest import Serve
 
 def test_probes(client: TestClient) -> None:
     assert client.get("/livez").json() == {"status": "alive"}
-    assert client.get("/readyz").json() == {"status": "ready", "models": ["palsy"]}
+    assert client.get("/readyz").json() == {"status": "ready", "models": ["palsy"], "left_out": []}
 
 
 def test_not_ready_while_draining(serve: Serve, tmp_path: Path) -> None:
@@ -138,6 +138,37 @@ def test_a_single_bundle_may_be_named_as_the_folder(serve: Serve, tmp_path: Path
     write_palsy_bundle(tmp_path / "mine")
     with serve(tmp_path / "mine") as client:
         assert client.get("/readyz").json()["models"] == ["palsy"]
+
+
+def damage(bundle: Path) -> Path:
+    """Its graph is not the one that the manifest names."""
+    (bundle / "model.onnx").write_bytes(b"of another day")
+    return bundle
+
+
+def test_a_broken_bundle_stops_the_start_or_is_left_out_as_the_setting_says(
+    serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_palsy_bundle(tmp_path / "palsy")
+    write_palsy_bundle(tmp_path / "palsy-old")
+    damage(write_palsy_bundle(tmp_path / "another"))
+    with pytest.raises(BundleError, match="another"), serve(tmp_path):
+        pass
+    with serve(tmp_path, broken_models="leave-out") as client:
+        assert client.get("/readyz").json() == {
+            "status": "ready", "models": ["palsy"], "left_out": ["another", "palsy-old"]
+        }  # fmt: skip
+        assert "htnet_models_left_out 2.0" in client.get("/metrics").text
+    told = [record.getMessage() for record in caplog.records if "is left out" in record.getMessage()]
+    assert re.search(r"another is left out: .*model\.onnx", told[0])
+    assert re.search(r"palsy-old is left out: .*is a second bundle for 'palsy'", told[1])
+
+
+def test_where_every_bundle_is_broken_the_service_does_not_start(serve: Serve, tmp_path: Path) -> None:
+    damage(write_palsy_bundle(tmp_path / "palsy"))
+    refused = pytest.raises(BundleError, match="none of its bundles can be served")
+    with refused, serve(tmp_path, broken_models="leave-out"):
+        pass
 
 
 def test_without_a_bundle_the_service_does_not_start(serve: Serve, tmp_path: Path) -> None:

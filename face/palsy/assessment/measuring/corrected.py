@@ -1,4 +1,8 @@
-"""A picture's halves as a network has them that has learned from true movements: landmarks alone shrink what moves."""
+"""A picture's halves as a network has them that has learned from true movements: landmarks alone shrink what moves.
+
+The lids stay the landmarks'. On simulated people the network has their opening better, too; but in closed eyes of real,
+healthy people it saw a millimetre of opening on one side, where the landmarks saw none.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +24,6 @@ RestPlace = Literal["rest_brow", "rest_corner_out", "rest_corner_down"]
 REST_PLACES: tuple[RestPlace, ...] = ("rest_brow", "rest_corner_out", "rest_corner_down")
 
 
-# An eye at rest counts as open by this much at least, a millimetre or so: closures are shares of it.
-_OPEN_AT_REST = 0.02
-
-
 @dataclass(frozen=True)
 class Moved:
     """values, u: by the names above, in the unit of the canonical frame; u is a standard uncertainty."""
@@ -38,7 +38,6 @@ class HalfErrors:
     rest, and of the rise from it elsewhere; so too corner_out and corner_up."""
 
     brow: float
-    opening: float
     corner_out: float
     corner_up: float
     corner_length: float
@@ -86,7 +85,6 @@ def _half(now: Half, rest: Half, moved: Moved, at_rest: Moved, *, is_rest: bool)
     return replace(
         now,
         brow_height=place["rest_brow"] + rise("brow_up"),
-        fissure=max(_OPEN_AT_REST if is_rest else 0.0, moved.values["opening"]),
         commissure=(
             place["rest_corner_out"] + rise("corner_out"),
             place["rest_corner_down"] - rise("corner_up"),
@@ -101,7 +99,6 @@ def _errors(moved: Moved, *, is_rest: bool) -> HalfErrors:
     length = 0.0 if is_rest else u["corner_length"]
     return HalfErrors(
         brow=u["rest_brow" if is_rest else "brow_up"],
-        opening=u["opening"],
         corner_out=u["rest_corner_out" if is_rest else "corner_out"],
         corner_up=u["rest_corner_down" if is_rest else "corner_up"],
         corner_length=length,

@@ -127,13 +127,6 @@ def _by_network(
     match found.id:
         case "brow_height":
             return found.value, k * (u.brow if picture is rest else math.hypot(u.brow, at_rest.brow))
-        case "fissure":
-            return found.value, k * u.opening
-        case "closure":
-            open_at_rest = rest.halves.left.fissure if left else rest.halves.right.fissure
-            if open_at_rest <= 0:
-                return None
-            return found.value, math.hypot(u.opening, (1 - found.value) * at_rest.opening) / open_at_rest
         case "brow_excursion":
             return found.value, k * u.brow
         case "commissure_excursion":

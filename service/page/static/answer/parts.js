@@ -22,7 +22,7 @@ export function quality(values) {
   const warnings = values.warnings ?? [];
   return make("section", { class: "quality" }, make("h3", {}, text("quality_title")),
     warnings.length
-      ? make("ul", { class: "warnings" }, ...warnings.map((warning) => make("li", {}, warning)))
+      ? make("ul", { class: "warnings" }, ...warnings.map((warning) => make("li", { lang: "en" }, warning)))
       : make("p", {}, text("quality_good")),
     facts([
       [text("face_width"), text("pixels", { value: values.face_width_px.toFixed(0) })],
@@ -43,7 +43,7 @@ export function provenance(answer, fileName) {
       [text("time"), text("milliseconds", { value: answer.timings_ms.total.toFixed(0) })],
       [text("date"), new Date().toLocaleString(document.documentElement.lang)],
     ]),
-    make("p", { class: "hint" }, model.intended_use),
+    make("p", { class: "hint", lang: "en" }, model.intended_use),
     make("div", { class: "buttons no-print" },
       make("button", { type: "button", class: "save-json", onclick: save }, text("save_json")),
       make("button", { type: "button", class: "print", onclick: () => window.print() }, text("print"))));

@@ -4,8 +4,10 @@ import { byId, make } from "./dom.js";
 import { drawAgain, hasText, text } from "./texts.js";
 
 /**
- * {status, problem, answer}: three elements to place, and ask(request, view). `request(signal, say)` gives the answer of
- * the service and may say how far it is; `view(answer)` an element. Only the newest request may write. `busy`: the element that is marked as busy.
+ * {status, problem, answer}: three elements to place, and ask(request, view, {again, keep}). `request(signal, tell)` gives
+ * the answer of the service and may tell its stage and how far it is; `view(answer)` an element. Only the newest request
+ * may write. again(): what "try again" does, by default the same request; keep: an answer that is shown stays until there
+ * is another. `busy`: the element that is marked as busy.
  */
 export function panel(busy) {
   const status = make("p", { class: "status", role: "status", "aria-live": "polite" });
@@ -14,18 +16,21 @@ export function panel(busy) {
   let running = null;
   let shown = {};
 
-  const draw = () => {
-    problem.hidden = !shown.problem;
+  const drawAnswer = () => {
     answer.hidden = !shown.view;
+    if (shown.view) answer.replaceChildren(shown.view());
+  };
+  const drawProblem = () => {
+    problem.hidden = !shown.problem;
     if (shown.problem) {
       problem.replaceChildren(make("p", {}, shown.problem.sentence()),
         make("button", { type: "button", class: "again", onclick: shown.again }, text("try_again")));
     }
-    if (shown.view) answer.replaceChildren(shown.view());
   };
+  const draw = () => { drawProblem(); drawAnswer(); };
   drawAgain(draw);
 
-  async function ask(request, view) {
+  async function ask(request, view, { again = () => ask(request, view), keep = false } = {}) {
     running?.abort();
     const mine = new AbortController();
     running = mine;
@@ -34,7 +39,7 @@ export function panel(busy) {
     busy.setAttribute("aria-busy", "true");
     let given = null;
     try {
-      given = await request(mine.signal, (told) => { words.textContent = told; });
+      given = await request(mine.signal, (...at) => { if (running === mine) words.textContent = stageWords(...at); });
       if (running !== mine) return null;
       shown = { view: () => view(given) };
       status.textContent = text("done");
@@ -42,8 +47,7 @@ export function panel(busy) {
       if (running !== mine) return null;
       if (!(error instanceof Problem)) throw error;
       status.textContent = "";
-      if (error.code === "cancelled") shown = {};
-      else shown = { problem: error, again: () => ask(request, view) };
+      shown = { ...(keep ? { view: shown.view } : {}), ...(error.code === "cancelled" ? {} : { problem: error, again }) };
       if (error.code === "unauthorized") askForKey();
     } finally {
       if (running === mine) {
@@ -51,7 +55,8 @@ export function panel(busy) {
         busy.removeAttribute("aria-busy");
       }
     }
-    draw();
+    drawProblem();
+    if (given || !shown.view) drawAnswer(); // one that stays keeps what its reader has opened
     return given;
   }
   const clear = () => { running?.abort(); shown = {}; status.textContent = ""; draw(); };
@@ -65,5 +70,6 @@ export function askForKey() {
   byId("api-key").focus();
 }
 
-/** A clip's stage and share for `say`. */
-export const stageWords = (stage, share) => text("clip_progress", { stage: hasText(`stage_${stage}`) ? text(`stage_${stage}`) : stage, percent: Math.round(100 * share) });
+/** All sent: from then on the service is at work. */
+const stageWords = (stage, share) => (stage === "sending" && share === 1 ? text("working")
+  : text("clip_progress", { stage: hasText(`stage_${stage}`) ? text(`stage_${stage}`) : stage, percent: Math.round(100 * share) }));

@@ -1,11 +1,14 @@
 // The answer of POST /v1/palsy/video: that of an examination, and the clip with its curves.
+import { assessClipAsFhir } from "../base/client.js";
 import { make } from "../base/dom.js";
 import { number, text } from "../base/texts.js";
 import { examinationResult } from "../result/result.js";
 import { curveChart } from "./curves.js";
 
-export function clipResult(answer, file, options) {
-  return make("div", {}, clipOverTime(answer, file), examinationResult(answer, { parts: [], options }));
+/** files: Pose -> Blob, the pictures that were judged; options: what was known. */
+export function clipResult(answer, file, { files, options }) {
+  return make("div", {}, clipOverTime(answer, file),
+    examinationResult(answer, { files, options, bundle: () => assessClipAsFhir(file, options) }));
 }
 
 function clipOverTime({ clip }, file) {
@@ -15,7 +18,8 @@ function clipOverTime({ clip }, file) {
   const found = make("ul", { class: "clip-segments" }, ...clip.segments.map((one) => make("li", {},
     make("button", { type: "button", onclick: () => { video.currentTime = one.apex_s; } },
       text("segment", { pose: text(`pose_${one.pose}`), from: number(one.start_s), to: number(one.end_s) })),
-    one.judged ? null : make("span", { class: "hint" }, ` ${text("segment_not_judged")}`))));
+    one.judged ? null : make("span", { class: "hint" }, ` ${text("segment_not_judged")}`))),
+  ...clip.talk.map(([from, to]) => make("li", { class: "hint" }, text("clip_talk", { from: number(from), to: number(to) }))));
   return make("section", { class: "result clip no-print" }, make("h3", {}, text("clip_title")),
     make("div", { class: "clip-grid" }, make("div", {}, video, missing, found),
       clip.curves ? curveChart(clip, video) : null),

@@ -1,6 +1,7 @@
 // The camera dialog: a guiding oval, a live check by the service itself; one photograph, a series of movements, or an onset/apex pair.
 import { byId, make } from "../base/dom.js";
 import { Problem } from "../base/client.js";
+import { askForKey } from "../base/panel.js";
 import { text } from "../base/texts.js";
 import { poseDrawing } from "../session/poses.js";
 import { forgetRest, liveCheck } from "./live_check.js";
@@ -32,25 +33,28 @@ function showChecks(values) {
     `${good === null ? "…" : good ? "✓" : "✗"} ${text(`check_${name}`)}`)));
 }
 
+/** In place of checks: where one is in a series that goes on by itself. */
+export const tellStep = (words) => checks.replaceChildren(make("li", {}, words));
+
 function refuse(message) {
   problem.textContent = message;
   problem.hidden = false;
 }
 
 /** `pose`: null for a photograph that is not one of an examination. */
-function ask(pose) {
+export function promptFor(pose) {
   asked = pose;
   byId("camera-title").textContent = pose ? text(`pose_${pose}`) : text("camera_title");
   byId("camera-hint").textContent = pose ? text(`ask_${pose}`) : "";
   byId("camera-drawing").replaceChildren(...(pose ? [poseDrawing(pose)] : []));
 }
 
-async function open() {
+export async function openCamera() {
   problem.hidden = true;
   framesBox.hidden = true;
   skipButton.hidden = true;
   takeButton.disabled = true;
-  ask(null);
+  promptFor(null);
   showChecks({ face: null, distance: null, pose: null, light: null });
   dialog.showModal();
   // On a phone the patient is before the back camera, at a desk before the only one there is.
@@ -71,13 +75,13 @@ async function open() {
   }
 }
 
-function close() {
+export function closeCamera() {
   video.srcObject?.getTracks().forEach((track) => track.stop());
   video.srcObject = null;
   if (dialog.open) dialog.close();
 }
-byId("camera-close").addEventListener("click", close);
-dialog.addEventListener("close", close);
+byId("camera-close").addEventListener("click", closeCamera);
+dialog.addEventListener("close", closeCamera);
 
 async function watch() {
   while (dialog.open && video.srcObject) {
@@ -89,6 +93,7 @@ async function watch() {
       problem.hidden = true;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
+      if (error.code === "unauthorized") { closeCamera(); askForKey(); return; } // the dialog lies over the field; what was taken stays
       refuse(error.sentence());
     }
     await new Promise((resolve) => setTimeout(resolve, CHECK_EVERY_MS));
@@ -100,11 +105,11 @@ export async function photograph(onPhoto, pose = null) {
   takeButton.textContent = text("take_photo");
   takeButton.onclick = async () => {
     const photo = await asFile(grab());
-    close();
+    closeCamera();
     onPhoto(photo);
   };
-  const opening = open();
-  ask(pose);
+  const opening = openCamera();
+  promptFor(pose);
   if (await opening) watch();
 }
 
@@ -113,8 +118,8 @@ export async function series(poses, { onPhoto, onSkip, onEnd }) {
   const left = [...poses];
   const next = () => {
     left.shift();
-    if (left.length) ask(left[0]);
-    else { close(); onEnd(); }
+    if (left.length) promptFor(left[0]);
+    else { closeCamera(); onEnd(); }
   };
   takeButton.textContent = text("take_photo");
   takeButton.onclick = async () => {
@@ -127,9 +132,9 @@ export async function series(poses, { onPhoto, onSkip, onEnd }) {
   };
   if (left[0] === "rest") forgetRest(); // of another patient, perhaps
   skipButton.onclick = () => { onSkip(left[0]); next(); };
-  const opening = open();
+  const opening = openCamera();
   skipButton.hidden = false;
-  ask(left[0]);
+  promptFor(left[0]);
   if (await opening) watch();
 }
 
@@ -141,13 +146,13 @@ export async function recordPair(onPair) {
     const frames = [];
     for (const end = performance.now() + RECORD_MS; performance.now() < end && dialog.open;) {
       frames.push(grab());
-      checks.replaceChildren(make("li", {}, text("recording", { count: frames.length })));
+      tellStep(text("recording", { count: frames.length }));
       await new Promise((resolve) => requestAnimationFrame(resolve));
     }
     if (!dialog.open || frames.length < 2) return;
     chooseFrames(frames, onPair);
   };
-  if (await open()) showChecks({});
+  if (await openCamera()) showChecks({});
 }
 
 function chooseFrames(frames, onPair) {
@@ -165,7 +170,7 @@ function chooseFrames(frames, onPair) {
   takeButton.textContent = text("use_frames");
   takeButton.onclick = async () => {
     const files = await Promise.all([chosen.onset, chosen.apex].map(asFile));
-    close();
+    closeCamera();
     onPair(...files);
   };
 }

@@ -4,6 +4,8 @@ import { drawAgain, text } from "../base/texts.js";
 
 export const PICTURES = "image/*,.heic,.heif,.tif,.tiff,.dcm";
 
+const CLUTTER = /^(\.|thumbs\.db$|desktop\.ini$)/i; // what systems leave in folders of pictures
+
 /** The files of a drop; a folder's files, one level deep, where a folder was dropped. */
 export async function droppedFiles(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
@@ -11,7 +13,7 @@ export async function droppedFiles(transfer) {
   const files = [];
   for (const entry of entries) {
     for (const one of entry.isDirectory ? await listOf(entry) : [entry]) {
-      if (one.isFile && !one.name.startsWith(".")) files.push(await new Promise((resolve, reject) => one.file(resolve, reject)));
+      if (one.isFile && !CLUTTER.test(one.name)) files.push(await new Promise((resolve, reject) => one.file(resolve, reject)));
     }
   }
   return files;

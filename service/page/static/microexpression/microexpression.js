@@ -1,7 +1,7 @@
 // A micro-expression: a pair of frames, or a clip in which it is looked for.
 import { classifyPair, spotClip } from "../base/client.js";
 import { make } from "../base/dom.js";
-import { panel, stageWords } from "../base/panel.js";
+import { panel } from "../base/panel.js";
 import { text } from "../base/texts.js";
 import { recordPair } from "../intake/camera.js";
 import { dropZone } from "../intake/drop_zone.js";
@@ -19,7 +19,7 @@ function pair() {
   const files = {};
   const button = make("button", {
     type: "button", class: "primary", "data-text": "classify", disabled: true,
-    onclick: () => { const { onset, apex } = files; ask((signal) => classifyPair(onset, apex, signal), (given) => pairAnswer(given, apex)); },
+    onclick: () => { const { onset, apex } = files; ask((signal, tell) => classifyPair(onset, apex, signal, tell), (given) => pairAnswer(given, apex)); },
   }, text("classify"));
   const set = async (name, file) => { files[name] = await shrink(file); button.disabled = !(files.onset && files.apex); };
   const zones = { onset: dropZone("drop_onset", ([file]) => set("onset", file)), apex: dropZone("drop_apex", ([file]) => set("apex", file)) };
@@ -38,7 +38,7 @@ function pair() {
 function clip() {
   const article = make("article", { class: "visit", id: "spot" });
   const { status, problem, answer, ask } = panel(article);
-  const zone = dropZone("drop_clip", ([file]) => ask((signal, say) => spotClip(file, signal, (...at) => say(stageWords(...at))),
+  const zone = dropZone("drop_clip", ([file]) => ask((signal, tell) => spotClip(file, signal, tell),
     (found) => clipAnswer(found, file)), { accept: "video/*" });
   article.append(make("div", { class: "intake" }, zone.element), status, problem, answer);
   return article;

@@ -14,7 +14,7 @@ function visit(number) {
   const grade = async (file) => {
     const photo = await shrink(file);
     zone.show(photo);
-    await ask((signal) => gradePalsy(photo, signal), (given) => palsyAnswer(given, photo));
+    await ask((signal, tell) => gradePalsy(photo, signal, tell), (given) => palsyAnswer(given, photo));
   };
   const zone = dropZone("drop_photo", ([file]) => grade(file));
   const title = make("h3", {});

@@ -1,6 +1,6 @@
 // What is kept: the printed report's head and foot, and the answer as JSON or FHIR.
 import { facts } from "../answer/parts.js";
-import { assessAsFhir, Problem } from "../base/client.js";
+import { Problem } from "../base/client.js";
 import { download, saveJson } from "../base/download.js";
 import { make } from "../base/dom.js";
 import { text } from "../base/texts.js";
@@ -15,8 +15,8 @@ export const reportHead = () => make("header", { class: "print-only report-head"
   make("dl", {}, ...["report_patient", "report_born", "report_examiner", "report_date"].flatMap((key) => [
     make("dt", {}, text(key)), make("dd", {}, key === "report_date" ? now() : "")])));
 
-/** parts, options: what the answer is of; the bundle is asked for with the same. */
-export function keeping(answer, { parts, options }) {
+/** asFhir(): asks the service for the same examination as a FHIR bundle, as text. */
+export function keeping(answer, asFhir) {
   const { model, session_method: method } = answer;
   const problem = make("p", { class: "problem", role: "alert", hidden: true });
   const bundle = async (event) => {
@@ -24,7 +24,7 @@ export function keeping(answer, { parts, options }) {
     const button = event.currentTarget;
     button.disabled = true;
     try {
-      download(await assessAsFhir(parts, options), "application/fhir+json", `examination-${day()}-${answer.request_id.slice(0, 8)}.fhir.json`);
+      download(await asFhir(), "application/fhir+json", `examination-${day()}-${answer.request_id.slice(0, 8)}.fhir.json`);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       problem.textContent = error.sentence();
@@ -43,7 +43,7 @@ export function keeping(answer, { parts, options }) {
     make("div", { class: "buttons no-print" },
       make("button", { type: "button", class: "print", onclick: () => window.print() }, text("print")),
       make("button", { type: "button", class: "save-json", onclick: () => saveJson(withoutMaps(answer), `examination-${day()}-${answer.request_id.slice(0, 8)}.json`) }, text("save_json")),
-      parts.length ? make("button", { type: "button", class: "save-fhir", onclick: bundle }, text("save_fhir")) : null),
+      make("button", { type: "button", class: "save-fhir", onclick: bundle }, text("save_fhir"))),
     make("p", { class: "no-print" }, make("button", { type: "button", class: "to-follow-up",
       onclick: () => document.dispatchEvent(new CustomEvent("follow-up", { detail: answer })) }, text("compare_earlier"))),
     make("p", { class: "hint no-print" }, text("keep_hint")), problem);

@@ -1,11 +1,14 @@
 // The examination: pictures of several movements, sorted, sent and answered.
-import { assess, assessClip } from "../base/client.js";
+import { assess, assessAsFhir, assessClip } from "../base/client.js";
 import { make } from "../base/dom.js";
-import { panel, stageWords } from "../base/panel.js";
+import { panel } from "../base/panel.js";
 import { drawAgain, text } from "../base/texts.js";
 import { clipResult } from "../clip/clip_result.js";
+import { poseFrames } from "../clip/pose_frames.js";
 import { series } from "../intake/camera.js";
 import { dropZone, PICTURES } from "../intake/drop_zone.js";
+import { canRecord, recordClip } from "../intake/record_clip.js";
+import { poseFiles } from "../result/answer_files.js";
 import { examinationResult } from "../result/result.js";
 import { card, mover, seenWords, thumbnail } from "./card.js";
 import { optionsForm } from "./options.js";
@@ -28,6 +31,7 @@ export function examinationView(view) {
     last = null; left = new Map(); options.reset(); store.clear(); clear(); draw();
   } });
   const guide = make("button", { type: "button", id: "guide", onclick: guideByCamera });
+  const record = make("button", { type: "button", id: "record", hidden: !canRecord(), onclick: () => recordClip((clip, script) => sendClip(clip, { script })) });
   const zone = dropZone("drop_many", addMany, { multiple: true, accept: `${PICTURES},video/*` });
   const title = make("h2", { id: "examination-title", tabindex: "-1" });
   const lead = make("p", { class: "hint" });
@@ -40,6 +44,7 @@ export function examinationView(view) {
     title.textContent = text("way_examination");
     lead.textContent = text("examination_lead");
     guide.textContent = text("guide_camera");
+    record.textContent = text("record_clip");
     fresh.textContent = text("new_examination");
     cards.replaceChildren(...POSES.map((pose) => card(pose, store, pose_read(pose))));
     cards.setAttribute("aria-label", text("cards_label"));
@@ -77,8 +82,10 @@ export function examinationView(view) {
     const version = store.version;
     const sent = options.key();
     const parts = store.parts();
-    const given = await ask((signal) => assess(parts, options.values(), signal),
-      (found) => examinationResult(found, { store, parts, options: options.values() }));
+    const values = options.values();
+    const given = await ask((signal, tell) => assess(parts, values, signal, tell),
+      (found) => examinationResult(found, { files: poseFiles(found, parts), options: values, bundle: () => assessAsFhir(parts, values) }),
+      { again: send, keep: true });
     if (!given) return;
     last = { answer: given, version, options: sent };
     if (version === store.version) left = store.sorted(given);
@@ -87,11 +94,15 @@ export function examinationView(view) {
     answer.scrollIntoView({ block: "start" });
   }
 
-  /** A clip is an examination of its own: the cards stay as they are. */
-  async function sendClip(clip) {
-    const given = await ask((signal, say) => assessClip(clip, options.values(), signal,
-      (...at) => say(stageWords(...at))),
-    (found) => clipResult(found, clip, options.values()));
+  /** A clip is an examination of its own: the cards stay as they are. asked: what was asked for in it, where that is known. */
+  async function sendClip(clip, asked = {}) {
+    const values = { ...options.values(), ...asked };
+    let files = null;
+    const given = await ask(async (signal, tell) => {
+      const found = await assessClip(clip, values, signal, tell);
+      files = await poseFrames(found, clip);
+      return found;
+    }, (found) => clipResult(found, clip, { files, options: values }), { again: () => sendClip(clip, asked) });
     if (!given) return;
     last = null;
     draw();
@@ -112,7 +123,7 @@ export function examinationView(view) {
   }
 
   view.append(make("div", { class: "title-row" }, title, fresh), lead,
-    make("div", { class: "intake" }, zone.element, guide), tooMany, cards, loose, options.element,
+    make("div", { class: "intake" }, zone.element, guide, record), tooMany, cards, loose, options.element,
     make("div", { class: "send" }, examine, stale, status), problem, answer);
   drawAgain(draw);
   draw();

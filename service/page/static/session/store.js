@@ -4,7 +4,8 @@ import { POSES } from "./poses.js";
 
 export const MOST_PICTURES = 9; // what one request may hold
 
-/** onChange runs after every change. A picture: {id, file, url, pose}; pose null: not sorted yet. */
+/** onChange runs after every change. A picture: {id, file, url, pose, given}; pose null: not sorted yet; given: somebody
+ * said the pose, which else is the service's guess from the pictures that it had, and open to a better one. */
 export function sessionStore(onChange) {
   let pictures = [];
   let skipped = new Set();
@@ -13,6 +14,7 @@ export function sessionStore(onChange) {
 
   const changed = () => { version += 1; onChange(); };
   const at = (pose) => pictures.find((picture) => picture.pose === pose) ?? null;
+  const open = () => pictures.filter((picture) => !picture.given);
   const drop = (picture) => { URL.revokeObjectURL(picture.url); pictures = pictures.filter((one) => one !== picture); };
 
   async function put(file, pose) {
@@ -21,7 +23,7 @@ export function sessionStore(onChange) {
     if (before) drop(before);
     if (pose) skipped.delete(pose);
     ids += 1;
-    pictures.push({ id: `picture-${ids}`, file: small, url: URL.createObjectURL(small), pose });
+    pictures.push({ id: `picture-${ids}`, file: small, url: URL.createObjectURL(small), pose, given: Boolean(pose) });
     changed();
   }
 
@@ -37,20 +39,23 @@ export function sessionStore(onChange) {
     /** On another card; what lies there goes to where this one came from. */
     place(id, pose) {
       const picture = pictures.find((one) => one.id === id);
-      if (!picture || picture.pose === pose) return;
+      if (!picture) return;
+      picture.given = true;
+      if (picture.pose === pose) return;
       const there = at(pose);
-      if (there) there.pose = picture.pose;
+      if (there) Object.assign(there, { pose: picture.pose, given: there.given && Boolean(picture.pose) });
       picture.pose = pose;
       skipped.delete(pose);
       changed();
     },
     clear() { pictures.forEach(drop); skipped = new Set(); changed(); },
-    /** [[field, File] …] as `assess` takes them; those without a card last, as the answer numbers them. */
-    parts: () => [...POSES.filter(at).map((pose) => [pose, at(pose).file]),
-      ...pictures.filter((picture) => picture.pose === null).map((picture) => ["unsorted", picture.file])],
-    /** Where the service put what was not sorted; does not make the answer older than the pictures. */
+    /** [[field, File] …] as `assess` takes them; those that it is to sort last, as the answer numbers them. */
+    parts: () => [...POSES.filter((pose) => at(pose)?.given).map((pose) => [pose, at(pose).file]),
+      ...open().map((picture) => ["unsorted", picture.file])],
+    /** Where the service put what it was to sort; does not make the answer older than the pictures. */
     sorted(answer) {
-      const loose = pictures.filter((picture) => picture.pose === null);
+      const loose = open();
+      for (const picture of loose) picture.pose = null;
       for (const [pose, { sent_as: name }] of Object.entries(answer.poses)) {
         const number = /^unsorted-(\d+)$/.exec(name)?.[1];
         if (number) loose[number - 1].pose = pose;

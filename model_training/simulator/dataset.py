@@ -221,9 +221,7 @@ def simulate(
         else:
             _simulate_in_processes(out, config, open_persons, processes, on_progress)
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"Stopped. Finished people are kept in {out}; the same command goes on from there."
-        ) from None
+        raise Interrupted(f"Stopped. Finished people are kept in {out}; the same command goes on from there.") from None
     if shard is None:
         _write_table(out, config)
     return out / TABLE

@@ -92,8 +92,9 @@ export: $(DEV_READY) ## checkpoint -> ONNX bundle: make export ARGS="..."
 bench: $(DEV_READY) ## the benchmarks; figures go to docs/research/bench
 	$(PY) -m pytest -m bench tests/bench -s $(ARGS)
 
+# One that was stopped goes on; the second half has a folder once the first has succeeded.
 demo-train: $(DEV_READY) ## simulate, train, evaluate, export and serve a small model of each task from nothing
-	$(PY) -m htnet palsy demo --out $(DEMO) $(ARGS)
+	test -d $(DEMO)/microexpression || $(PY) -m htnet palsy demo --out $(DEMO) $(ARGS)
 	$(PY) -m htnet microexpression demo --out $(DEMO)/microexpression $(ARGS)
 
 docs: $(DEV_READY) ## the documents as a site, in build/docs; a broken link is an error

@@ -294,7 +294,7 @@ def train_session_command(
     from face.palsy.assessment.fitted import fitted_numbers
     from face.palsy.assessment.session_model import SessionInputSpec
     from model_training.configuration import load
-    from model_training.palsy.sessions.calibrating import fit_session_numbers
+    from model_training.palsy.sessions.calibrating import check_sessions, fit_session_numbers
     from model_training.palsy.sessions.config import SessionTrainingConfig
     from model_training.palsy.sessions.samples import session_samples
     from model_training.palsy.sessions.stored import session_checkpoint
@@ -307,12 +307,17 @@ def train_session_command(
     read = [session for path in tables for session in _read(path, models=models)]
     sessions = [session for session in read if "rest" in session.pictures]
     samples = session_samples(sessions)
+    check_sessions(sessions)
     with progress_bar("steps") as bar:
         trained = train_sessions(samples, settings, progress=bar.at)
     numbers = fit_session_numbers(sessions, samples, trained, fitted_numbers())
     save_checkpoint(session_checkpoint(trained.network, numbers, spec, config=settings, samples=samples), out)
     for name, (network, steps) in numbers.errors.items():
         typer.echo(f"{name}: wrong by {network:.2f} grades where regions differ, {steps:.2f} by the steps without it")
+    graded = f"grades with the pictures of {', '.join(numbers.grades_from)}" if numbers.grades_from else "measures only"
+    typer.echo(f"the network {graded}; the steps without it grade the others")
+    if not numbers.sdc95:
+        typer.echo("too few palsies were seen on two visits: comparisons by this network will have no verdict")
     typer.echo(f"trained on {len(samples)} sessions of {len(set(samples.people))} people; wrote {out}")
 
 

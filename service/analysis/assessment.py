@@ -14,7 +14,13 @@ from typing import Literal, Protocol, TypeVar
 from face.errors import DifferentPeople, NoUsablePicture, PreprocessingError
 from face.palsy.assessment.examination import Examination, PoseStatus, examine
 from face.palsy.assessment.fitted import FittedNumbers
-from face.palsy.assessment.measuring.movement import movement_shown, sort_by_movement
+from face.palsy.assessment.measuring.movement import (
+    activation,
+    looks_like,
+    movement_shown,
+    same_movement,
+    sort_by_movement,
+)
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, session_scale
 from face.palsy.assessment.options import ExaminationOptions
@@ -107,6 +113,7 @@ def assess_session(
     if strict and problems:
         raise _with_name(*next(iter(problems.items())))
     readable = {name: found for name, found in read.items() if not isinstance(found, PreprocessingError)}
+    readable, same = _under_best_names(readable, same, numbers)
     if not readable:
         raise NoUsablePicture(
             "None of the pictures can be used. " + " ".join(f"`{name}`: {error}" for name, error in problems.items())
@@ -136,7 +143,7 @@ def assess_session(
         examination=examination,
         pictures=assessed,
         coverage=numbers.coverage,
-        warnings=(*examination.warnings, *_of_pictures(assessed)),
+        warnings=(*examination.warnings, *_of_pictures(assessed), *_of_repeated(same)),
         timings_ms=watch.finish(),
     )
 
@@ -166,6 +173,31 @@ def _read_all(
 
     names = [name for name in sent if name not in same]
     return dict(zip(names, run_all(read, names), strict=True))
+
+
+def _under_best_names(
+    readable: dict[str, ReadPhotograph], same: dict[str, str], numbers: FittedNumbers
+) -> tuple[dict[str, ReadPhotograph], dict[str, str]]:
+    """(readable, same), where a file that came as several movements goes by the name of the one that it shows."""
+    for first in dict.fromkeys(same.values()):
+        names = [first, *(name for name, other in same.items() if other == first)]
+        poses = [pose for pose in POSES if pose in names]
+        if len(poses) < 2 or "rest" in poses or not {"rest", first} <= readable.keys():
+            continue
+        best = _shown(readable[first], readable["rest"], poses, numbers)
+        readable = {best if name == first else name: found for name, found in readable.items()}
+        same = {name: other for name, other in same.items() if other != first}
+        same |= {name: best for name in names if name != best}
+    return readable, same
+
+
+def _shown(found: ReadPhotograph, at_rest: ReadPhotograph, poses: Sequence[Pose], numbers: FittedNumbers) -> Pose:
+    """Which of these movements the picture is most like; the first one where it is like none."""
+    rest = SessionPicture.of(at_rest)
+    scale = session_scale({"rest": rest}, pupil_distance_mm=None)
+    seen = activation(SessionPicture.of(found), rest, mm_per_unit=scale.mm_per_unit if scale else NOMINAL_MM_PER_UNIT)
+    shown = looks_like(seen, numbers)
+    return min(poses, key=lambda pose: (pose != shown, not same_movement(pose, shown)))
 
 
 def _named_pose(name: str) -> Pose | None:
@@ -208,9 +240,7 @@ def _assessed(
         problem = PictureProblem(problems[name].code, problems[name].message)
         return AssessedPicture(name, named, "refused", None, problem, None)
     if name in same:
-        problem = PictureProblem(
-            "same-picture", f"The picture `{name}` is the same file as `{same[name]}`: it was read once."
-        )
+        problem = PictureProblem("same-picture", _same_file_sentence([name], same[name]))
         return AssessedPicture(name, named, "not_seen", None, problem, None)
     if name not in poses:
         problem = PictureProblem(
@@ -226,11 +256,24 @@ def _assessed(
 
 
 def _of_pictures(assessed: Sequence[AssessedPicture]) -> list[str]:
-    """What is said of pictures that the examination has not seen."""
+    """What is said of pictures that could not be read."""
     return [
-        picture.problem.detail
-        if picture.problem.code == "same-picture"
-        else f"`{picture.sent_as}`: {picture.problem.detail}"
+        f"`{picture.sent_as}`: {picture.problem.detail}"
         for picture in assessed
-        if picture.problem is not None and (picture.status == "refused" or picture.problem.code == "same-picture")
+        if picture.problem is not None and picture.status == "refused"
     ]
+
+
+def _of_repeated(same: Mapping[str, str]) -> list[str]:
+    """One sentence for a file, however often it came."""
+    return [
+        _same_file_sentence([name for name, other in same.items() if other == kept], kept)
+        for kept in dict.fromkeys(same.values())
+    ]
+
+
+def _same_file_sentence(names: Sequence[str], kept: str) -> str:
+    listed = ", ".join(f"`{name}`" for name in names)
+    if len(names) == 1:
+        return f"The picture {listed} is the same file as `{kept}`: it was read once."
+    return f"The pictures {listed} are the same file as `{kept}`: it was read once. Send a picture of each movement."

@@ -15,9 +15,7 @@ from service.api.errors import RequestError
 
 async def refuse_unknown_query(request: Request) -> None:
     """A dependency of every route under /v1. Raises RequestError: invalid-parameters, with the nearest name."""
-    route = request.scope["route"]
-    assert isinstance(route, APIRoute)  # noqa: S101 - only such routes have dependencies
-    known = sorted(set(_query_names(route.dependant)))
+    known = query_names(request)
     for name in request.query_params:
         if name in known:
             continue
@@ -27,6 +25,12 @@ async def refuse_unknown_query(request: Request) -> None:
         else:
             meant = f"there are {', '.join(map(repr, known))}." if known else "there are none here."
         raise RequestError("invalid-parameters", f"There is no query parameter {name[:40]!r}; {meant}")
+
+
+def query_names(request: Request) -> list[str]:
+    """What the request's route knows in the query, sorted; nothing outside a route."""
+    route = request.scope.get("route")
+    return sorted(set(_query_names(route.dependant))) if isinstance(route, APIRoute) else []
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:

@@ -17,6 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from face.image.media_types import ACCEPTED_TYPES
 from service.api.errors import RequestError
+from service.api.query import query_names
 
 CLIP_MEDIA_TYPES = ("video/mp4", "video/quicktime", "video/webm")
 IMAGE_MEDIA_TYPES = (*ACCEPTED_TYPES, "application/dicom")
@@ -46,7 +47,7 @@ async def read_images(request: Request, fields: Sequence[str], *, optional: Sequ
     kind, boundary = _kind_of_body(request)
     if kind == _FORM:
         parts = await _read_parts(request.stream(), boundary, limit=len(fields) + len(optional))
-        return _check_fields(parts, fields, optional)
+        return _check_fields(request, parts, fields, optional)
     if len(fields) == 1 and (kind.startswith("image/") or kind in (*IMAGE_MEDIA_TYPES, *_JUST_BYTES)):
         return {fields[0]: await request.body()}
     alone = ", or the image itself with a Content-Type such as image/jpeg" if len(fields) == 1 else ""
@@ -60,7 +61,7 @@ async def read_clip(request: Request, field: str) -> bytes:
     """
     kind, boundary = _kind_of_body(request)
     if kind == _FORM:
-        return _check_fields(await _read_parts(request.stream(), boundary, limit=1), [field])[field]
+        return _check_fields(request, await _read_parts(request.stream(), boundary, limit=1), [field])[field]
     if kind.startswith("video/") or kind in _JUST_BYTES:
         # Not `request.body()`, which keeps it for as long as the request lives.
         return b"".join([piece async for piece in request.stream()])
@@ -110,9 +111,7 @@ async def read_some_images(
         if name == repeated:
             unnamed.append(data)
         elif name not in fields:
-            meant = difflib.get_close_matches(name, [*fields, repeated], n=1)
-            hint = f" Did you mean {meant[0]!r}?" if meant else ""
-            raise RequestError("invalid-parameters", f"There is a field that is not known here; send {known}.{hint}")
+            raise _unknown_field(request, name, (*fields, repeated), known)
         elif name in named:
             raise RequestError(
                 "invalid-parameters", f"The field {name!r} came twice; only {repeated!r} may come more than once."
@@ -174,13 +173,13 @@ def _named(fields: Sequence[str]) -> str:
 
 
 def _check_fields(
-    parts: list[tuple[str, bytes]], fields: Sequence[str], optional: Sequence[str] = ()
+    request: Request, parts: list[tuple[str, bytes]], fields: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, bytes]:
     wanted = _named(fields) + (f" and, if there is one, {', '.join(map(repr, optional))}" if optional else "")
     images: dict[str, bytes] = {}
     for name, data in parts:
         if name not in (*fields, *optional):
-            raise RequestError("invalid-parameters", f"There is a field that is not known here; send the {wanted}.")
+            raise _unknown_field(request, name, (*fields, *optional), f"the {wanted}")
         if name in images:
             raise RequestError("invalid-parameters", f"The field {name!r} came twice; send the {wanted} once.")
         images[name] = data
@@ -188,6 +187,16 @@ def _check_fields(
     if missing:
         raise RequestError("invalid-parameters", f"The field {missing[0]!r} is missing; send the {wanted}.")
     return images
+
+
+def _unknown_field(request: Request, name: str, fields: Sequence[str], wanted: str) -> RequestError:
+    """Names what was probably meant; a name that is neither field nor parameter is the client's own, and not echoed."""
+    detail = f"There is a field that is not known here; send {wanted}."
+    if name in query_names(request):
+        detail += f" {name!r} is no picture: it goes into the query, behind the address, as in ?{name}=..."
+    elif len(fields) > 1 and (meant := difflib.get_close_matches(name, fields, n=1)):
+        detail += f" Did you mean {meant[0]!r}?"
+    return RequestError("invalid-parameters", detail)
 
 
 class _Reader:

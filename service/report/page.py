@@ -33,12 +33,17 @@ body { font: 14px/1.45 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; 
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.05rem; margin: 1.4rem 0 .4rem }
 .grade { font-size: 2.4rem; font-weight: 600 } .warn { border-left: 4px solid #c4570f; padding: .2rem .7rem; margin:
 .4rem 0 } table { border-collapse: collapse; width: 100% } th, td { border-bottom: 1px solid #d0d7de; padding: .2rem
-.5rem; text-align: left } td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+.5rem; text-align: left } .n { text-align: right } td.n { white-space: nowrap; font-variant-numeric: tabular-nums }
 small, figcaption { color: #57606a }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr));
 gap: .7rem } figure { margin: 0; break-inside: avoid } .stack { position: relative } .stack img { width: 100%; display:
 block } .stack img + img { position: absolute; inset: 0; height: 100% } .two { display: grid; grid-template-columns:
-1fr 1fr; gap: 2rem } @media print { body { margin: 0; font-size: 11px } }
+1fr 1fr; gap: 2rem }
+@media print {
+@page { size: A4; margin: 10mm } body { margin: 0; padding: 0; max-width: none; font-size: 10.5px; line-height: 1.3 }
+h1 { font-size: 1.3rem } .grade { font-size: 1.8rem; margin: 0 } h2 { margin: .7rem 0 .2rem } p { margin: .3rem 0 }
+th, td { padding: .05rem .4rem } .pictures { grid-template-columns: repeat(8, 1fr); gap: .4rem }
+* { print-color-adjust: exact } }
 """
 
 
@@ -61,14 +66,14 @@ def report_page(answer: AssessmentAnswer, *, picture_of: Callable[[str], bytes])
 
 def _head(answer: AssessmentAnswer) -> str:
     side = answer.affected_side.side
-    where = "no side named" if side == "none" else f"the patient's {side} side"
+    where = "No side named" if side == "none" else f"The patient's {side} side"
     if answer.grade is None:
         said = f'<p class="grade">no grade</p><p>{escape(answer.grade_missing or "")}</p>'
     else:
         grade = answer.grade
         said = (
-            f'<p class="grade">House-Brackmann {grade.house_brackmann}</p><p>{where}; '
-            f"probability {grade.probability:.2f}. The true grade is among <b>{', '.join(grade.prediction_set)}</b> in "
+            f'<p class="grade">House-Brackmann {grade.house_brackmann}</p><p>{where}. The grade has '
+            f"probability {grade.probability:.2f}; the true grade is among <b>{', '.join(grade.prediction_set)}</b> in "
             f"{grade.coverage:.0%} of cases like those it was fitted on. By the rules below: "
             f"{answer.rule_grade or 'open'}.</p>"
         )
@@ -100,6 +105,7 @@ def _decision(answer: AssessmentAnswer) -> str:
 def _scales(answer: AssessmentAnswer) -> str:
     fngs, sunnybrook, points = answer.fngs2, answer.sunnybrook, answer.points
     low, high = sunnybrook.composite_range
+    by = "" if answer.session_method.sha256 else " (raw landmarks)"
     rows = [
         [
             "FNGS 2.0",
@@ -121,7 +127,7 @@ def _scales(answer: AssessmentAnswer) -> str:
             for item, word in sunnybrook.rest_words.items()
         ),
         *(
-            [f"Lagophthalmos, {_word(pose).lower()}", f"{mm:.1f} mm (raw)"]
+            [f"Lagophthalmos, {_word(pose).lower()}", f"{mm:.1f} mm{by}"]
             for pose, mm in answer.lagophthalmos_mm.items()
         ),
     ]
@@ -211,10 +217,11 @@ def _table(
 ) -> str:
     """escaped: False where the cells are this module's own words."""
 
-    def cell(number: int, text: str) -> str:
-        kind = ' class="n"' if numbers_from is not None and number >= numbers_from else ""
-        return f"<td{kind}>{escape(text) if escaped else text}</td>"
+    def cell(kind: str, number: int, text: str) -> str:
+        right = ' class="n"' if numbers_from is not None and number >= numbers_from else ""
+        return f"<{kind}{right}>{text}</{kind}>"
 
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads) if any(heads) else ""
-    body = "".join(f"<tr>{''.join(cell(n, text) for n, text in enumerate(row))}</tr>" for row in rows)
+    head = "".join(cell("th", n, escape(text)) for n, text in enumerate(heads)) if any(heads) else ""
+    lines = [[escape(text) if escaped else text for text in row] for row in rows]
+    body = "".join(f"<tr>{''.join(cell('td', n, text) for n, text in enumerate(line))}</tr>" for line in lines)
     return f"<table>{f'<tr>{head}</tr>' if head else ''}{body}</table>"

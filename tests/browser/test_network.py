@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from service.security.api_keys import new_key
 from tests.browser.acts import ANSWER_LIMIT_MS, MANY, PHOTOGRAPH, examine, go_to
@@ -61,6 +61,24 @@ def test_over_a_slow_network_one_sees_what_is_sent_can_stop_it_and_loses_nothing
     page.locator("#examination .cancel").click()
     expect(page.locator(".result")).to_be_visible()
     expect(page.locator(".stale")).to_be_hidden()
+
+
+def test_a_network_that_changes_while_the_page_loads_leaves_no_empty_page(browser: Browser, service_url: str) -> None:
+    page = browser.new_page()
+    broken: list[str] = []
+
+    def break_the_first(route: Route) -> None:
+        if broken:
+            route.continue_()
+        else:
+            broken.append(route.request.url)
+            route.abort("internetdisconnected")
+
+    page.route("**/texts/*.json", break_the_first)
+    page.goto(service_url)
+    expect(page.locator("#home-title")).to_have_text("What do you have?")
+    assert len(broken) == 1
+    page.close()
 
 
 def test_a_key_that_is_changed_in_mid_session_keeps_the_pictures(

@@ -2,6 +2,7 @@
 
 Shares are compared before millimetres: how hard a patient tries varies more than anything else, and the healthy half
 tries as hard. Millimetres of both visits are put on one scale, the mean of the two, so that its uncertainty cancels.
+What is summed over several movements is compared only where both examinations have the same ones.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from face.palsy.assessment.evidence import POSES_OF_REGION
 from face.palsy.assessment.examination import Examination
-from face.vocabulary import Side
+from face.palsy.assessment.scores.sunnybrook import EXPRESSIONS
+from face.vocabulary import POSES, Pose, Side
 
 Verdict = Literal["better", "worse", "within_noise", "changed"]
 # Whether more is better. What is not named here has no better direction: it has changed, or not.
@@ -29,6 +32,13 @@ _MORE_IS_BETTER: Mapping[str, bool] = {
     "pucker_excursion": True,
 }
 
+# Figures over several movements: another set of movements is another figure, whatever the palsy did.
+_OVER_MOVEMENTS: Mapping[str, tuple[Pose, ...]] = {
+    "sunnybrook": EXPRESSIONS,
+    "movement_index": EXPRESSIONS,
+    **{f"share.{region}": poses for region, poses in POSES_OF_REGION.items()},
+}
+
 # Two examinations of one person measure the iris alike to a few per cent.
 _SCALES_APART = 0.15
 
@@ -38,10 +48,12 @@ class Followed:
     """What of an examination a later one is compared in.
 
     figures: `expected_grade`, `share.<region or pose>`, `sunnybrook` (the upper end of its range), `movement_index`,
-    and `<measure>.<pose>.<side or both>`. mm_per_iod: None where nothing is in millimetres. grades: the prediction set.
+    and `<measure>.<pose>.<side or both>`. movements: those that have a share. mm_per_iod: None where nothing is in
+    millimetres. grades: the prediction set.
     """
 
     figures: Mapping[str, float]
+    movements: frozenset[Pose]
     mm_per_iod: float | None
     grades: tuple[str, ...]
     side: Side
@@ -62,8 +74,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """changes: of the figures that both have, the more robust ones first. grades_overlap: the prediction sets share a
-    grade. warnings: sentences."""
+    """changes: of the figures that both have, from the same movements, the more robust ones first. grades_overlap: the
+    prediction sets share a grade. warnings: sentences."""
 
     changes: list[Change]
     grades_overlap: bool
@@ -75,13 +87,22 @@ def compare(before: Followed, after: Followed, sdc95: Mapping[str, float]) -> Co
     scales = [one.mm_per_iod for one in (before, after) if one.mm_per_iod is not None]
     shared = math.fsum(scales) / len(scales) if scales else 1.0
     first, second = _on_scale(before, shared), _on_scale(after, shared)
-    changes = [_change(name, first[name], second[name], sdc95) for name in first if name in second]
+    changes = [
+        _change(name, first[name], second[name], sdc95)
+        for name in first
+        if name in second and _movements_of(name, before) == _movements_of(name, after)
+    ]
     changes.sort(key=lambda change: _order(change.figure))
     return Comparison(
         changes=changes,
         grades_overlap=bool(set(before.grades) & set(after.grades)),
         warnings=tuple(_warnings(before, after)),
     )
+
+
+def _movements_of(figure: str, one: Followed) -> frozenset[Pose]:
+    """Which of an examination's movements a figure sums up; none for what is of one picture, or of the whole."""
+    return one.movements & frozenset(_OVER_MOVEMENTS.get(figure, ()))
 
 
 def sdc_name(figure: str) -> str:
@@ -147,6 +168,13 @@ def _warnings(before: Followed, after: Followed) -> list[str]:
         found.append(
             f"The first examination names the {before.side} side, the second the {after.side} side: the shares of the "
             "two cannot be compared. Check that both are of one patient, and that neither was mirrored."
+        )
+    apart = before.movements ^ after.movements
+    if apart:
+        names = ", ".join(f"`{pose}`" for pose in POSES if pose in apart)
+        found.append(
+            f"Only one of the two examinations shows {names}: Sunnybrook's composite, the movement index and the share "
+            "of a region are compared only where both rest on the same movements."
         )
     if before.mm_per_iod and after.mm_per_iod and abs(after.mm_per_iod / before.mm_per_iod - 1) > _SCALES_APART:
         found.append(

@@ -12,9 +12,11 @@ from face.palsy.assessment.evidence import EVIDENCE, Evidence, evidence_of
 from face.palsy.assessment.examination import examine
 from face.palsy.assessment.fitted import FittedNumbers, MeasureError, SessionCalibration
 from face.palsy.assessment.grade import fitted_grade, session_grade
+from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT
 from face.palsy.assessment.session_model import MEASURES_OF_HALF, Method, SessionModel
 from face.vocabulary import POSES, Pose
+from model_training.errors import TrainingError
 from model_training.metrics.classification import Floats
 from model_training.palsy.evaluation.sessions.fit import COVERAGE, SUBSETS, calibrated, smallest_changes
 from model_training.palsy.evaluation.sessions.readings import ReadSession
@@ -59,6 +61,19 @@ class SessionNumbers:
         return {**vars(self), "coverage": COVERAGE}
 
 
+def check_sessions(sessions: Sequence[ReadSession]) -> None:
+    """Raises TrainingError where `fit_session_numbers` would have nothing to choose by; to be asked before hours of
+    training."""
+    apart = [session for session in sessions if session.truth["pattern"] in _REGIONS_DIFFER]
+    lacking = [name for name in EVIDENCE if not any(_pictures_of(name, [session]) for session in apart)]
+    if lacking:
+        raise TrainingError(
+            "whether the network or the steps without it make the grade is chosen on sessions whose regions differ, "
+            f"and of these {len(sessions)} sessions none such has the pictures of {', '.join(lacking)}; add a table of "
+            "`htnet simulate sessions --regions differ`"
+        )
+
+
 def fit_session_numbers(
     sessions: Sequence[ReadSession], samples: SessionSamples, trained: TrainedSessions, base: FittedNumbers
 ) -> SessionNumbers:
@@ -94,20 +109,26 @@ def _of_evidence(
 ) -> tuple[dict[str, float], tuple[float, float]]:
     """Its calibration, and the errors of the expected grade of (network, steps) where regions differ."""
     probabilities, labels, apart = [], [], []
-    for row, session in enumerate(sessions):
-        model = _model(trained, row, plain, EVIDENCE)
-        for subset in SUBSETS[evidence]:
-            pictures = {pose: picture for pose, picture in session.pictures.items() if pose in subset}
-            if evidence_of(frozenset(pictures)) != evidence:
-                continue
-            grade = fitted_grade(model.read(pictures), frozenset(pictures), plain)
-            probabilities.append(grade.probabilities)
-            labels.append(samples.labels[row])
-            if session.truth["pattern"] in _REGIONS_DIFFER:
-                truth = 1 + float(session.truth["severity"])
-                apart.append((grade.expected - truth, session_grade(pictures, base).expected - truth))
+    for row, pictures in _pictures_of(evidence, sessions):
+        truth = sessions[row].truth
+        grade = fitted_grade(_model(trained, row, plain, EVIDENCE).read(pictures), frozenset(pictures), plain)
+        probabilities.append(grade.probabilities)
+        labels.append(samples.labels[row])
+        if truth["pattern"] in _REGIONS_DIFFER:
+            true_grade = 1 + float(truth["severity"])
+            apart.append((grade.expected - true_grade, session_grade(pictures, base).expected - true_grade))
     network, steps = np.abs(np.array(apart)).mean(axis=0)
     return calibrated(np.array(probabilities), np.array(labels)), (float(network), float(steps))
+
+
+def _pictures_of(evidence: Evidence, sessions: Sequence[ReadSession]) -> list[tuple[int, dict[Pose, SessionPicture]]]:
+    """(number of the session, the pictures of it that are this evidence), for each set of them."""
+    found = (
+        (row, {pose: picture for pose, picture in session.pictures.items() if pose in subset})
+        for row, session in enumerate(sessions)
+        for subset in SUBSETS[evidence]
+    )
+    return [(row, pictures) for row, pictures in found if evidence_of(frozenset(pictures)) == evidence]
 
 
 def _measure_u(samples: SessionSamples, trained: TrainedSessions) -> dict[str, float]:

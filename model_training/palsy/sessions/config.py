@@ -10,7 +10,7 @@ from pydantic import Field
 
 from model_training.configuration import Configuration
 
-# Pictures of a step of the measure head, sessions of one of the graders.
+# Pictures of a step of the measure head, sessions of one of the graders; all of them where there are fewer.
 BATCH = 64
 
 
@@ -35,10 +35,19 @@ class SessionTrainingConfig(Configuration):
     seed: int = Field(default=0, ge=0)
 
 
+def steps_of(count: int, *, epochs: int) -> int:
+    """How many `batches` there are."""
+    return epochs * (count // _batch(count))
+
+
 def batches(count: int, *, epochs: int, seed: int) -> Iterator[npt.NDArray[np.intp]]:
     """Rows of each step; every epoch in an order of its own. What is left over at its end waits for the next."""
-    rng = np.random.default_rng(seed)
+    size, rng = _batch(count), np.random.default_rng(seed)
     for _ in range(epochs):
         order = rng.permutation(count)
-        for step in range(count // BATCH):
-            yield order[step * BATCH : (step + 1) * BATCH]
+        for step in range(count // size):
+            yield order[step * size : (step + 1) * size]
+
+
+def _batch(count: int) -> int:
+    return min(BATCH, count)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model_training.palsy.sessions.config import BATCH, SessionTrainingConfig, batches
+from model_training.palsy.sessions.config import SessionTrainingConfig, batches, steps_of
 from model_training.palsy.sessions.network import SessionGrader, grade_features, read_severities
 from model_training.palsy.sessions.samples import SessionSamples
 
@@ -55,8 +55,8 @@ def _train_grader(
     optimiser = torch.optim.AdamW(
         grader.parameters(), config.grader_learning_rate, weight_decay=config.grader_weight_decay
     )
-    steps = config.grader_epochs * (len(rows) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.grader_learning_rate, total_steps=max(steps, 1))
+    steps = steps_of(len(rows), epochs=config.grader_epochs)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.grader_learning_rate, total_steps=steps)
     grader.train()
     for chosen in batches(len(rows), epochs=config.grader_epochs, seed=seed):
         where = rows[chosen]

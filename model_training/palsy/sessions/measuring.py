@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 from torch import Tensor
 
 from face.vocabulary import POSES
-from model_training.palsy.sessions.config import BATCH, SessionTrainingConfig, batches
+from model_training.palsy.sessions.config import SessionTrainingConfig, batches, steps_of
 from model_training.palsy.sessions.network import MOVEMENT_UNIT, MeasureHead, halves_of, linear_features
 from model_training.palsy.sessions.samples import SessionSamples
 
@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float32]
 
 def measuring_steps(samples: SessionSamples, rows: npt.NDArray[np.intp], config: SessionTrainingConfig) -> int:
     """Steps that `train_measuring` takes."""
-    return config.epochs * (int((samples.tensors["present"][rows] > 0).sum()) // BATCH)
+    return steps_of(int((samples.tensors["present"][rows] > 0).sum()), epochs=config.epochs)
 
 
 def train_measuring(
@@ -46,7 +46,7 @@ def train_measuring(
         (*head.seeing.parameters(), *head.joining.parameters()), config.learning_rate, weight_decay=config.weight_decay
     )
     steps = measuring_steps(samples, rows, config)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=max(steps, 1))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=steps)
     head.train()
     for chosen in batches(len(sessions), epochs=config.epochs, seed=config.seed):
         session, pose = sessions[chosen], poses[chosen]

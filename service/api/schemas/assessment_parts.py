@@ -60,7 +60,7 @@ class DecisionStepAnswer(Schema):
 
 
 class RegionalMovement(Schema):
-    """share: of the healthy half's movement, 0 .. 1.2, from landmarks, with its 95 % interval; null where it was not
+    """share: of the healthy half's movement, 0 .. 1.2, as measured, with its 95 % interval; null where it was not
     seen. severity: 0 (row I of the table) .. 5 (row VI), by the network in this region's pictures, with the middle 90
     % of the draws. fngs: its score in FNGS 2.0.
     """

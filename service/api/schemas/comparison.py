@@ -30,7 +30,8 @@ class ChangeAnswer(Schema):
 
 
 class ComparisonAnswer(Schema):
-    """changes: of what both examinations have, the more robust figures first; compare shares before millimetres.
+    """changes: of what both examinations have, the more robust figures first; compare shares before millimetres. What
+    is summed over movements (`sunnybrook`, `movement_index`, the share of a region) only if both show the same ones.
     grades_overlap: the prediction sets have a grade in common, so that the grade may be the same."""
 
     changes: list[ChangeAnswer]
@@ -59,6 +60,7 @@ def followed(answer: AssessmentAnswer) -> Followed:
     figures |= {f"{one.id}.{one.pose}.{one.side or 'both'}": one.value for one in answer.measures}
     return Followed(
         figures=figures,
+        movements=frozenset(answer.pose_shares),
         mm_per_iod=None if answer.scale is None else answer.scale.mm_per_iod,
         grades=tuple(answer.grade.prediction_set) if answer.grade else (),
         side=answer.affected_side.side,

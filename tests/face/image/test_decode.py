@@ -181,7 +181,9 @@ def test_limits() -> None:
 def test_limits_beyond_pillows_own() -> None:
     """Pillow warns from 89 million pixels on; here only ImageLimits decides."""
     data = factories.encode(np.zeros((10_000, 9_000), np.uint8), "PNG", compress_level=1)
-    assert decode_image(data, limits=ImageLimits(max_pixels=100_000_000)).rgb.shape == (10_000, 9_000, 3)
+    assert decode_image(
+        data, limits=ImageLimits(max_pixels=100_000_000, max_decoding_bytes=2_000_000_000)
+    ).rgb.shape == (10_000, 9_000, 3)
 
 
 SEEDS = [

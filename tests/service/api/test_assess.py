@@ -166,6 +166,25 @@ def test_the_same_picture_under_every_name_is_one_photograph(shipped: TestClient
     }
 
 
+def test_a_file_under_several_names_is_said_once_and_goes_by_the_movement_it_shows(
+    shipped: TestClient, pictures: dict[str, bytes]
+) -> None:
+    smile = pictures["full_smile"]
+    parts = [("rest", pictures["rest"]), *((pose, smile) for pose in ("brow_lift", "snarl", "full_smile"))]
+    found = assess(shipped, [*parts, ("tight_closure", pictures["tight_closure"]), ("unsorted", smile)])
+    assert found["evidence"]["used"] == ["rest", "tight_closure", "full_smile"]
+    assert {pose for pose, one in found["poses"].items() if one["problem"]} == {"brow_lift", "snarl"}
+    assert found["poses"]["brow_lift"]["problem"] == {
+        "code": "same-picture",
+        "detail": "The picture `brow_lift` is the same file as `full_smile`: it was read once.",
+    }
+    said = [warning for warning in found["warnings"] if "same file" in warning]
+    assert said == [
+        "The pictures `brow_lift`, `snarl`, `unsorted-1` are the same file as `full_smile`: it was read once. Send a "
+        "picture of each movement."
+    ]
+
+
 def test_all_at_rest_shows_no_movement(shipped: TestClient, pictures: dict[str, bytes]) -> None:
     with Image.open(io.BytesIO(pictures["rest"])) as image:
         rest = np.asarray(image)
@@ -201,6 +220,7 @@ def test_a_strangers_picture_is_doubted_and_refused_when_strict(
     [
         ([], 415, "multipart/form-data"),
         ([("smile", b"x")], 422, "Did you mean 'full_smile'?"),
+        ([("rest", b"x"), ("pupil_distance_mm", b"63")], 422, "as in ?pupil_distance_mm=..."),
         ([("rest", b"x"), ("rest", b"y")], 422, "'rest' came twice"),
         ([("unsorted", b"x")] * 10, 422, "more than 9"),
     ],
@@ -279,6 +299,23 @@ def test_two_examinations_are_compared(shipped: TestClient, answer: dict[str, An
     assert changes["expected_grade"]["verdict"] == "better"
     assert changes["share.mouth"]["verdict"] == "better"
     assert changes["share.mouth"]["delta"] > changes["share.mouth"]["sdc95"] > 0
+
+
+def test_what_is_summed_over_other_movements_is_not_compared(
+    shipped: TestClient, pictures: dict[str, bytes], answer: dict[str, Any]
+) -> None:
+    """Fewer pictures at the second visit are no recovery: what was not seen leaves Sunnybrook's range open upwards."""
+    core = ("rest", "brow_lift", "gentle_closure", "full_smile")
+    fewer = assess(shipped, [(pose, pictures[pose]) for pose in core])
+    assert fewer["sunnybrook"]["composite_range"][1] > answer["sunnybrook"]["composite_range"][1]
+    found = shipped.post(COMPARE_URL, json={"before": {**answer, "poses": {}}, "after": fewer}).json()
+    figures = {change["figure"] for change in found["changes"]}
+    assert not figures & {"sunnybrook", "movement_index", "share.eye", "share.mouth"}
+    assert {"expected_grade", "share.forehead", "share.gentle_closure", "share.full_smile"} <= figures
+    assert any("`tight_closure`, `closed_smile`, `snarl`, `pucker`" in warning for warning in found["warnings"])
+    same = shipped.post(COMPARE_URL, json={"before": fewer, "after": fewer}).json()
+    assert {"sunnybrook", "movement_index", "share.eye"} <= {change["figure"] for change in same["changes"]}
+    assert same["warnings"] == []
 
 
 def test_answers_of_two_models_are_not_compared(shipped: TestClient, answer: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """What an examination shows beside the shares of movement: asymmetry at rest, eyes that stay open, what moves along.
 
-Millimetres are of the raw landmarks.
+Of the halves as they are given: the network of examinations' where there is one, else those of the raw landmarks.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def rest_signs(rest: Measured, affected: Side, *, mm_per_unit: float) -> RestSig
 
 
 def lagophthalmos_mm(closure: Measured, rest: Measured, affected: Side, *, mm_per_unit: float) -> float:
-    """Opening that is left in a closure, in millimetres by the landmarks."""
+    """Opening that is left in a closure, in millimetres."""
     a, h = closure.halves.affected_first(affected)
     a_rest, h_rest = rest.halves.affected_first(affected)
     healthy_closed = 1 - h.fissure / h_rest.fissure >= _HEALTHY_CLOSED

@@ -5,8 +5,21 @@ const redraws = new Set();
 /** `draw` runs again whenever the language changes. */
 export const drawAgain = (draw) => { redraws.add(draw); };
 
+const TRIES = 4, AGAIN_AFTER_MS = 1000;
+
+/** A telephone that changes from one network to another while the page loads breaks a request, and the next one works. */
+async function fetchPatiently(path, left = TRIES) {
+  try {
+    return await fetch(path);
+  } catch (error) {
+    if (left === 1) throw error;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+    return fetchPatiently(path, left - 1);
+  }
+}
+
 export async function useLanguage(language) {
-  const answer = await fetch(`texts/${language}.json`);
+  const answer = await fetchPatiently(`texts/${language}.json`);
   if (!answer.ok) throw new Error(`no texts for ${language}: ${answer.status}`);
   texts = await answer.json();
   document.documentElement.lang = language;

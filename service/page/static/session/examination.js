@@ -55,7 +55,7 @@ export function examinationView(view) {
     tooMany.textContent = text("too_many", { most: MOST_PICTURES, count: store.count });
     stale.hidden = !last || current;
     stale.textContent = text("stale");
-    fresh.hidden = store.count === 0;
+    fresh.hidden = store.count === 0 && answer.hidden;
     view.classList.toggle("examined", Boolean(last));
     if (kept) refocus(...kept);
   }
@@ -85,7 +85,7 @@ export function examinationView(view) {
     const values = options.values();
     const given = await ask((signal, tell) => assess(parts, values, signal, tell),
       (found) => examinationResult(found, { files: poseFiles(found, parts), options: values, bundle: () => assessAsFhir(parts, values) }),
-      { again: send, keep: true });
+      { again: send, keep: Boolean(last) }); // the answer to a clip is of other pictures
     if (!given) return;
     last = { answer: given, version, options: sent };
     if (version === store.version) left = store.sorted(given);

@@ -15,8 +15,8 @@ from face.palsy.assessment.session_model import MEASURES_OF_HALF, SessionInputSp
 from face.vocabulary import POSES
 from model_training.errors import TrainingError
 from model_training.palsy.evaluation.sessions.readings import ReadSession
-from model_training.palsy.sessions.calibrating import SessionNumbers, fit_session_numbers
-from model_training.palsy.sessions.config import SessionTrainingConfig
+from model_training.palsy.sessions.calibrating import SessionNumbers, check_sessions, fit_session_numbers
+from model_training.palsy.sessions.config import SessionTrainingConfig, batches, steps_of
 from model_training.palsy.sessions.samples import HALVES, SessionSamples, session_samples
 from model_training.palsy.sessions.stored import session_checkpoint, stored_network
 from model_training.palsy.sessions.training import TrainedSessions, train_sessions
@@ -85,6 +85,29 @@ def test_sessions_without_rest_teach_nothing(sessions: list[ReadSession]) -> Non
     ]
     with pytest.raises(TrainingError, match="no session has a rest picture"):
         session_samples(without)
+
+
+def test_without_regions_that_differ_there_is_nothing_to_choose_by(sessions: list[ReadSession]) -> None:
+    """Said before the training, not after it."""
+    check_sessions(sessions)
+    healthy = [session for session in sessions if session.truth["side"] == "none"]
+    with pytest.raises(TrainingError, match="--regions differ"):
+        check_sessions(healthy)
+    palsies = [session for session in sessions if session not in healthy]
+    without_snarl = [
+        replace(session, pictures={pose: one for pose, one in session.pictures.items() if pose != "snarl"})
+        for session in palsies
+    ]
+    with pytest.raises(TrainingError, match=f"of these {len(palsies)} sessions none such has the pictures of full;"):
+        check_sessions(without_snarl)
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(9, [9, 9]), (64, [64, 64]), (150, [64, 64, 64, 64])])
+def test_a_few_examples_are_a_step_too(count: int, sizes: list[int]) -> None:
+    steps = list(batches(count, epochs=2, seed=0))
+    assert [len(step) for step in steps] == sizes
+    assert len(steps) == steps_of(count, epochs=2)
+    assert all(len(set(step)) == len(step) for step in steps)
 
 
 def test_movements_of_unseen_people_are_found(samples: SessionSamples, trained: TrainedSessions) -> None:

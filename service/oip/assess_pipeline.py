@@ -15,7 +15,7 @@ from face.vocabulary import HOUSE_BRACKMANN, POSES, SIDES, FacePolicy
 from service.analysis.assessment import Maps
 from service.analysis.models import LoadedModel
 from service.analysis.palsy import PalsyAnalyzer
-from service.api.routes.assess import MOST_PICTURES, UNSORTED, examine_pictures
+from service.api.examining import MOST_PICTURES, UNSORTED, examine_pictures
 from service.api.schemas.assessment import AssessmentAnswer
 from service.api.state import Worker, session_model
 from service.oip.inference_request import Inference

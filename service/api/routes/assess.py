@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from face.palsy.assessment.options import ExaminationOptions
-from face.palsy.assessment.session_model import SessionModel, numbers_for
-from face.vocabulary import HOUSE_BRACKMANN, POSES, FacePolicy, Pose
-from service.analysis.assessment import Maps, SessionAnalysis, assess_session
-from service.analysis.models import LoadedModel
-from service.analysis.palsy import PalsyAnalyzer
-from service.api.analysing import Summary, analyse
-from service.api.errors import UPLOAD_PROBLEMS, RequestError, problem_responses
+from face.vocabulary import POSES, FacePolicy, Pose
+from service.api.errors import UPLOAD_PROBLEMS, problem_responses
 from service.api.examination_query import KnownFacts, WantedMaps, refuse_maps_in_fhir
+from service.api.examining import MOST_PICTURES, UNSORTED, examine_pictures
 from service.api.negotiation import FHIR_RESPONSE, WantedFhir
 from service.api.query import refuse_unknown_query
 from service.api.schemas.assessment import AssessmentAnswer
-from service.api.state import CurrentSessionModel, CurrentWorker, PalsyModel, Worker
+from service.api.state import CurrentSessionModel, CurrentWorker, PalsyModel
 from service.api.uploads import multipart_schema, read_some_images
 from service.fhir.assessment import session_report
 
 PATH = "/v1/palsy/assess"
-# The eight poses, and one more.
-MOST_PICTURES = 9
-UNSORTED = "unsorted"
-# Under which examinations are counted and recorded.
-TASK = "palsy-session"
 
 _PARTS: dict[Pose, str] = {
     "rest": "The face at rest, eyes open: what every movement is compared with.",
@@ -99,77 +88,3 @@ async def assess(
         return fhir.respond(session_report(analysis, fhir.codes), [*pictures.values(), *unsorted], model=model)
     answer = AssessmentAnswer.of(analysis, model=model, request_id=request.state.request_id)
     return Response(answer.model_dump_json(), media_type="application/json")
-
-
-async def examine_pictures(
-    request: Request,
-    worker: Worker,
-    model: LoadedModel[PalsyAnalyzer],
-    examining: SessionModel | None,
-    pictures: Mapping[Pose, bytes],
-    unsorted: Sequence[bytes],
-    *,
-    options: ExaminationOptions,
-    face: FacePolicy,
-    mirrored: bool,
-    maps: Maps,
-    strict: bool,
-) -> SessionAnalysis:
-    """The examination, counted and recorded; each of its pictures by what became of it.
-
-    Raises RequestError `model-not-loaded` where the model's grades are not those of House and Brackmann.
-    """
-    grades_as_house_brackmann(model)
-    analysis = await analyse(
-        request,
-        worker,
-        model,
-        [*pictures.values(), *unsorted],
-        lambda: assess_session(
-            model.analyzer,
-            pictures,
-            unsorted,
-            numbers=numbers_for(examining),
-            model=examining,
-            options=options,
-            face=face,
-            mirrored=mirrored,
-            maps=maps,
-            strict=strict,
-            run_all=worker.pictures.map,
-        ),
-        summarise=summary_of_session,
-        task=TASK,
-    )
-    count_pictures(worker, analysis)
-    return analysis
-
-
-def grades_as_house_brackmann(model: LoadedModel[PalsyAnalyzer]) -> None:
-    """Raises RequestError `model-not-loaded` where the model has other grades."""
-    if not model.analyzer.grades_house_brackmann:
-        raise RequestError(
-            "model-not-loaded",
-            "The palsy model of this service has grades of its own; an examination needs those of House and Brackmann, "
-            "I to VI.",
-        )
-
-
-def count_pictures(worker: Worker, analysis: SessionAnalysis) -> None:
-    """Each by what became of it."""
-    for picture in analysis.pictures:
-        worker.metrics.session_pictures.labels(picture.status).inc()
-
-
-def summary_of_session(analysis: SessionAnalysis) -> Summary:
-    grade = analysis.examination.grade
-    quality = next(picture.analysis.quality for picture in analysis.pictures if picture.analysis is not None)
-    return Summary(
-        label="ungraded" if grade is None else HOUSE_BRACKMANN[grade.index],
-        probability=None if grade is None else grade.probability,
-        probabilities={}
-        if grade is None
-        else dict(zip(HOUSE_BRACKMANN, (float(p) for p in grade.probabilities), strict=True)),
-        quality=quality,
-        timings_ms=analysis.timings_ms,
-    )

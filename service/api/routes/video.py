@@ -15,9 +15,9 @@ from service.api.analysing import analyse
 from service.api.clip_answers import NDJSON_RESPONSE, answer_clip
 from service.api.errors import CLIP_PROBLEMS, RequestError, problem_responses
 from service.api.examination_query import KnownFacts, WantedMaps, refuse_maps_in_fhir
+from service.api.examining import TASK, count_pictures, grades_as_house_brackmann, summary_of_session
 from service.api.negotiation import FHIR_RESPONSE, WantedFhirOrProgress
 from service.api.query import refuse_unknown_query
-from service.api.routes.assess import TASK, count_pictures, grades_as_house_brackmann, summary_of_session
 from service.api.schemas.clip import ClipAssessmentAnswer
 from service.api.state import CurrentSessionModel, CurrentWorker, PalsyModel
 from service.api.uploads import CLIP_MEDIA_TYPES, multipart_schema, read_clip

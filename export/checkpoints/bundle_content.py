@@ -27,7 +27,7 @@ def bundle_content(
     first = checkpoints[0]
     return BundleContent(
         task=task,
-        metadata=metadata or _plain_metadata(first),
+        metadata=metadata or plain_metadata(first),
         labels={labels: list(first.labels)},
         calibration=_numbers(first, calibration),
         preprocessing=first.preprocessing,
@@ -51,7 +51,7 @@ def _numbers(checkpoint: Checkpoint, names: Sequence[str]) -> dict[str, float]:
     return {name: float(checkpoint.calibration[name]) for name in names}
 
 
-def _plain_metadata(checkpoint: Checkpoint) -> Metadata:
+def plain_metadata(checkpoint: Checkpoint) -> Metadata:
     datasets = checkpoint.training_data.get("datasets", checkpoint.training_data.get("name", "not recorded"))
     stated = ", ".join(map(str, datasets)) if isinstance(datasets, list | tuple | Mapping) else str(datasets)
     return Metadata(

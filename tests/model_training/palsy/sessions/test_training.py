@@ -151,6 +151,7 @@ def test_the_bundle_reads_as_the_network_it_was_made_of(
     report = export_checkpoint([tmp_path / "session.pt"], tmp_path / "bundle")
     assert max(report.parity.max_difference.values()) < 1e-3
     bundle = load_bundle(report.directory)
+    assert bundle.manifest.name == "palsy-session-custom"  # the shipped name is for the shipped one
     model = PalsySessionAnalyzer(bundle, open_session(bundle)).model
     assert model.grades_from == set(numbers.grades_from)
     read = model.read(sessions[1].pictures)

@@ -30,7 +30,7 @@ const asFile = (canvas) => new Promise((resolve) => canvas.toBlob(resolve, "imag
 function showChecks(values) {
   checks.replaceChildren(...Object.entries(values).map(([name, good]) => make("li",
     { class: good === null ? "waiting" : good ? "good" : "bad", "data-check": name },
-    `${good === null ? "…" : good ? "✓" : "✗"} ${text(`check_${name}`)}`)));
+    `${good === null ? "…" : good ? "✓" : "✗"} ${text(`check_${good === null || good ? "" : "not_"}${name}`)}`)));
 }
 
 /** In place of checks: where one is in a series that goes on by itself. */

@@ -20,11 +20,14 @@ from model_training.runtime.typed_steps import SUMMARY, TypedSteps, as_flags
 PEOPLE = 24
 # As a demonstration does it: two steps, the first in two worker processes.
 STEPS = """
+import signal
 from pathlib import Path
 from model_training.command_messages import errors_as_messages
 from model_training.runtime import typed_steps
 from model_training.runtime.typed_steps import TypedSteps
 
+# Tests that run in the background hear of no Ctrl-C, and nor would this.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 out = Path({out!r})
 typed_steps.HEARD_S = {heard_s}
 with errors_as_messages():

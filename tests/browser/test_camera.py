@@ -38,6 +38,7 @@ def test_a_movement_is_seen_live_and_its_picture_is_judged(filmed_page: Page) ->
     for check in ("face", "distance", "pose"):
         expect(page.locator(f"#camera-checks [data-check={check}]")).to_have_class("good", timeout=ANSWER_LIMIT_MS)
     page.locator("#camera-take").click()
+    expect(page.locator(".cards [data-pose=rest]")).to_have_class(re.compile("filled"))
     movement = page.locator("#camera-checks [data-check=movement]")
     for pose, title in (("brow_lift", "Brow lift"), ("full_smile", "Full smile")):
         while page.locator("#camera-title").inner_text() != title:

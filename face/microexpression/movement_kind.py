@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.landmarks.found_face import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, Face
+from face.swings import swings
 from face.vocabulary import MovementKind
 
 # Landmark pairs: upper and lower lid of each eye, inner lips, tip of the nose and chin, corners of the mouth.
@@ -93,11 +94,4 @@ def lip_swings(faces: Sequence[Face]) -> int:
     and closes them once; speech goes on."""
     apart = [float(np.linalg.norm(face.points[LIPS[0]] - face.points[LIPS[1]])) / face.interocular_px for face in faces]
     opening = np.convolve(np.pad(np.array(apart) * 100, 1, mode="edge"), np.full(3, 1 / 3), "valid")
-    swings, way, low, high = 0, 0, opening[0], opening[0]
-    for now in opening:
-        low, high = min(low, now), max(high, now)
-        if way <= 0 and now - low >= LEAST_SWING:
-            swings, way, high = swings + 1, 1, now
-        elif way >= 0 and high - now >= LEAST_SWING:
-            swings, way, low = swings + 1, -1, now
-    return swings
+    return len(swings(opening.tolist(), least=LEAST_SWING))

@@ -24,7 +24,7 @@ from face.palsy.assessment.measuring.movement import (
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT, session_scale
 from face.palsy.assessment.options import ExaminationOptions
-from face.palsy.assessment.session_model import SessionModel
+from face.palsy.assessment.session_model import SessionModel, numbers_for
 from face.palsy.reading import ReadPhotograph
 from face.stopwatch import Stopwatch
 from face.vocabulary import POSES, FacePolicy, Pose
@@ -88,7 +88,6 @@ def assess_session(
     named: Mapping[Pose, bytes],
     unsorted: Sequence[bytes] = (),
     *,
-    numbers: FittedNumbers,
     model: SessionModel | None = None,
     options: ExaminationOptions | None = None,
     face: FacePolicy = "single",
@@ -97,13 +96,13 @@ def assess_session(
     strict: bool = False,
     run_all: RunAll = map,
 ) -> SessionAnalysis:
-    """named, unsorted: image files, at least one in all. model: the network of examinations, where there is one, and
-    numbers then its own. run_all: reads the pictures, for example in several threads.
+    """named, unsorted: image files, at least one in all. model: the network of examinations, where there is one.
+    run_all: reads the pictures, for example in several threads.
 
     Raises NoUsablePicture where none can be used; with `strict`, the PreprocessingError of the first picture that
     cannot, and DifferentPeople.
     """
-    watch = Stopwatch()
+    watch, numbers = Stopwatch(), numbers_for(model)
     sent: dict[str, bytes] = {pose: named[pose] for pose in POSES if pose in named}
     sent |= {f"{_UNSORTED}-{number}": data for number, data in enumerate(unsorted, start=1)}
     same = _repeated(sent)

@@ -21,7 +21,7 @@ from face.clip.script import Script
 from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.options import ExaminationOptions
-from face.palsy.assessment.session_model import SessionModel
+from face.palsy.assessment.session_model import SessionModel, numbers_for
 from face.stopwatch import Stopwatch
 from face.vocabulary import POSES, FacePolicy, Pose
 from service.analysis.assessment import Maps, RunAll, SessionAnalysis, assess_session
@@ -65,7 +65,6 @@ def assess_clip(
     decoder: ClipDecoder,
     landmarker: FaceLandmarker,
     *,
-    numbers: FittedNumbers,
     model: SessionModel | None = None,
     options: ExaminationOptions | None = None,
     script: Script | None = None,
@@ -76,7 +75,7 @@ def assess_clip(
     run_all: RunAll = map,
     tell: Tell = lambda _, __: None,
 ) -> ClipAnalysis:
-    """To be called in one thread, which `landmarker` belongs to. numbers, model: as `assess_session`. tell: is told how
+    """To be called in one thread, which `landmarker` belongs to. model: as `assess_session`. tell: is told how
     far the work is, once for each picture; what it raises ends the work.
 
     Raises as `examine_palsy_clip` and `assess_session`; WrongScript.
@@ -86,13 +85,19 @@ def assess_clip(
         script.check(clip.header.duration_s)
     with watch.stage("clip"):
         examined = examine_palsy_clip(
-            clip, decoder, landmarker, numbers=numbers, script=script, face=face, mirrored=mirrored, tell=tell
+            clip,
+            decoder,
+            landmarker,
+            numbers=numbers_for(model),
+            script=script,
+            face=face,
+            mirrored=mirrored,
+            tell=tell,
         )
     tell("assessment", 0.0)
     session = assess_session(
         analyzer,
         examined.stills,
-        numbers=numbers,
         model=model,
         options=options,
         # Whoever else is in the picture was there in the whole clip, and was spoken of.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from fastapi import Request
 
 from face.palsy.assessment.options import ExaminationOptions
-from face.palsy.assessment.session_model import SessionModel, numbers_for
+from face.palsy.assessment.session_model import SessionModel
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy, Pose
 from service.analysis.assessment import Maps, SessionAnalysis, assess_session
 from service.analysis.models import LoadedModel
@@ -51,7 +51,6 @@ async def examine_pictures(
             model.analyzer,
             pictures,
             unsorted,
-            numbers=numbers_for(examining),
             model=examining,
             options=options,
             face=face,

@@ -13,7 +13,7 @@ from face.image.files import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from face.image.limits import ImageLimits
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.assessment.options import ExaminationOptions
-from face.palsy.assessment.session_model import SessionModel, numbers_for
+from face.palsy.assessment.session_model import SessionModel
 from face.photograph import PhotographReader
 from face.vocabulary import POSES, FacePolicy, Pose
 from face.whole_file import write_text
@@ -135,7 +135,6 @@ def assess_folder(
             model.analyzer,
             {pose: path.read_bytes() for pose, path in files.named.items()},
             [path.read_bytes() for path in files.unsorted],
-            numbers=numbers_for(examining),
             model=examining,
             options=options,
             face=faces,

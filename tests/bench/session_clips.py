@@ -24,7 +24,6 @@ from face.clip.limits import ClipLimits
 from face.errors import PreprocessingError
 from face.image.limits import ImageLimits
 from face.landmarks.landmarker import FaceLandmarker
-from face.palsy.assessment.fitted import fitted_numbers
 from face.palsy.assessment.measuring.movement import same_movement
 from face.photograph import PhotographReader
 from face.vocabulary import HOUSE_BRACKMANN, POSES, Pose
@@ -165,7 +164,7 @@ def grade_of(analysis: SessionAnalysis) -> str:
 
 
 def run(analyzer: PalsyAnalyzer, landmarker: FaceLandmarker, arguments: argparse.Namespace) -> list[Outcome]:
-    head, numbers, outcomes = Head.load(), fitted_numbers(), []
+    head, outcomes = Head.load(), []
     with Renderer(head, size_px=SIZE_PX) as renderer:
         for person in range(arguments.first, arguments.first + arguments.people):
             seed = [arguments.seed, person]
@@ -182,15 +181,13 @@ def run(analyzer: PalsyAnalyzer, landmarker: FaceLandmarker, arguments: argparse
                 shot = shots[pose]
                 drawn = renderer.render(shot.vertices, shot.look, shot.camera, sample_background(room, SIZE_PX))
                 pictures[pose] = encode_jpeg(expose(drawn, room), 90)
-            by_pictures = grade_of(assess_session(analyzer, pictures, numbers=numbers))
+            by_pictures = grade_of(assess_session(analyzer, pictures))
             data = encoded(frames_of(renderer, shots, made, seed=[*seed, 5]), arguments.ffmpeg)
             outcome = Outcome(
                 f"{person}-{pattern}", HOUSE_BRACKMANN[palsy.grade - 1], by_pictures, "refused", len(made)
             )
             try:
-                found = assess_clip(
-                    Clip.of(data, limits=ClipLimits()), analyzer, ClipDecoder(), landmarker, numbers=numbers
-                )
+                found = assess_clip(Clip.of(data, limits=ClipLimits()), analyzer, ClipDecoder(), landmarker)
                 outcome.by_clip = grade_of(found.session)
                 judge(found, made, outcome)
             except PreprocessingError as error:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.clip.curves.smoothing import FloatArray, smooth, stretches
+from face.swings import swings
 
 # A syllable parts the lips, or closes them, by this much.
 _SYLLABLE_MM = 1.0
@@ -28,7 +29,8 @@ def find_talk(times_s: FloatArray, lips_apart_mm: FloatArray) -> npt.NDArray[np.
     """
     smoothed, _ = smooth(times_s, lips_apart_mm)
     known = np.flatnonzero(np.isfinite(smoothed))
-    turns = times_s[known[_turns(smoothed[known])]]
+    # Where one swing ends and the next begins.
+    turns = times_s[known[swings(smoothed[known].tolist(), least=_SYLLABLE_MM)[1:]]]
     talks = np.zeros(len(times_s), dtype=np.bool_)
     last_end = -np.inf
     for first, last in stretches(np.diff(turns) <= _LONGEST_S):
@@ -38,22 +40,3 @@ def find_talk(times_s: FloatArray, lips_apart_mm: FloatArray) -> npt.NDArray[np.
         talks |= (times_s >= (last_end if start - last_end < _PAUSE_S else start)) & (times_s <= end)
         last_end = end
     return talks
-
-
-def _turns(curve: FloatArray) -> list[int]:
-    """Places of the highest and lowest values between which the curve goes by a syllable at least."""
-    places: list[int] = []
-    high = low = 0
-    rising: bool | None = None
-    for at, value in enumerate(curve):
-        high = at if value > curve[high] else high
-        low = at if value < curve[low] else low
-        if rising is not False and curve[high] - value >= _SYLLABLE_MM:
-            if rising:
-                places.append(high)
-            rising, low = False, at
-        elif rising is not True and value - curve[low] >= _SYLLABLE_MM:
-            if rising is False:
-                places.append(low)
-            rising, high = True, at
-    return places

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from face.clip.script import Script, WrongScript
-from face.palsy.assessment.session_model import numbers_for
 from face.vocabulary import FacePolicy
 from service.analysis.palsy_clip import assess_clip
 from service.api.analysing import analyse
@@ -92,7 +91,6 @@ async def video(
                 model.analyzer,
                 clips.decoder,
                 clips.landmarker,
-                numbers=numbers_for(examining),
                 model=examining,
                 options=options,
                 script=followed,

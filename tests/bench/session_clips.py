@@ -25,6 +25,7 @@ from face.errors import PreprocessingError
 from face.image.limits import ImageLimits
 from face.landmarks.landmarker import FaceLandmarker
 from face.palsy.assessment.measuring.movement import same_movement
+from face.palsy.assessment.session_model import SessionModel
 from face.photograph import PhotographReader
 from face.vocabulary import HOUSE_BRACKMANN, POSES, Pose
 from model_training.simulator.head.head import Head
@@ -163,7 +164,9 @@ def grade_of(analysis: SessionAnalysis) -> str:
     return "none" if grade is None else HOUSE_BRACKMANN[grade.index]
 
 
-def run(analyzer: PalsyAnalyzer, landmarker: FaceLandmarker, arguments: argparse.Namespace) -> list[Outcome]:
+def run(
+    analyzer: PalsyAnalyzer, examining: SessionModel, landmarker: FaceLandmarker, arguments: argparse.Namespace
+) -> list[Outcome]:
     head, outcomes = Head.load(), []
     with Renderer(head, size_px=SIZE_PX) as renderer:
         for person in range(arguments.first, arguments.first + arguments.people):
@@ -181,13 +184,15 @@ def run(analyzer: PalsyAnalyzer, landmarker: FaceLandmarker, arguments: argparse
                 shot = shots[pose]
                 drawn = renderer.render(shot.vertices, shot.look, shot.camera, sample_background(room, SIZE_PX))
                 pictures[pose] = encode_jpeg(expose(drawn, room), 90)
-            by_pictures = grade_of(assess_session(analyzer, pictures))
+            by_pictures = grade_of(assess_session(analyzer, pictures, model=examining))
             data = encoded(frames_of(renderer, shots, made, seed=[*seed, 5]), arguments.ffmpeg)
             outcome = Outcome(
                 f"{person}-{pattern}", HOUSE_BRACKMANN[palsy.grade - 1], by_pictures, "refused", len(made)
             )
             try:
-                found = assess_clip(Clip.of(data, limits=ClipLimits()), analyzer, ClipDecoder(), landmarker)
+                found = assess_clip(
+                    Clip.of(data, limits=ClipLimits()), analyzer, ClipDecoder(), landmarker, model=examining
+                )
                 outcome.by_clip = grade_of(found.session)
                 judge(found, made, outcome)
             except PreprocessingError as error:
@@ -224,8 +229,9 @@ def main() -> None:
     reader = PhotographReader(limits=ImageLimits())
     models = load_models(MODELS, reader, provider="cpu", variant=None, threads=1, overlay_max_side_px=512)
     assert models.palsy is not None
+    assert models.palsy_session is not None
     with FaceLandmarker() as landmarker:
-        outcomes = run(models.palsy.analyzer, landmarker, arguments)
+        outcomes = run(models.palsy.analyzer, models.palsy_session.analyzer.model, landmarker, arguments)
     figures = summary(outcomes)
     print(json.dumps(figures, indent=1))
     if arguments.out:

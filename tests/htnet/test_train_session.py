@@ -117,7 +117,7 @@ def test_a_training_is_not_begun_twice_nor_gone_on_with_as_another(
 
 
 def test_a_killed_training_loses_less_than_an_epoch(
-    command: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing saves at its end: what was saved after an epoch is what there is."""
     monkeypatch.setattr("model_training.palsy.sessions.trained_parts.SECONDS_BETWEEN_STATES", 0.0)

@@ -156,5 +156,5 @@ def test_a_table_of_something_else_is_refused_before_a_picture_is_read(table: Pa
 
 def test_a_picture_that_is_not_there_is_no_picture_that_cannot_be_used(table: Path) -> None:
     (table / "rest.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match="rest.jpg"):
+    with pytest.raises(FileNotFoundError, match=r"rest\.jpg"):
         read_sessions(table, Readings(Reader(), {"model": "a"}))

@@ -22,9 +22,17 @@ Models = Annotated[
 
 
 def palsy_bundle(models: Path | None) -> Bundle:
-    """Raises BundleError."""
+    """Raises BundleError, also where there is none for palsy."""
+    from service.inference.errors import BundleError
+
     bundles = _bundles(models)
-    return next((bundle for bundle in bundles if bundle.manifest.task == "palsy"), bundles[0])
+    found = next((bundle for bundle in bundles if bundle.manifest.task == "palsy"), None)
+    if found is None:
+        there = bundles[0]
+        raise BundleError(
+            there.directory, f"a bundle for {there.manifest.task!r}; grading needs one for 'palsy'", field="task"
+        )
+    return found
 
 
 def session_model(models: Path | None, palsy: Bundle) -> SessionModel | None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from htnet.palsy import sessions
 from htnet.palsy.group import palsy
 from model_training.data.sample_table import write_table
-from model_training.errors import Interrupted, TrainingError
+from model_training.errors import Interrupted, TrainingError, UserError
 from model_training.palsy.evaluation.sessions.readings import ReadSession
 from model_training.palsy.sessions import grading, measuring, training
 from model_training.palsy.sessions.trained_parts import TrainedParts
@@ -149,3 +149,10 @@ def test_a_killed_training_loses_less_than_an_epoch(
     monkeypatch.setattr(TrainedParts, "learn", counted)
     assert command("--resume").exit_code == 0
     assert steps[0] == 3
+
+
+def test_examinations_need_a_bundle_for_palsy() -> None:
+    arguments = ["judge-sessions", "table", "--out", "j.json", "--models", str(MODELS / "palsy-session")]
+    refused = CliRunner().invoke(palsy, arguments)
+    assert isinstance(refused.exception, UserError)
+    assert "a bundle for 'palsy-session'; grading needs one for 'palsy'" in str(refused.exception)

@@ -30,7 +30,7 @@ FloatArray = npt.NDArray[np.float32]
 # Is told how many steps of how many are done; those of a grader count as GRADER_STEP each.
 Progress = Callable[[float, float], object]
 # What a step of a grader takes of the time of one of a measure head.
-GRADER_STEP = 0.02
+GRADER_STEP = 0.025
 # Two standard deviations hold this much of a normal distribution.
 _TWO_SIGMA = 0.9545
 

@@ -10,6 +10,7 @@ import typer
 
 from model_training import commands
 from model_training.command_messages import CommandGroup, errors_as_messages
+from model_training.command_options import ConfiguredCommand
 from model_training.datasets import commands as datasets
 from model_training.microexpression import commands as microexpression
 from model_training.microexpression.evaluate_command import evaluate_command as evaluate_flow_command
@@ -39,8 +40,8 @@ def build_app() -> typer.Typer:
     app.command("warp")(simulator.warp_command)
     app.command("portraits")(simulator.portraits_command)
     app.command("cache")(commands.cache_command)
-    app.command("train")(commands.train_command())
-    app.command("crossval")(commands.crossval_command())
+    app.command("train", cls=ConfiguredCommand)(commands.train_command())
+    app.command("crossval", cls=ConfiguredCommand)(commands.crossval_command())
     app.command("evaluate")(evaluation.evaluate_command)
     app.command("predict")(inference.predict_command)
     app.command("visualize")(inference.visualize_command)

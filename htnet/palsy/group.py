@@ -14,7 +14,7 @@ from htnet.groups import command_group
 from htnet.palsy import sessions
 from htnet.palsy.adapting import adapt_command
 from htnet.palsy.bundles import Models, palsy_bundle, session_model
-from model_training.command_options import Device, progress_bar, refuse_given
+from model_training.command_options import ConfiguredCommand, Device, progress_bar, refuse_given
 from model_training.commands import crossval_command, train_command
 from model_training.errors import Interrupted, UserError
 from model_training.palsy.adaptation import commands as adaptation
@@ -213,8 +213,8 @@ def dicom_sr_command(
     typer.echo(f"wrote {out}: preliminary and unverified, until a clinician signs it")
 
 
-palsy.command("train")(train_command("palsy"))
-palsy.command("crossval")(crossval_command("palsy"))
+palsy.command("train", cls=ConfiguredCommand)(train_command("palsy"))
+palsy.command("crossval", cls=ConfiguredCommand)(crossval_command("palsy"))
 palsy.command("evaluate")(evaluation.evaluate_command)
 palsy.command("visualize")(inference.visualize_command)
 palsy.command("calibrate")(evaluation.calibrate_command)

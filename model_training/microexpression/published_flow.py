@@ -72,7 +72,7 @@ def load_flow(path: Path, *, split: str | None = None) -> FlowImages:
     prepared = (path / "cache.json").is_file()
     if split is not None and not prepared:
         raise TrainingError(f"{path}: has no splits, which only the cache of a prepared table has; leave the split out")
-    if path.is_dir():
+    if path.is_dir() or path.name == TABLE:
         return load_prepared(path, split=split) if prepared else load_published(path)
     if path.suffix == ".npz" and path.is_file():
         return load_cache(path)

@@ -69,16 +69,16 @@ def load_state(config: TrainConfig, fingerprint: str, *, resume: bool, say: Call
         raise TrainingError(
             f"{path}: {done} epochs are trained already, more than optimisation.epochs={config.optimisation.epochs}"
         )
-    there = state["config"]["optimisation"]["epochs"]
-    if there != config.optimisation.epochs:
-        say(
-            f"{out}: planned for {there} epochs, goes on to {config.optimisation.epochs}; the learning rate follows "
-            "the new plan from here on"
-        )
     different = what_differs(state["config"], config.to_dict())
     different = [key for key in different if key != "optimisation.epochs"]  # a run goes on to more epochs
     if different:
         raise TrainingError(
             f"{path}: belongs to another configuration, different in {', '.join(different)}. Choose another run.out."
+        )
+    there = state["config"]["optimisation"]["epochs"]
+    if there != config.optimisation.epochs:
+        say(
+            f"{out}: planned for {there} epochs, goes on to {config.optimisation.epochs}; the learning rate follows "
+            "the new plan from here on"
         )
     return cast("RunState", state)

@@ -175,3 +175,19 @@ def test_a_misspelt_group_is_answered_with_the_nearest() -> None:
     done = htnet("palsey", "train")
     assert done.returncode == 2
     assert "Did you mean 'palsy'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("train", "There is: htnet palsy train, htnet microexpression train"),
+        ("loso --data FLOW", "There is: htnet microexpression loso"),
+        ("palsy train --config a.toml --epochs 3", "It is a key of the configuration: --set optimisation.epochs=..."),
+        ("microexpression crossval --batch-size=8", "a key of the configuration: --set optimisation.batch_size=..."),
+        ("microexpression train --config a.toml --lr 1e-4", "keys of the configuration: --set optimisation.learning_"),
+    ],
+)
+def test_what_other_programs_call_so_is_told_where_it_is(typed: str, told: str) -> None:
+    done = htnet(*typed.split())
+    assert done.returncode == 2
+    assert told in done.stderr

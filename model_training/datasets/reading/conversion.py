@@ -18,7 +18,7 @@ import pandas as pd
 
 from face.whole_file import write_text
 from model_training.data.sample_table import SampleTable, validate, write_table
-from model_training.datasets.reading.people import same_person_spellings, what_so_few_can_say
+from model_training.datasets.reading.people import how_many, same_person_spellings, what_so_few_can_say
 from model_training.datasets.reading.splits import SplitShares, assign_splits
 from model_training.errors import TrainingError
 
@@ -166,7 +166,7 @@ class ConversionReport:
         lines += [f"  dropped {count}: {reason}" for reason, count in self.dropped.items()]
         for name, part in self.splits.items():
             classes = ", ".join(f"{label} {count}" for label, count in part["classes"].items())
-            lines.append(f"  {name or 'no split'}: {part['rows']} rows of {part['people']} people ({classes})")
+            lines.append(f"  {name or 'no split'}: {part['rows']} rows of {how_many(part['people'])} ({classes})")
         return lines + [f"  note: {note}" for note in self.notes]
 
 

@@ -348,7 +348,7 @@ def test_whole_numbers_that_a_program_wrote_as_floats_are_grades_and_people(tmp_
     made = graded_table(tmp_path, ["a1.jpg,1.0,left,7.0", "a2.jpg,,left,8.0", "a3.jpg,2.5,,9"])
     assert [(row["label"], row["person_id"]) for row in made.rows] == [(1, "fnp/7")]
     assert [item["reason"] for item in made.dropped] == [
-        "label out of range: '' is no grade",
+        "label out of range: the cell is empty",
         "label out of range: '2.5' is no grade",
     ]
 
@@ -377,7 +377,7 @@ def test_a_table_says_early_how_little_few_people_can_say_and_a_failed_split_lea
     made = graded_table(tmp_path, ["a1.jpg,1,,7", "a2.jpg,1,,8", "a3.jpg,1,,9", "a4.jpg,1,,10"])
     made.finish(shares=SplitShares(validation=0.34, test=0.33), seed=0)
     assert any("all rows have one class, I" in note for note in made.notes)
-    assert any("test has 1 people and 1 of 6 classes: its figures say little" in note for note in made.notes)
+    assert any("test has 1 person and 1 of 6 classes: its figures say little" in note for note in made.notes)
     made = graded_table(tmp_path / "b", ["a1.jpg,1,,7", "a4.jpg,1,,10"])
     with pytest.raises(TrainingError, match="cannot be split"):
         made.finish(shares=SplitShares(), seed=0)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from htnet.groups import command_group
 from htnet.spotting import spot_command
-from model_training.command_options import ConfiguredCommand
-from model_training.commands import crossval_command, train_command
+from model_training.commands import ConfiguredCommand, crossval_command, train_command
 from model_training.microexpression import commands, loso_commands, pair_commands
 from model_training.microexpression.evaluate_command import evaluate_command
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep

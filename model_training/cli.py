@@ -10,7 +10,6 @@ import typer
 
 from model_training import commands
 from model_training.command_messages import CommandGroup, errors_as_messages
-from model_training.command_options import ConfiguredCommand
 from model_training.datasets import commands as datasets
 from model_training.microexpression import commands as microexpression
 from model_training.microexpression.evaluate_command import evaluate_command as evaluate_flow_command
@@ -40,8 +39,8 @@ def build_app() -> typer.Typer:
     app.command("warp")(simulator.warp_command)
     app.command("portraits")(simulator.portraits_command)
     app.command("cache")(commands.cache_command)
-    app.command("train", cls=ConfiguredCommand)(commands.train_command())
-    app.command("crossval", cls=ConfiguredCommand)(commands.crossval_command())
+    app.command("train", cls=commands.ConfiguredCommand)(commands.train_command())
+    app.command("crossval", cls=commands.ConfiguredCommand)(commands.crossval_command())
     app.command("evaluate")(evaluation.evaluate_command)
     app.command("predict")(inference.predict_command)
     app.command("visualize")(inference.visualize_command)

@@ -14,8 +14,8 @@ from htnet.groups import command_group
 from htnet.palsy import sessions
 from htnet.palsy.adapting import adapt_command
 from htnet.palsy.bundles import Models, palsy_bundle, session_model
-from model_training.command_options import ConfiguredCommand, Device, progress_bar, refuse_given
-from model_training.commands import crossval_command, train_command
+from model_training.command_options import Device, progress_bar, refuse_given
+from model_training.commands import ConfiguredCommand, crossval_command, train_command
 from model_training.errors import Interrupted, UserError
 from model_training.palsy.adaptation import commands as adaptation
 from model_training.palsy.evaluation import commands as evaluation

@@ -118,7 +118,9 @@ def _add_row(
         return conversion.drop(where, "no patient id: splits are by patient")
     try:
         label = _value(columns, "label", ours.pop("label"), grades.label)
-        side = _value(columns, "side", ours.pop("side", ""), grades.side)
+        cell = ours.pop("side", "")
+        listed = cell or "" in columns.values.get("side", {})
+        side = _value(columns, "side", cell, grades.side) if listed else ""  # an empty cell: nobody wrote it down
     except ValueError as error:
         return conversion.drop(where, f"value not understood: {error}")
     if not 1 <= int(label) <= len(grades.labels):

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from model_training.palsy.evaluation.sessions.readings import ReadSession
     from service.inference.bundle import Bundle
 
-PLAN = "plan.json"
-
 KeptReadings = Annotated[
     Path | None,
     typer.Option(
@@ -103,34 +101,34 @@ def train_session_command(
     """
     from face.palsy.assessment.session_model import SessionInputSpec
     from model_training.configuration import load
+    from model_training.data.sample_table import find_table
     from model_training.palsy.sessions.config import SessionTrainingConfig
-    from model_training.training.run_files import keep_plan, refuse_other_plan, refuse_run_in_use
+    from model_training.training.run_files import begin_training, file_digest, training_folder
 
     settings = SessionTrainingConfig() if config is None else load(SessionTrainingConfig, config)
     bundle = _bundle(models)
     spec = SessionInputSpec(palsy_model_sha256=bundle.manifest.sha256, palsy_input=bundle.manifest.input.fingerprint)
-    plan = {**settings.to_dict(), "tables": [_digest(table) for table in tables], "palsy model": spec.fingerprint()}
-    folder = out.with_name(f"{out.stem}-training")
-    wrong = {"holds": "a training", "cure": "repeat what it was begun with, or choose another --out"}
+    plan = {
+        **settings.to_dict(),
+        "tables": [file_digest(find_table(table)) for table in tables],
+        "palsy model": spec.fingerprint(),
+    }
     # Before torch is loaded and photographs are read: mistakes answer at once.
-    refuse_run_in_use(folder, resume=resume, begun=PLAN, option="--out")
-    refuse_other_plan(folder / PLAN, plan, **wrong)
-    if resume and not (folder / PLAN).is_file():
-        typer.echo(f"{folder}: nothing to resume yet, starting at the beginning")
+    folder = training_folder(out, plan, resume=resume, say=typer.echo)
     read = [session for _, several in _read(tables, bundle, kept) for session in several]
 
     from face.palsy.assessment.fitted import fitted_numbers
     from model_training.palsy.sessions.calibrating import check_sessions, fit_session_numbers
     from model_training.palsy.sessions.samples import session_samples
     from model_training.palsy.sessions.stored import session_checkpoint
-    from model_training.palsy.sessions.trained_parts import TrainedParts
     from model_training.palsy.sessions.training import train_sessions
+    from model_training.palsy.trained_parts import TrainedParts
     from model_training.training.checkpoint import save_checkpoint
 
     sessions = [session for session in read if "rest" in session.pictures]
     samples = session_samples(sessions)
     check_sessions(sessions)
-    keep_plan(folder / PLAN, plan, **wrong)
+    begin_training(folder, plan)
     parts = TrainedParts(folder)
     try:
         with progress_bar("steps") as bar:
@@ -147,12 +145,6 @@ def train_session_command(
     if not numbers.sdc95:
         typer.echo("too few palsies were seen on two visits: comparisons by this network will have no verdict")
     typer.echo(f"trained on {len(samples)} sessions of {len(set(samples.people))} people; wrote {out}")
-
-
-def _digest(table: Path) -> str:
-    from model_training.data.sample_table import find_table
-
-    return hashlib.sha256(find_table(table).read_bytes()).hexdigest()
 
 
 def _read(tables: list[Path], bundle: Bundle, kept: Path | None) -> Iterator[tuple[Path, list[ReadSession]]]:

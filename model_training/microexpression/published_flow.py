@@ -6,6 +6,7 @@ same from frames).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,12 @@ class FlowImages:
         """The clips of a mask (N,)."""
         names = ("images", "labels", "subjects", "datasets", "clips")
         return FlowImages(**{name: getattr(self, name)[rows] for name in names}, class_names=self.class_names)
+
+    def digest(self) -> str:
+        """SHA-256 of what is learned from: images, labels, subjects."""
+        found = hashlib.sha256(self.images.tobytes() + self.labels.tobytes())
+        found.update("|".join(self.subjects.tolist()).encode())
+        return found.hexdigest()
 
     def subject_index(self) -> np.ndarray:
         """(N,) number of each image's subject in `subject_names`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from face.whole_file import write_text
 from model_training.errors import TrainingError
 
 STATE = "state.pt"
+PLAN = "plan.json"
+_OF_ANOTHER = {"holds": "a training", "cure": "repeat what it was begun with, or choose another --out"}
 # May differ between the run that was interrupted and the one that goes on: they do not change what is learned.
 FREE_TO_CHANGE = (
     *("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps"),
@@ -23,6 +26,32 @@ def refuse_run_in_use(out: Path, *, resume: bool, begun: str = STATE, option: st
     says so; option: what names the folder."""
     if (out / begun).is_file() and not resume:
         raise TrainingError(f"{out}: holds a run already. Go on with --resume, or choose another {option}.")
+
+
+def training_folder(out: Path, plan: Mapping[str, Any], *, resume: bool, say: Callable[[str], object]) -> Path:
+    """Where the training of a single file `out` keeps what it needs to go on: `OUT-training`. Nothing is written before
+    `begin_training`.
+
+    plan: everything that decides what is learned, as JSON. Raises TrainingError where there is a training that the user
+    did not ask to go on with, and for one of another plan.
+    """
+    folder = out.with_name(f"{out.stem}-training")
+    refuse_run_in_use(folder, resume=resume, begun=PLAN, option="--out")
+    refuse_other_plan(folder / PLAN, plan, **_OF_ANOTHER)
+    if resume and not (folder / PLAN).is_file():
+        say(f"{folder}: nothing to resume yet, starting at the beginning")
+    return folder
+
+
+def begin_training(folder: Path, plan: Mapping[str, Any]) -> None:
+    """From now on the folder holds this training."""
+    keep_plan(folder / PLAN, plan, **_OF_ANOTHER)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256, for a plan."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def keep_plan(path: Path, plan: Mapping[str, Any], *, holds: str, cure: str) -> None:

@@ -18,7 +18,7 @@ from model_training.data.sample_table import write_table
 from model_training.errors import Interrupted, TrainingError, UserError
 from model_training.palsy.evaluation.sessions.readings import ReadSession
 from model_training.palsy.sessions import grading, measuring, training
-from model_training.palsy.sessions.trained_parts import TrainedParts
+from model_training.palsy.trained_parts import TrainedParts
 from tests.model_training.palsy.examinations import examinations
 
 CONFIG = """
@@ -120,7 +120,7 @@ def test_a_killed_training_loses_less_than_an_epoch(
     command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing saves at its end: what was saved after an epoch is what there is."""
-    monkeypatch.setattr("model_training.palsy.sessions.trained_parts.SECONDS_BETWEEN_STATES", 0.0)
+    monkeypatch.setattr("model_training.palsy.trained_parts.SECONDS_BETWEEN_STATES", 0.0)
 
     class Killed(BaseException):
         pass

@@ -13,7 +13,7 @@ from torch.nn import functional
 from model_training.palsy.sessions.config import SessionTrainingConfig, batches, steps_of
 from model_training.palsy.sessions.network import SessionGrader, grade_features, read_severities
 from model_training.palsy.sessions.samples import SessionSamples
-from model_training.palsy.sessions.trained_parts import Lesson, TrainedParts
+from model_training.palsy.trained_parts import Lesson, TrainedParts
 
 FloatArray = npt.NDArray[np.float32]
 # Of the sessions of a step, so many keep all their pictures.

@@ -15,7 +15,7 @@ from face.vocabulary import POSES
 from model_training.palsy.sessions.config import SessionTrainingConfig, batches, steps_of
 from model_training.palsy.sessions.network import MOVEMENT_UNIT, MeasureHead, halves_of, linear_features
 from model_training.palsy.sessions.samples import SessionSamples
-from model_training.palsy.sessions.trained_parts import Lesson, TrainedParts
+from model_training.palsy.trained_parts import Lesson, TrainedParts
 
 FloatArray = npt.NDArray[np.float32]
 

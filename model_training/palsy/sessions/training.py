@@ -24,7 +24,7 @@ from model_training.palsy.sessions.grading import as_known, grading_steps, train
 from model_training.palsy.sessions.measuring import kept_halves, measuring_steps, train_measuring
 from model_training.palsy.sessions.network import MOVEMENT_UNIT, SessionNetwork, mean_grade
 from model_training.palsy.sessions.samples import SessionSamples
-from model_training.palsy.sessions.trained_parts import TrainedParts
+from model_training.palsy.trained_parts import TrainedParts
 
 FloatArray = npt.NDArray[np.float32]
 # Is told how many steps of how many are done; those of a grader count as GRADER_STEP each.

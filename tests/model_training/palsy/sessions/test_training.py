@@ -19,8 +19,8 @@ from model_training.palsy.sessions.calibrating import SessionNumbers, check_sess
 from model_training.palsy.sessions.config import SessionTrainingConfig, batches, steps_of
 from model_training.palsy.sessions.samples import HALVES, SessionSamples, session_samples
 from model_training.palsy.sessions.stored import session_checkpoint, stored_network
-from model_training.palsy.sessions.trained_parts import TrainedParts
 from model_training.palsy.sessions.training import TrainedSessions, train_sessions
+from model_training.palsy.trained_parts import TrainedParts
 from model_training.training.checkpoint import load_checkpoint, save_checkpoint
 from service.analysis.palsy_session import PalsySessionAnalyzer
 from service.inference.bundle import load_bundle

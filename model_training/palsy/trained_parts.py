@@ -1,5 +1,5 @@
 """The networks of a training, one after the other, on disk: each that is trained, and the one that learns, so that the
-training can be stopped at any step and goes on as if nothing had happened.
+training can be stopped at any step and goes on as if nothing had happened. For networks too small for `training.train`.
 
 FOLDER/NAME.pt      a network that is trained
 FOLDER/state.pt     the one that learns: weights, optimiser, schedule, random numbers
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,19 +27,23 @@ from model_training.training.run_files import STATE
 # Epochs of a small network are shorter than writing a file is worth.
 SECONDS_BETWEEN_STATES = 5.0
 
+Rows = npt.NDArray[np.intp]
+
 
 @dataclass
 class Lesson:
     """How one network learns. loss: of the rows of a step. steps: the rows of each. epoch: steps of an epoch. random:
-    the generator that `loss` draws from, beside torch's own."""
+    the generator that `loss` draws from, beside torch's own. judge: is called with the number of an epoch, from 1, and
+    the mean loss of its steps."""
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
-    loss: Callable[[npt.NDArray[np.intp]], Tensor]
-    steps: Iterator[npt.NDArray[np.intp]]
+    loss: Callable[[Rows], Tensor]
+    steps: Iterator[Rows]
     epoch: int
     random: np.random.Generator | None = None
+    judge: Callable[[int, float], object] | None = None
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -57,6 +61,25 @@ class Lesson:
         torch.set_rng_state(state["torch_random"])
         if self.random is not None:
             self.random.bit_generator.state = state["random"]
+
+    def step(self, rows: Rows) -> float:
+        """The loss before the step."""
+        loss = self.loss(rows)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.schedule.step()
+        return float(loss.detach())
+
+
+@dataclass
+class _Place:
+    """Where a network stands: steps done, epochs judged, sum of the losses since."""
+
+    part: str
+    step: int = 0
+    judged: int = 0
+    losses: float = 0.0
 
 
 class TrainedParts:
@@ -76,43 +99,54 @@ class TrainedParts:
         torch.set_rng_state(trained["torch_random"])
         return True
 
-    def learn(self, name: str, lesson: Lesson, *, stepped: Callable[[int], object]) -> None:
+    def learn(self, name: str, lesson: Lesson, *, stepped: Callable[[int], object] = lambda _: None) -> None:
         """Train to the last step. stepped: is called with how many steps were done. Raises Interrupted on Ctrl-C, after
         the step that runs."""
-        done = self._go_on(name, lesson)
-        stepped(done)
+        place = self._go_on(name, lesson)
+        stepped(place.step)
+        steps = islice(lesson.steps, place.step, None)
         saved = time.monotonic()
-        lesson.network.train()
-        with stop_on_signal() as stopping:
-            for rows in islice(lesson.steps, done, None):
-                loss = lesson.loss(rows)
-                lesson.optimiser.zero_grad()
-                loss.backward()
-                lesson.optimiser.step()
-                lesson.schedule.step()
-                done += 1
-                stepped(1)
-                if stopping():
-                    self._save(name, done, lesson)
-                    raise Interrupted(f"Stopped after step {done} of {name}. {self.how_to_go_on()}")
-                if done % lesson.epoch == 0 and time.monotonic() - saved > SECONDS_BETWEEN_STATES:
-                    self._save(name, done, lesson)
-                    saved = time.monotonic()
+        while True:
+            if lesson.judge is not None and place.step // lesson.epoch > place.judged:
+                self._save(place, lesson)  # judging can be interrupted
+                lesson.judge(place.judged + 1, place.losses / lesson.epoch)
+                place.judged, place.losses = place.judged + 1, 0.0
+            if not self._one_epoch(place, lesson, steps, stepped):
+                break
+            if time.monotonic() - saved > SECONDS_BETWEEN_STATES:
+                self._save(place, lesson)
+                saved = time.monotonic()
         state = lesson.state_dict()
         save_atomically({key: state[key] for key in ("network", "torch_random")}, self.folder / f"{name}.pt")
         (self.folder / STATE).unlink(missing_ok=True)
 
+    def _one_epoch(
+        self, place: _Place, lesson: Lesson, steps: Iterator[Rows], stepped: Callable[[int], object]
+    ) -> bool:
+        """To the end of the epoch that was begun; False where no step was left."""
+        before = place.step
+        lesson.network.train()
+        with stop_on_signal() as stopping:
+            for rows in islice(steps, lesson.epoch - place.step % lesson.epoch):
+                place.losses += lesson.step(rows)
+                place.step += 1
+                stepped(1)
+                if stopping():
+                    self._save(place, lesson)
+                    raise Interrupted(f"Stopped after step {place.step} of {place.part}. {self.how_to_go_on()}")
+        return place.step > before
+
     def how_to_go_on(self) -> str:
         return f"Everything is saved in {self.folder}; the same command with --resume goes on."
 
-    def _go_on(self, name: str, lesson: Lesson) -> int:
-        """Steps that are done; a state of another part is of one that is trained since."""
+    def _go_on(self, name: str, lesson: Lesson) -> _Place:
+        """A state of another part is of one that is trained since."""
         path = self.folder / STATE
         state = load_payload(path) if path.is_file() else {}
-        if state.get("part") != name:
-            return 0
+        if state.get("place", {}).get("part") != name:
+            return _Place(name)
         lesson.load_state_dict(state["lesson"])
-        return int(state["step"])
+        return _Place(**state["place"])
 
-    def _save(self, name: str, step: int, lesson: Lesson) -> None:
-        save_atomically({"part": name, "step": step, "lesson": lesson.state_dict()}, self.folder / STATE)
+    def _save(self, place: _Place, lesson: Lesson) -> None:
+        save_atomically({"place": asdict(place), "lesson": lesson.state_dict()}, self.folder / STATE)

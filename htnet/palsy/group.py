@@ -14,6 +14,7 @@ from htnet.groups import command_group
 from htnet.palsy import sessions
 from htnet.palsy.adapting import adapt_command
 from htnet.palsy.bundles import Models, palsy_bundle, session_model
+from htnet.palsy.same_face import People, judge_people
 from model_training.command_options import Device, progress_bar, refuse_given
 from model_training.commands import ConfiguredCommand, crossval_command, train_command
 from model_training.errors import Interrupted, UserError
@@ -211,6 +212,15 @@ def dicom_sr_command(
     with whole_file(out) as temporary:
         report.save_as(temporary, enforce_file_format=True)
     typer.echo(f"wrote {out}: preliminary and unverified, until a clinician signs it")
+
+
+@palsy.command("judge-same-face")
+def judge_same_face_command(folder: People, models: Models = None) -> None:
+    """Is an examination of one person doubted to be of one, and another person's picture among it noticed?
+
+    Example: `htnet palsy judge-same-face people/`
+    """
+    judge_people(folder, palsy_bundle(models))
 
 
 palsy.command("train", cls=ConfiguredCommand)(train_command("palsy"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from face.version import VERSION
+import face
 from htnet.palsy.bundles import Models, palsy_bundle, session_model
 from model_training.command_options import progress_bar
 from model_training.errors import Interrupted, UserError
@@ -45,13 +45,9 @@ def judge_sessions_command(
     from face.palsy.assessment.session_model import numbers_for
     from face.whole_file import write_text
     from model_training.palsy.evaluation.sessions.figures import judge_sessions
-    from service.inference.errors import BundleError
 
-    bundle = _bundle(models)
-    try:
-        model = session_model(models, bundle) if network else None
-    except BundleError as error:
-        raise UserError(str(error)) from error
+    bundle = palsy_bundle(models)
+    model = session_model(models, bundle) if network else None
     numbers = numbers_for(model)
     figures = {}
     for path, sessions in _read(tables, bundle, kept):
@@ -78,7 +74,7 @@ def fit_sessions_command(
     from face.whole_file import write_text
     from model_training.palsy.evaluation.sessions.fit import fit_numbers
 
-    sessions = [session for _, several in _read(tables, _bundle(models), kept) for session in several]
+    sessions = [session for _, several in _read(tables, palsy_bundle(models), kept) for session in several]
     write_text(json.dumps(fit_numbers(sessions), indent=1) + "\n", out)
     typer.echo(f"fitted on {len(sessions)} sessions; wrote {out}")
 
@@ -106,7 +102,7 @@ def train_session_command(
     from model_training.training.run_files import begin_training, file_digest, training_folder
 
     settings = SessionTrainingConfig() if config is None else load(SessionTrainingConfig, config)
-    bundle = _bundle(models)
+    bundle = palsy_bundle(models)
     spec = SessionInputSpec(palsy_model_sha256=bundle.manifest.sha256, palsy_input=bundle.manifest.input.fingerprint)
     plan = {
         **settings.to_dict(),
@@ -150,12 +146,16 @@ def train_session_command(
 def _read(tables: list[Path], bundle: Bundle, kept: Path | None) -> Iterator[tuple[Path, list[ReadSession]]]:
     from model_training.palsy.evaluation.sessions.kept_readings import Readings
     from model_training.palsy.evaluation.sessions.readings import read_sessions
+    from model_training.training.run_files import file_digest
     from service.inference.bundle import MANIFEST_FILE
     from service.inference.errors import BundleError
     from service.report.folder import picture_reader
 
-    manifest = (bundle.directory / MANIFEST_FILE).read_bytes()
-    made_by = {"model": bundle.manifest.sha256, "manifest": hashlib.sha256(manifest).hexdigest(), "htnet": VERSION}
+    made_by = {
+        "model": bundle.manifest.sha256,
+        "manifest": file_digest(bundle.directory / MANIFEST_FILE),
+        "face": _digest_of_face(),
+    }
     try:
         with picture_reader(bundle) as read:
             readings = Readings(read, made_by, folder=kept)
@@ -167,10 +167,9 @@ def _read(tables: list[Path], bundle: Bundle, kept: Path | None) -> Iterator[tup
         raise UserError(str(error)) from error
 
 
-def _bundle(models: Path | None) -> Bundle:
-    from service.inference.errors import BundleError
-
-    try:
-        return palsy_bundle(models)
-    except BundleError as error:
-        raise UserError(str(error)) from error
+def _digest_of_face() -> str:
+    """SHA-256 of the code that reads photographs: a change to it may read them otherwise."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(face.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -16,7 +16,7 @@ from model_training.cli import build_app
 from tests.htnet.tree import every_command, every_group_and_command
 from tests.model_training.test_cli import IN_HTNET
 
-SETS = ("fnp", "ck-plus", "meei", "yfp", "neuroface", "casme2", "smic", "samm", "casme3", "published-flow")
+SETS = ("fnp", "ck-plus", "meei", "yfp", "neuroface", "casme2", "smic", "samm", "casme3", "published-flow", "pairs")
 
 
 def htnet(*arguments: str, program: str = "from htnet.main import main; main()") -> subprocess.CompletedProcess[str]:

@@ -134,11 +134,19 @@ def faults(error: ValidationError, kind: type[BaseModel], *, section: str = "") 
     return list(dict.fromkeys(_sentence(fault, kind, section) for fault in found))
 
 
-def unknown_key(name: str, *, known: Iterable[str], of: str = "") -> str:
+def refuse_other_kind(path: Path, keys: Iterable[str], *, is_of: str) -> None:
+    """Raises TrainingError for a file with one of these sections, which say that it is of something else. is_of: of
+    what, and what to give."""
+    there = [f"[{key}]" for key in keys if key in read_toml(path)]
+    if there:
+        raise TrainingError(f"{path}: has {', '.join(there)}, so it is a configuration of {is_of}")
+
+
+def unknown_key(name: str, *, known: Iterable[str], of: str = "", elsewhere: Iterable[str] = ()) -> str:
     """The sentence for a key that there is not. name: in full, `section.key`; known: what may stand beside it; of: what
-    the keys are for, where that decides which there are."""
+    the keys are for, where that decides which there are; elsewhere: keys of that name in other sections, in full."""
     known = list(known)
-    nearest = difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
+    nearest = list(elsewhere)[:1] or difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
     owner = f" for {of}" if of else ""
     meant = "".join(f". Did you mean {n!r}?" for n in nearest)
     return f"unknown key {name!r}{owner}; known here: {', '.join(known)}{meant}"
@@ -151,7 +159,7 @@ def _sentence(fault: ErrorDetails, kind: type[BaseModel], section: str) -> str:
     value, about, reason = fault["input"], fault.get("ctx", {}), fault["type"]
     owner, field = _field(kind, place)
     if reason == "extra_forbidden":
-        return unknown_key(name, known=owner.model_fields)
+        return unknown_key(name, known=owner.model_fields, elsewhere=_in_sections(kind, place[-1], section))
     if reason == "missing" and isinstance(fault["loc"][-1], str):
         return f"missing key {name!r}"
     if reason in ("missing", "too_long"):
@@ -179,6 +187,17 @@ def _field(kind: type[BaseModel], place: list[str]) -> tuple[type[BaseModel], Fi
             kind = field.annotation
         field = kind.model_fields.get(part)
     return kind, field
+
+
+def _in_sections(kind: type[BaseModel], name: str, section: str) -> list[str]:
+    """Keys of that name in the sections of `kind`."""
+    return [
+        f"{section}{key}.{name}"
+        for key, field in kind.model_fields.items()
+        if isinstance(field.annotation, type)
+        and issubclass(field.annotation, BaseModel)
+        and name in field.annotation.model_fields
+    ]
 
 
 def _range(field: FieldInfo | None, about: Mapping[str, Any]) -> str:

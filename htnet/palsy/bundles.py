@@ -51,7 +51,17 @@ def _bundles(models: Path | None) -> list[Bundle]:
     from service.inference.bundle import load_bundle
     from service.inference.errors import BundleError
 
+    if models is not None and _holds_a_checkpoint(models):
+        raise UserError(
+            f"{models}: a checkpoint, and no bundle: `htnet export --checkpoint FILE --out DIR` makes one of it "
+            "(`htnet palsy predict` also takes it as --checkpoint)"
+        )
     try:
         return [load_bundle(folder) for folder in find_bundles(models or shipped_models_dir())]
     except BundleError as error:
         raise UserError(str(error)) from error
+
+
+def _holds_a_checkpoint(path: Path) -> bool:
+    """A file of weights, or the folder of a run."""
+    return path.suffix in (".pt", ".pth") or (path / "best.pt").is_file()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from model_training.configuration import Configuration, build, load
+from model_training.configuration import Configuration, build, load, refuse_other_kind
 from model_training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def simulation_config(path: Path) -> SimulationConfig:
 
 
 def _section(path: Path, name: Literal["training", "simulation"], kind: type[SectionT]) -> SectionT:
+    is_of = "`train` or `crossval`; this command takes [training], such as configs/microexpression.toml"
+    refuse_other_kind(path, ("data", "model", "run"), is_of=is_of)
     experiment = load(FlowExperiment, path)
     if name not in experiment.model_fields_set:
         raise TrainingError(f"{path}: has no section [{name}], so it would have no effect")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from face.vocabulary import HOUSE_BRACKMANN, Task
-from model_training.configuration import Configuration, load
+from model_training.configuration import Configuration, load, refuse_other_kind
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -118,4 +118,9 @@ class TrainConfig(Configuration):
 
 def load_config(path: Path, *, overrides: tuple[str, ...] = ()) -> TrainConfig:
     """The run of a TOML file, with its `base` and the overrides of `--set`. Raises TrainingError naming the key."""
+    is_of = (
+        "`htnet microexpression loso`, `reference` and `finetune`; `train` and `crossval` take [data], [model] and "
+        "[run], such as configs/demo.toml and configs/microexpression_train.toml"
+    )
+    refuse_other_kind(path, ("training", "simulation"), is_of=is_of)
     return load(TrainConfig, path, overrides=overrides)

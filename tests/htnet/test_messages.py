@@ -86,6 +86,10 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
         ("palsy train --config absent.toml", "absent.toml: no such configuration"),
         ("palsy evaluate --checkpoint a.pt --cache c --out o", "a.pt: no such checkpoint"),
         ("palsy predict a.jpg --out o --models nowhere", "nowhere: no bundle in this folder"),
+        (
+            f"palsy predict a.jpg --models {MODELS / 'palsy/checkpoint.pt'}",
+            f"{MODELS / 'palsy/checkpoint.pt'}: a checkpoint, and no bundle: `htnet export --checkpoint FILE",
+        ),
         (f"palsy predict a.jpg --out o --models {MODELS}", "a.jpg: no such image, folder or list"),
         ("export --checkpoint a.pt --out o", "a.pt: no such checkpoint"),
         ("simulate preview --out o --size 0", "--size must lie in [16, 2048], got 0"),

@@ -50,6 +50,7 @@ class House(Configuration):
     [
         ({"floor": 3}, f"unknown key 'floor'; known here: {KEYS}. Did you mean 'floors'?"),
         ({"light": {"powr": 3}}, "unknown key 'light.powr'; known here: power, colour. Did you mean 'power'?"),
+        ({"colour": 3}, f"unknown key 'colour'; known here: {KEYS}. Did you mean 'light.colour'?"),
         ({"zzz": 3}, f"unknown key 'zzz'; known here: {KEYS}"),
         ({"street": 3}, "'street' must be str, got 3"),
         ({"height_m": "8"}, "'height_m' must be float, got '8'"),
@@ -212,6 +213,10 @@ def test_a_flow_experiment_names_file_section_and_key(tmp_path: Path) -> None:
         ("[training.model]\ndim = 0", r"flow\.toml: training\.model\.dim must be at least 1, got 0"),
         ("[trainin]\nepochs = 3", r"flow\.toml: unknown key 'trainin'; .* Did you mean 'training'\?"),
         ("[simulation]\nper_person = 3", r"flow\.toml: has no section \[training\]"),
+        (
+            "[run]\nout = 'o'",
+            r"flow\.toml: has \[run\], so it is a configuration of `train` or `crossval`; this command",
+        ),
     ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(TrainingError, match=message):

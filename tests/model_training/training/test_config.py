@@ -30,6 +30,7 @@ def test_defaults_and_overrides(tmp_path: Path) -> None:
     [
         (MINIMAL + "[optimisation]\nlearning_rat = 1", r"unknown key 'optimisation\.learning_rat'; known here: epochs"),
         (MINIMAL + "[loose]\nx = 1", "unknown key 'loose'"),
+        ("[training]\nepochs = 3", r"has \[training\], so it is a configuration of `htnet microexpression loso`, `ref"),
         ('[data]\ncache = "c"\n[model]\n', "missing key 'run'"),
         ('[data]\n[model]\n[run]\nout = "o"\n', r"missing key 'data\.cache'"),
         (MINIMAL + '[optimisation]\nepochs = "many"', r"'optimisation\.epochs' must be int, got 'many'"),

@@ -92,5 +92,5 @@ export function picture({ photo, alt, layers, outlines = null, scores = null }) 
       make("label", { class: "slider" }, make("span", {}, text("overlay")), strength),
       outlines ? make("label", { class: "check" }, outlineBox, text("show_regions")) : null,
       outlines ? make("label", { class: "check" }, wholeBox, text("show_whole")) : null,
-      layers.length > 1 ? make("div", { class: "layers", role: "group", "aria-label": text("roi_title") }, ...buttons) : null));
+      layers.length > 1 ? make("div", { class: "layers", role: "group", "aria-label": text("layers_title") }, make("span", { "aria-hidden": "true" }, text("layers_title")), ...buttons) : null));
 }

@@ -48,5 +48,5 @@ function shares(answer) {
     make("tbody", {}, ...Object.entries(answer.regional_movement).map(([region, found]) => make("tr", {},
       make("th", { scope: "row" }, text(region === "nose" ? "midface" : region)),
       make("td", {}, found.share === null ? text("not_seen") : `${shareWords(found.share)} ${text("from_to", { low: Math.round(100 * found.interval[0]), high: Math.round(100 * found.interval[1]) })}`),
-      make("td", {}, found.severity === null ? "–" : text("of_five", { value: found.severity.toFixed(1) }))))));
+      make("td", {}, found.severity === null ? "–" : found.severity.toFixed(1))))));
 }

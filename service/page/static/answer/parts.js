@@ -38,7 +38,7 @@ export function provenance(answer, fileName) {
   const { model } = answer;
   return make("section", { class: "provenance" }, make("h3", {}, text("details")),
     facts([
-      [text("model"), `${model.name} ${model.version}`], [text("training_data"), model.training_data],
+      [text("model"), `${model.name} ${model.version}`], [text("training_data"), make("span", { lang: "en" }, model.training_data)],
       ["SHA-256", make("code", {}, model.sha256.slice(0, 16))], [text("request"), make("code", {}, answer.request_id)],
       [text("time"), text("milliseconds", { value: answer.timings_ms.total.toFixed(0) })],
       [text("date"), momentWords()],

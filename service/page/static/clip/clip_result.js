@@ -7,8 +7,8 @@ import { examinationResult } from "../result/result.js";
 import { curveChart } from "./curves.js";
 
 /** file: the clip; known: {files, options, given, kept} as `examinationResult` takes them. */
-export const clipResult = (answer, file, known) => make("div", {},
-  examinationResult(answer, { ...known, bundle: () => assessClipAsFhir(file, known.options) }), clipOverTime(answer, file));
+export const clipResult = (answer, file, known) => examinationResult(answer,
+  { ...known, bundle: () => assessClipAsFhir(file, known.options), overTime: clipOverTime(answer, file) });
 
 function clipOverTime({ clip }, file) {
   const missing = make("p", { class: "hint", hidden: true }, text("clip_not_shown"));
@@ -19,7 +19,7 @@ function clipOverTime({ clip }, file) {
       text("segment", { pose: text(`pose_${one.pose}`), from: number(one.start_s), to: number(one.end_s) })),
     one.judged ? null : make("span", { class: "hint" }, ` ${text("segment_not_judged")}`))),
   ...clip.talk.map(([from, to]) => make("li", { class: "hint" }, text("clip_talk", { from: number(from), to: number(to) }))));
-  return make("section", { class: "result clip no-print" }, make("h3", {}, text("clip_title")),
+  return make("section", { class: "clip no-print" }, make("h3", {}, text("clip_title")),
     make("div", { class: "clip-grid" }, make("div", {}, video, missing, found),
       clip.curves ? curveChart(clip, video) : null),
     file instanceof File ? null : make("p", {}, make("button", { type: "button", class: "save-clip", // recorded just now, and nowhere else

@@ -37,8 +37,11 @@ function showChecks(values) {
     `${good === null ? "…" : good ? "✓" : "✗"} ${text(`check_${good === null || good ? "" : "not_"}${name}`)}`)));
 }
 
-/** Where one is in a series. */
-export const tellStep = (words) => { byId("camera-step").textContent = words; };
+/** Where one is in a series, or that the camera records. */
+export function tellStep(words, recording = false) {
+  byId("camera-step").textContent = words;
+  byId("camera-step").classList.toggle("recording", recording);
+}
 
 function refuse(message) {
   problem.textContent = message;
@@ -173,7 +176,7 @@ export async function recordPair(onPair) {
     const frames = [];
     for (const end = performance.now() + RECORD_MS; performance.now() < end && dialog.open;) {
       frames.push(grab());
-      tellStep(text("recording", { count: frames.length }));
+      tellStep(text("recording", { count: frames.length }), true);
       await new Promise((resolve) => requestAnimationFrame(resolve));
     }
     if (!dialog.open || frames.length < 2) return;

@@ -47,7 +47,7 @@ export async function recordClip(onClip) {
       started = performance.now();
       timers.push(...steps.map(({ pose, from }, index) => setTimeout(() => {
         promptFor(pose);
-        tellStep(text("record_step", { step: index + 1, count: steps.length }));
+        tellStep(text("record_step", { step: index + 1, count: steps.length }), true);
       }, 1000 * from)), setTimeout(() => recorder.stop(), 1000 * steps.at(-1).to));
     });
     recorder.addEventListener("stop", () => {

@@ -10,8 +10,7 @@ import { clipAnswer } from "./clip_answer.js";
 import { pairAnswer } from "./pair_answer.js";
 
 export function microexpressionView(view) {
-  view.append(make("h2", { id: "microexpression-title", "data-text": "way_microexpression" }, text("way_microexpression")),
-    make("p", { class: "hint", "data-text": "emotion_hint" }, text("emotion_hint")), make("div", { class: "visits" }, pair(), clip()));
+  view.append(make("h2", { id: "microexpression-title", "data-text": "way_microexpression" }, text("way_microexpression")), make("div", { class: "visits" }, pair(), clip()));
 }
 
 const heading = (key) => make("h3", { "data-text": key }, text(key));

@@ -11,8 +11,10 @@ export function doubts(answer) {
   // Patterns come first in the service's list, and have words of our own; so have the pictures' problems.
   const rest = answer.warnings.slice(answer.patterns.length)
     .filter((sentence) => !told.has(sentence) && !told.has(sentence.replace(/^`\w+`: /, "")) && !OF_PICTURES.test(sentence));
-  if (!answer.patterns.length && !rest.length) return null;
+  const few = answer.evidence.class === "single_photo"; // a grade without a movement is the doubt that must not be overlooked
+  if (!few && !answer.patterns.length && !rest.length) return null;
   return make("section", { class: "problem patterns" }, make("h3", {}, text("warnings_title")),
+    few ? make("p", {}, make("strong", {}, text("class_single_photo"))) : null,
     ...answer.patterns.map((pattern) => make("p", {}, make("strong", {}, text(`pattern_${pattern}`)))),
     ...rest.map((sentence) => make("p", { lang: "en" }, sentence)));
 }

@@ -14,7 +14,8 @@ export function evidence(answer, options) {
 const poseNames = (poses) => listed(poses.map((pose) => text(`pose_${pose}`)));
 
 export function notSeen(answer) {
-  const { poses, evidence: { missing }, regional_movement: regions, sunnybrook } = answer;
+  const { poses, regional_movement: regions, sunnybrook } = answer;
+  const missing = answer.evidence.missing.filter((pose) => !(pose in poses));
   const unmeasured = Object.keys(regions).filter((region) => regions[region].share === null).map((region) => text(region === "nose" ? "midface" : region));
   const restless = Object.keys(sunnybrook.rest).filter((part) => part !== "cheek" && sunnybrook.rest[part] === null).map((part) => text(`part_${part}`));
   const items = [

@@ -1,6 +1,6 @@
 // A face as it looks at the examiner: the affected half shaded, each region with its share of movement.
 import { make, svg } from "../base/dom.js";
-import { shareWords, text } from "../base/texts.js";
+import { number, shareWords, text } from "../base/texts.js";
 
 // The half on the left of the picture, the patient's right; the other is its mirror image about x = 110.
 const SHAPES = {
@@ -48,5 +48,5 @@ function shares(answer) {
     make("tbody", {}, ...Object.entries(answer.regional_movement).map(([region, found]) => make("tr", {},
       make("th", { scope: "row" }, text(region === "nose" ? "midface" : region)),
       make("td", {}, found.share === null ? text("not_seen") : `${shareWords(found.share)} ${text("from_to", { low: Math.round(100 * found.interval[0]), high: Math.round(100 * found.interval[1]) })}`),
-      make("td", {}, found.severity === null ? "–" : found.severity.toFixed(1))))));
+      make("td", {}, found.severity === null ? "–" : number(found.severity))))));
 }

@@ -49,7 +49,7 @@ export function origin(answer, given) {
   return make("section", { class: "provenance" }, make("h3", {}, text("details")),
     facts([
       [text("date"), momentWords(given)],
-      [text("model"), `${model.name} ${model.version} · ${method.name} ${method.version}`], [text("training_data"), model.training_data],
+      [text("model"), `${model.name} ${model.version} · ${method.name} ${method.version}`], [text("training_data"), make("span", { lang: "en" }, model.training_data)],
       ["SHA-256", make("code", {}, model.sha256.slice(0, 16))], [text("request"), make("code", {}, answer.request_id)],
     ]),
     make("p", { class: "hint", lang: "en" }, model.intended_use),

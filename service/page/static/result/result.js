@@ -13,8 +13,8 @@ import { posePictures } from "./pose_pictures.js";
 import { fngsTable, sunnybrookTable } from "./scales.js";
 
 /** files: Pose -> File, the pictures that the answer is of; options: what was known; given: when it came; bundle(): the
- * same as FHIR; kept(): it was printed or saved. */
-export function examinationResult(answer, { files, options, given, bundle, kept }) {
+ * same as FHIR; kept(): it was printed or saved; overTime: the curves of a clip. */
+export function examinationResult(answer, { files, options, given, bundle, kept, overTime = null }) {
   return make("article", { class: "result", "aria-labelledby": "result-title" },
     reportHead(given),
     make("div", { class: "result-head" }, make("h2", { id: "result-title", tabindex: "-1" }, text("result_title")),
@@ -24,6 +24,7 @@ export function examinationResult(answer, { files, options, given, bundle, kept 
       make("div", { class: "found" }, sideFound(answer), gradeFound(answer, make("p", { class: "hint" }, answer.grade ? expectedGrade(answer.grade.expected) : null))),
       faceDrawing(answer),
       make("div", { class: "reasons" }, decisionPath(answer), evidence(answer, options), notSeen(answer))),
+    overTime,
     make("div", { class: "result-tables" }, sunnybrookTable(answer), fngsTable(answer)),
     measureTable(answer),
     files.size ? posePictures(answer, files) : null,

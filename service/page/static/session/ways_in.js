@@ -23,7 +23,7 @@ export function waysIn({ onFiles, onGuide, onRecord }) {
       name.textContent = text(`way_${key}`);
       hint.textContent = text(`way_${key}_hint`);
     }
-    guide.textContent = taken && open ? text("guide_on", { count: open }) : text("guide_start");
+    guide.textContent = text(!taken ? "guide_start" : open ? "guide_on" : "guide_again", { count: open });
     record.textContent = text("record_open");
   }
   return { element, draw };

@@ -1,6 +1,7 @@
 // Parts that both answers share: bars, facts, quality, and what a report needs.
 import { saveJson } from "../base/download.js";
 import { make } from "../base/dom.js";
+import { said } from "../base/said.js";
 import { momentWords, percent, text } from "../base/texts.js";
 
 /** A labelled bar for each class; the chosen one, and those of `set`, are marked by more than colour. */
@@ -22,7 +23,7 @@ export function quality(values) {
   const warnings = values.warnings ?? [];
   return make("section", { class: "quality" }, make("h3", {}, text("quality_title")),
     warnings.length
-      ? make("ul", { class: "warnings" }, ...warnings.map((warning) => make("li", { lang: "en" }, warning)))
+      ? make("ul", { class: "warnings" }, ...warnings.map((warning) => said("li", {}, warning)))
       : make("p", {}, text("quality_good")),
     facts([
       [text("face_width"), text("pixels", { value: values.face_width_px.toFixed(0) })],
@@ -43,7 +44,7 @@ export function provenance(answer, fileName) {
       [text("time"), text("milliseconds", { value: answer.timings_ms.total.toFixed(0) })],
       [text("date"), momentWords()],
     ]),
-    make("p", { class: "hint", lang: "en" }, model.intended_use),
+    said("p", { class: "hint" }, model.intended_use),
     make("div", { class: "buttons no-print" },
       make("button", { type: "button", class: "save-json", onclick: save }, text("save_json")),
       make("button", { type: "button", class: "print", onclick: () => window.print() }, text("print"))));

@@ -18,10 +18,22 @@ async function fetchPatiently(path, left = TRIES) {
   }
 }
 
+async function fetchTexts(name) {
+  const answer = await fetchPatiently(`texts/${name}.json`);
+  if (!answer.ok) throw new Error(`no texts ${name}: ${answer.status}`);
+  return answer.json();
+}
+
+/** How the service's own sentences read: [[RegExp, words with {1} for what it found] …], and words that fill them. */
+export const translation = { sentences: [], words: new Map() };
+
+const patternOf = (sentence) => new RegExp(`^${sentence.replace(/[.*+?^$()[\]\\|]/g, "\\$&").replace(/\{\d\}/g, "(.+?)")}$`);
+
 export async function useLanguage(language) {
-  const answer = await fetchPatiently(`texts/${language}.json`);
-  if (!answer.ok) throw new Error(`no texts for ${language}: ${answer.status}`);
-  texts = await answer.json();
+  const [own, service] = await Promise.all([fetchTexts(language), language === "en" ? { sentences: {}, words: {} } : fetchTexts(`${language}.service`)]);
+  texts = own;
+  translation.sentences = Object.entries(service.sentences).map(([sentence, words]) => [patternOf(sentence), words]);
+  translation.words = new Map(Object.entries(service.words));
   document.documentElement.lang = language;
   for (const draw of redraws) draw();
   applyTexts(document);

@@ -1,6 +1,7 @@
 // The answer of POST /v1/microexpression/clip: when the face moved, and calmly, when it did not.
 import { facts, provenance, quality } from "../answer/parts.js";
 import { make, svg } from "../base/dom.js";
+import { said } from "../base/said.js";
 import { number, percent, text } from "../base/texts.js";
 import { pathOf, timeCursor } from "../clip/time_cursor.js";
 
@@ -26,7 +27,7 @@ function eventFound(event, video) {
     make("p", {}, make("strong", {}, event.emotion.label ? text(event.emotion.label) : text(`movement_${event.movement_kind}`)),
       event.emotion.label ? ` ${percent(event.emotion.probability)} %` : ""),
     facts([[text("motion_title"), text("motion_score", { value: number(event.score) })], [text("event_reliability"), `${percent(event.reliability)} %`]]),
-    ...event.warnings.map((sentence) => make("p", { class: "hint", lang: "en" }, sentence)));
+    ...event.warnings.map((sentence) => said("p", { class: "hint" }, sentence)));
 }
 
 function label(x, y, words, anchor) {

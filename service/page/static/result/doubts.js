@@ -1,5 +1,6 @@
 // What must be known before the figures are believed.
 import { make } from "../base/dom.js";
+import { said } from "../base/said.js";
 import { text } from "../base/texts.js";
 
 // Of single pictures; the cards and the list of what was not seen say it in the reader's language.
@@ -16,5 +17,5 @@ export function doubts(answer) {
   return make("section", { class: "problem patterns" }, make("h3", {}, text("warnings_title")),
     few ? make("p", {}, make("strong", {}, text("class_single_photo"))) : null,
     ...answer.patterns.map((pattern) => make("p", {}, make("strong", {}, text(`pattern_${pattern}`)))),
-    ...rest.map((sentence) => make("p", { lang: "en" }, sentence)));
+    ...rest.map((sentence) => said("p", {}, sentence)));
 }

@@ -1,6 +1,7 @@
 // Each movement's picture with its map, one of them large.
 import { picture } from "../answer/picture.js";
 import { make } from "../base/dom.js";
+import { said } from "../base/said.js";
 import { listed, text } from "../base/texts.js";
 import { POSES } from "../session/poses.js";
 
@@ -24,7 +25,7 @@ export function posePictures(answer, files) {
       layers: [{ key: "heatmap", label: text("overlay_heatmap"), map: heatmap }],
       outlines: regions.length ? Object.fromEntries(regions.map((region) => [region.name, region.polygon])) : null }),
     grade ? make("p", { class: "hint" }, text("pose_alone", { grade: grade.house_brackmann, set: listed(grade.prediction_set, "disjunction") })) : null,
-    ...(quality?.warnings ?? []).map((sentence) => make("p", { class: "hint", lang: "en" }, sentence)));
+    ...(quality?.warnings ?? []).map((sentence) => said("p", { class: "hint" }, sentence)));
   }
   choose(shown.find((pose) => pose !== "rest" && answer.poses[pose].status === "used") ?? shown[0]); // at rest the halves differ least
   return make("section", { class: "pose-pictures" }, make("h3", {}, text("pictures_title")),

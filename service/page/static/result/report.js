@@ -3,6 +3,7 @@ import { facts } from "../answer/parts.js";
 import { Problem } from "../base/client.js";
 import { download, saveJson } from "../base/download.js";
 import { make } from "../base/dom.js";
+import { said } from "../base/said.js";
 import { momentWords, text } from "../base/texts.js";
 import { withoutMaps } from "./answer_files.js";
 
@@ -52,6 +53,6 @@ export function origin(answer, given) {
       [text("model"), `${model.name} ${model.version} · ${method.name} ${method.version}`], [text("training_data"), make("span", { lang: "en" }, model.training_data)],
       ["SHA-256", make("code", {}, model.sha256.slice(0, 16))], [text("request"), make("code", {}, answer.request_id)],
     ]),
-    make("p", { class: "hint", lang: "en" }, model.intended_use),
+    said("p", { class: "hint" }, model.intended_use),
     make("p", { class: "print-only signature" }, text("report_signature")));
 }

@@ -167,7 +167,7 @@ def test_a_pair_of_frames_is_classified(page: Page, photographs: dict[str, Path]
     expect(answer.locator(".bar-row")).to_have_count(3)
     page.set_input_files("input[data-field=drop_apex]", photographs["good"])
     page.locator("#microexpression .intake .primary").click()
-    expect(page.locator("#pair .problem")).to_contain_text("no movement", timeout=ANSWER_LIMIT_MS)
+    expect(page.locator("#pair .problem")).to_contain_text("No movement is seen", timeout=ANSWER_LIMIT_MS)
 
 
 def test_a_recorded_pair_can_be_chosen(page: Page) -> None:

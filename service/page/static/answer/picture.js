@@ -87,6 +87,7 @@ export function picture({ photo, alt, layers, outlines = null, scores = null }) 
 
   return make("figure", { class: "picture" }, stage, missing,
     make("figcaption", {},
+      scores ? make("p", { class: "hint" }, text("scores_hint")) : null,
       make("div", { class: "legend", "aria-hidden": "true" },
         make("span", {}, text("legend_low")), make("span", { class: "ramp" }), make("span", {}, text("legend_high"))),
       make("label", { class: "slider" }, make("span", {}, text("overlay")), strength),

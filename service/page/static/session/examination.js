@@ -32,7 +32,7 @@ export function examinationView(view) {
   const loose = make("div", { class: "loose", hidden: true });
   const notTaken = make("p", { class: "problem", role: "alert", hidden: true });
   const stale = make("p", { class: "stale", role: "status", hidden: true });
-  const examine = make("button", { type: "button", id: "examine", onclick: () => send() });
+  const examine = make("button", { type: "button", id: "examine", onclick: () => { if (!view.hasAttribute("aria-busy")) send(); } });
   const fresh = make("button", { type: "button", id: "new-examination", hidden: true, onclick: startAnew });
   const title = make("h2", { id: "examination-title", tabindex: "-1" });
   const cardsTitle = make("h3", {}), cardsHint = make("p", { class: "hint" });
@@ -50,7 +50,7 @@ export function examinationView(view) {
     cardsTitle.textContent = text("cards_label");
     cardsHint.textContent = text("cards_hint", { poses: listed(CORE.map((pose) => text(`pose_${pose}`))) });
     fresh.textContent = text("new_examination");
-    ways.draw({ open: openPoses().length, taken: store.count });
+    ways.draw({ open: openPoses().length, taken: POSES.some(store.at) });
     cards.replaceChildren(...POSES.map((pose) => card(pose, store, pose_read(pose), addMany)));
     cards.setAttribute("aria-label", text("cards_label"));
     loose.hidden = !store.loose().length;

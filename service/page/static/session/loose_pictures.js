@@ -5,7 +5,7 @@ import { mover, seenWords, thumbnail } from "./card.js";
 
 /** left: id of a picture -> what the answer says of it. */
 export function loosePictures(store, left) {
-  return [make("h3", {}, text("loose_title")), make("ul", {}, ...store.loose().map((picture) => {
+  return [make("h3", {}, text(left.size ? "loose_title" : "loose_waiting")), make("ul", {}, ...store.loose().map((picture) => {
     const read = left.get(picture.id);
     return make("li", {}, thumbnail(picture, text("loose_picture")),
       read ? make("p", { class: "verdict" }, `! ${seenWords(null, read)}`) : null,

@@ -17,7 +17,7 @@ export function waysIn({ onFiles, onGuide, onRecord }) {
   const element = make("div", { class: "ways-in" },
     way("guide", guide), ...(canRecord() ? [way("video", record)] : []), way("files", zone.element));
 
-  /** open: movements without a picture; taken: pictures that are there. */
+  /** open: movements without a picture; taken: whether others have theirs. */
   function draw({ open, taken }) {
     for (const [key, name, hint] of words) {
       name.textContent = text(`way_${key}`);

@@ -156,6 +156,12 @@ def test_the_camera_that_was_closed_does_not_look_on_in_the_next_way(page: Page)
     expect(page.locator("#camera-checks [data-check=face]")).to_have_class("good", timeout=ANSWER_LIMIT_MS)
     page.locator("#camera-take").click()
     expect(page.locator("#camera-step")).to_have_text("Movement 2 of 8")
+    page.locator("#camera-back").click()  # the eyes were closed: once more
+    expect(page.locator("#camera-title")).to_have_text("At rest")
+    expect(page.locator("#camera-back")).to_be_disabled()
+    page.locator("#camera-skip").click()
+    expect(page.locator(".cards [data-pose=rest]")).to_have_class("pose-card filled")  # what there is stays
+    expect(page.locator("#camera-step")).to_have_text("Movement 2 of 8")
     page.locator("#camera-close").click()
     expect(page.locator("#guide")).to_have_text("Go on with the camera (7 left)")
     page.locator("#record").click()

@@ -12,6 +12,7 @@ const checks = byId("camera-checks");
 const problem = byId("camera-problem");
 const takeButton = byId("camera-take");
 const skipButton = byId("camera-skip");
+const backButton = byId("camera-back");
 const framesBox = byId("camera-frames");
 const stage = byId("camera-stage");
 const CHECK_EVERY_MS = 1200;
@@ -63,14 +64,14 @@ export function heading(title, hint) {
 /** Nothing to look at and nothing to press but "close": only the sentence. */
 function withoutPicture(without) {
   for (const element of [stage, checks, takeButton]) element.hidden = without;
-  if (without) skipButton.hidden = true;
+  if (without) skipButton.hidden = backButton.hidden = true;
 }
 
 export async function openCamera() {
   opening += 1;
   problem.hidden = true;
   framesBox.hidden = true;
-  skipButton.hidden = true;
+  skipButton.hidden = backButton.hidden = true;
   takeButton.disabled = true;
   withoutPicture(false);
   tellStep("");
@@ -142,30 +143,31 @@ export async function photograph(onPhoto, pose = null) {
 
 /** One movement after the other: calls onPhoto(pose, Blob) for each, onSkip(pose), and onEnd() after the last. */
 export async function series(poses, { onPhoto, onSkip, onEnd }) {
-  const left = [...poses];
+  let at = 0;
   const show = () => {
-    promptFor(left[0]);
-    tellStep(text("series_step", { step: poses.length - left.length + 1, count: poses.length }));
+    promptFor(poses[at]);
+    backButton.disabled = at === 0;
+    tellStep(text("series_step", { step: at + 1, count: poses.length }));
   };
-  const next = () => {
-    left.shift();
-    if (left.length) show();
+  const go = (steps) => {
+    at += steps;
+    if (at < poses.length) show();
     else { closeCamera(); onEnd(); }
   };
   takeButton.textContent = text("take_photo");
   takeButton.onclick = async () => {
-    const pose = left[0];
     takeButton.disabled = true; // one press, one picture
-    onPhoto(pose, await asFile(grab()));
+    onPhoto(poses[at], await asFile(grab()));
     takeButton.disabled = false;
     takeButton.focus();
-    next();
+    go(1);
   };
-  if (left[0] === "rest") forgetRest(); // of another patient, perhaps
-  skipButton.onclick = () => { onSkip(left[0]); next(); };
+  if (poses[0] === "rest") forgetRest(); // of another patient, perhaps
+  skipButton.onclick = () => { onSkip(poses[at]); go(1); };
+  backButton.onclick = () => go(-1); // the patient blinked
   const opened = openCamera();
   show();
-  if (await opened) { skipButton.hidden = false; watch(); }
+  if (await opened) { skipButton.hidden = backButton.hidden = false; watch(); }
 }
 
 /** A burst of three seconds, from which onset and apex are chosen: calls onPair(onset, apex). */

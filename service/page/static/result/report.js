@@ -24,6 +24,7 @@ export function keeping(answer, { asFhir, kept }) {
     problem.hidden = true;
     const button = event.currentTarget;
     button.disabled = true;
+    button.textContent = text("working");
     try {
       download(await asFhir(), "application/fhir+json", `${name}.fhir.json`);
       kept();
@@ -33,6 +34,7 @@ export function keeping(answer, { asFhir, kept }) {
       problem.hidden = false;
     }
     button.disabled = false;
+    button.textContent = text("save_fhir");
   };
   const button = (kind, key, onclick) => make("button", { type: "button", class: kind, onclick }, text(key));
   return make("div", { class: "keeping no-print" },

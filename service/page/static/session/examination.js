@@ -24,7 +24,7 @@ export function examinationView(view) {
   let unkept = false; // an answer that was neither printed nor saved
   let refused = null; // the key of the text that says why files were not taken
   const options = optionsForm(() => draw());
-  const store = sessionStore(() => draw());
+  const store = sessionStore(() => { refused = null; draw(); });
   const { status, problem, answer, ask, clear } = panel(view);
 
   const ways = waysIn({ onFiles: addMany, onGuide: guideByCamera, onRecord: () => recordClip((clip, script) => sendClip(clip, { script })) });
@@ -139,7 +139,7 @@ export function examinationView(view) {
 
   function guideByCamera() {
     const open = openPoses();
-    series(open.length ? open : POSES, { onPhoto: (pose, photo) => store.put(photo, pose), onSkip: store.skip, onEnd: () => { if (store.count) send(); } });
+    series(open.length ? open : POSES, { onPhoto: (pose, photo) => store.put(photo, pose), onSkip: (pose) => { if (!store.at(pose)) store.skip(pose); }, onEnd: () => { if (store.count) send(); } });
   }
 
   view.append(make("div", { class: "title-row" }, title, fresh), ways.element, notTaken,

@@ -2,20 +2,24 @@
 import { make } from "./dom.js";
 import { hasText, text, translation } from "./texts.js";
 
-const NAMED = /^(Onset|Apex|`[\w-]+`): /; // which picture a sentence is of
+const NAMED = /^(Onset|Apex|`[a-z_]+(?:-\d+)?`): /; // which picture a sentence is of
 
 /** <tag …attributes>sentence</tag>, marked as English where it stays English. */
 export function said(tag, attributes, sentence) {
   const bare = sentence.replace(NAMED, "");
-  const of = bare === sentence ? "" : `${pictureNames(named(NAMED.exec(sentence)[1]))}: `;
+  const of = bare === sentence ? "" : `${pictureName(NAMED.exec(sentence)[1])}: `;
   const own = translated(bare);
-  return own === null ? make(tag, { ...attributes, lang: "en" }, pictureNames(sentence)) : make(tag, attributes, of + own);
+  return own === null ? make(tag, { ...attributes, lang: "en" }, of + withNames(bare)) : make(tag, attributes, of + own);
 }
 
-const named = (name) => ({ Onset: text("onset"), Apex: text("apex") }[name] ?? name);
-/** `full_smile`, `unsorted-2`: fields of a request, by the names that the page has for them. */
-const pictureNames = (words) => words.replace(/`([a-z_]+?)(-\d+)?`/g, (whole, name, number) => (number ? `${text("loose_picture")} ${number.slice(1)}`
-  : hasText(`pose_${name}`) ? text(`pose_${name}`) : whole));
+/** `full_smile`, `unsorted-2`, Onset: fields of a request, by the names that the page has for them. */
+function pictureName(field) {
+  const [, name, number] = /^`?(\w+?)(?:-(\d+))?`?$/.exec(field);
+  if (number) return `${text("loose_picture")} ${number}`;
+  const key = [`pose_${name}`, name.toLowerCase()].find(hasText);
+  return key ? text(key) : field;
+}
+const withNames = (words) => words.replace(/`[a-z_]+(-\d+)?`/g, (field) => text("quoted", { words: pictureName(field) }));
 
 /** null: not known, or the reader reads English. */
 function translated(sentence) {
@@ -30,5 +34,5 @@ function translated(sentence) {
 function valueWords(value) {
   if (translation.words.has(value)) return translation.words.get(value);
   const parts = [...translation.words].filter(([word]) => word.length > 5 || word.startsWith(" ") || word.endsWith(" "));
-  return pictureNames(parts.reduce((words, [word, own]) => words.replaceAll(word, own), value));
+  return withNames(parts.reduce((words, [word, own]) => words.replaceAll(word, own), value));
 }

@@ -1,5 +1,5 @@
 // Both sides of a movement over time; the clip shows the frame under the cursor.
-import { make, svg } from "../base/dom.js";
+import { make, svg, svgText } from "../base/dom.js";
 import { number, shareWords, text } from "../base/texts.js";
 import { pathOf, timeCursor } from "./time_cursor.js";
 
@@ -25,14 +25,13 @@ export function curveChart({ curves, segments, file }, video) {
     const y = (value) => TOP + (1 - (value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
     drawing.replaceChildren(
       ...segments.flatMap((one) => [svg("rect", { x: x(one.start_s), width: x(one.end_s) - x(one.start_s), y: TOP, height: HEIGHT - TOP - BOTTOM, class: one.judged ? "segment judged" : "segment" }),
-        words_at(x((one.start_s + one.end_s) / 2), 12, text(`pose_${one.pose}`))]),
+        svgText(text(`pose_${one.pose}`), { x: x((one.start_s + one.end_s) / 2), y: 12, "text-anchor": "middle" })]),
       svg("line", { x1: 0, x2: WIDTH, y1: y(0), y2: y(0), class: "zero" }),
       svg("path", { d: path(curves.right[kind], y), class: "right" }), svg("path", { d: path(curves.left[kind], y), class: "left" }), cursor,
-      words_at(2, HEIGHT - 5, "0 s", "start"), words_at(WIDTH - 2, HEIGHT - 5, `${number(end)} s`, "end"),
-      words_at(2, TOP + 12, UNIT[kind](high), "start"));
+      svgText("0 s", { x: 2, y: HEIGHT - 5 }), svgText(`${number(end)} s`, { x: WIDTH - 2, y: HEIGHT - 5, "text-anchor": "end" }),
+      svgText(UNIT[kind](high), { x: 2, y: TOP + 12 }));
   }
   const path = (values, y) => pathOf(curves.t_s, values, x, y);
-  const words_at = (at, y, content, anchor = "middle") => { const element = svg("text", { x: at, y, "text-anchor": anchor }); element.textContent = content; return element; };
 
   attach(drawing);
   draw();

@@ -1,6 +1,6 @@
 // The answer of POST /v1/microexpression/clip: when the face moved, and calmly, when it did not.
 import { facts, provenance, quality } from "../answer/parts.js";
-import { make, svg } from "../base/dom.js";
+import { make, svg, svgText } from "../base/dom.js";
 import { said } from "../base/said.js";
 import { number, percent, text } from "../base/texts.js";
 import { pathOf, timeCursor } from "../clip/time_cursor.js";
@@ -30,12 +30,6 @@ function eventFound(event, video) {
     ...event.warnings.map((sentence) => said("p", { class: "hint" }, sentence)));
 }
 
-function label(x, y, words, anchor) {
-  const element = svg("text", { x, y, "text-anchor": anchor });
-  element.textContent = words;
-  return element;
-}
-
 /** Motion over time, events shaded; the clip shows the frame under the cursor. */
 function motionCurve({ curve, events, rest }, video) {
   const end = curve.t_s.at(-1) || 1;
@@ -46,7 +40,8 @@ function motionCurve({ curve, events, rest }, video) {
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curves", "aria-hidden": "true" },
     band(rest.from.t_s, rest.to.t_s, "segment"), ...events.map((event) => band(event.onset.t_s, event.offset.t_s, "segment judged")),
     svg("path", { d: pathOf(curve.t_s, curve.motion, x, y), class: "left" }), cursor,
-    label(2, HEIGHT - 4, "0 s", "start"), label(WIDTH - 2, HEIGHT - 4, `${number(end)} s`, "end"), label(2, 14, `${number(most)} %`, "start"));
+    svgText("0 s", { x: 2, y: HEIGHT - 4 }), svgText(`${number(end)} s`, { x: WIDTH - 2, y: HEIGHT - 4, "text-anchor": "end" }),
+    svgText(`${number(most)} %`, { x: 2, y: 14 }));
   attach(drawing);
   return make("div", { class: "curve-chart" }, drawing, slider, make("p", { class: "hint" }, text("motion_curve_hint")));
 }

@@ -1,5 +1,5 @@
 // A face as it looks at the examiner: the affected half shaded, each region with its share of movement.
-import { make, svg } from "../base/dom.js";
+import { make, svg, svgText } from "../base/dom.js";
 import { number, shareWords, text } from "../base/texts.js";
 
 // The half on the left of the picture, the patient's right; the other is its mirror image about x = 110.
@@ -34,11 +34,7 @@ export function faceDrawing(answer) {
     shares(answer));
 }
 
-function label(x, y, content, kind = "share") {
-  const element = svg("text", { x, y, class: kind, "text-anchor": "middle" });
-  element.textContent = content;
-  return element;
-}
+const label = (x, y, words, kind = "share") => svgText(words, { x, y, class: kind, "text-anchor": "middle" });
 
 /** The same in words, with intervals. */
 function shares(answer) {

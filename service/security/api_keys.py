@@ -66,9 +66,10 @@ def read_key_file(path: Path) -> tuple[ApiKey, ...]:
     Raises KeyFileError where the file cannot be read, and on any line that is not understood.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # An editor of Windows may begin the file with a mark of its own.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise KeyFileError(
             f"{path}: the API key file cannot be read by uid {os.getuid()} ({reason}); "
             "python -m service.security.new_key makes its lines"

@@ -12,7 +12,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from service.observability.metrics import Metrics
-from service.operation_settings import OperationSettings, is_loopback
+from service.operation_settings import OperationSettings
+from service.setting_types import is_loopback
 from service.security.api_keys import KeyFileError, KeyRing, new_key, read_key_file
 from service.security.middleware import KeyMiddleware, SecurityHeadersMiddleware
 from service.security.rate_limit import RateLimiter

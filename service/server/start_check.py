@@ -13,7 +13,6 @@ from service.observability.memory import memory_limit_bytes
 from service.security.api_keys import KeyFileError, read_key_file
 from service.server.certificate import CertificateError, load_chain
 
-
 # Settings whose bytes are held in memory.
 _RESERVED = ("image_max_bytes", "assess_max_bytes", "clip_max_bytes", "uploads_max_bytes", "decoding_max_bytes")
 

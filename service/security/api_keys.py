@@ -133,6 +133,8 @@ class KeyRing:
                 self._on_error()
             return
         self._broken = False
+        # The next mistake is another one, and is said at once.
+        self._errors = Rarely(logger)
         logger.info("API keys reloaded: %d", len(self._keys))
         self._warn_if_empty()
 

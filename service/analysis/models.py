@@ -83,7 +83,8 @@ def find_bundles(models_dir: Path) -> list[Path]:
     """
     if (models_dir / MANIFEST_FILE).is_file():
         return [models_dir]
-    found = sorted({path.parent for name in (MANIFEST_FILE, "*.onnx") for path in models_dir.glob(f"*/{name}")})
+    # A hidden folder is one that is being written, or was set aside.
+    found = sorted({path.parent for name in (MANIFEST_FILE, "*.onnx") for path in models_dir.glob(f"[!.]*/{name}")})
     if not found:
         raise BundleError(
             models_dir,

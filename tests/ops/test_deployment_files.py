@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from face.version import VERSION
+from service.api.routes import microexpression_clip
 from service.config import Settings
 from service.memory_shares import DECODING_SHARE, UPLOADS_SHARE, WORKER_BYTES
 from service.observability.metrics import Metrics
@@ -160,9 +161,9 @@ def test_pod_monitor_selects_the_pods_and_their_port() -> None:
     assert template["metadata"]["labels"][monitor["spec"]["jobLabel"]] == "htnet"
     assert monitor["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
     assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
-    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    assert set(endpoint) == {"port", "path", "interval"}
-    assert endpoint["port"] in {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+    endpoints = monitor["spec"]["podMetricsEndpoints"]
+    assert all(set(endpoint) == {"port", "path", "interval"} for endpoint in endpoints)
+    assert {port["name"] for port in template["spec"]["containers"][0]["ports"]} & {one["port"] for one in endpoints}
 
 
 def test_deployment_leaves_time_to_stop() -> None:
@@ -174,6 +175,35 @@ def test_deployment_leaves_time_to_stop() -> None:
     assert spec["terminationGracePeriodSeconds"] >= float(settings["HTNET_DRAIN_S"]) + stop_s + 10
     assert spec["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert spec["containers"][0]["livenessProbe"]["httpGet"]["path"] == "/livez"
+
+
+def test_the_proxies_leave_time_and_room_for_the_longest_request_and_the_largest_body() -> None:
+    settings = Settings(audit_url="")
+    longest_s = settings.clip_timeout_s + settings.clips_queue_wait_s + settings.queue_wait_s
+    largest = max(settings.clip_max_bytes, settings.assess_max_bytes, microexpression_clip.MAX_BYTES)
+    nginx = (ROOT / "docker/nginx/htnet.conf").read_text()
+    directives = dict(re.findall(r"^\s*(\w+) ([^;{]+);", nginx, re.MULTILINE))
+    limits = [(directives["client_max_body_size"], f"{directives['proxy_read_timeout']}")]
+    for path in ("ingress.yaml", "options/long-requests.yaml"):
+        ingress = documents(ROOT / "docker/kubernetes" / path)[-1]
+        notes = {name.rpartition("/")[2]: value for name, value in ingress["metadata"]["annotations"].items()}
+        assert notes["proxy-request-buffering"] == directives["proxy_request_buffering"] == "off"
+        limits.append((notes["proxy-body-size"], f"{notes['proxy-read-timeout']}s"))
+    for body, time in limits:
+        assert int(body.removesuffix("m")) * 2**20 > largest
+        assert int(time.removesuffix("s")) > longest_s
+
+
+def test_no_proxy_keeps_a_connection_longer_than_the_service() -> None:
+    """It would send a request into one that is just closing, which ends in a 502 that nobody may repeat."""
+    settings = Settings(audit_url="")
+    nginx = (ROOT / "docker/nginx/htnet.conf").read_text()
+    (kept_s,) = re.findall(r"keepalive_timeout (\d+)s;", nginx)
+    assert int(kept_s) < settings.keep_alive_s
+    container = documents(ROOT / "docker/kubernetes/service.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+    pod = {entry["name"]: entry.get("value") for entry in container["env"]}
+    # upstream-keepalive-timeout of ingress-nginx, by default.
+    assert float(pod["HTNET_KEEP_ALIVE_S"]) > 60
 
 
 def test_probes_take_no_pod_out_for_one_slow_answer() -> None:

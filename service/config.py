@@ -66,8 +66,9 @@ class Settings(OperationSettings):
     model_variant: Variant | None = None
     """Variant of every bundle; unset = the manifest's default, on a GPU float16 or float32."""
     broken_models: Literal["refuse", "leave-out"] = "refuse"
-    """What a bundle does that cannot be served (damaged, of an old version, a second one for its task): `refuse` the
-    start, or be left out (`leave-out`), as the log, `/readyz` and a metric then say."""
+    """What a bundle does that cannot be served (damaged, copied in part, of an old version, a second one for its task,
+    a network of examinations for another palsy model): `refuse` the start, or be left out (`leave-out`), as the log,
+    `/readyz` and a metric then say."""
     model_threads: Places = 1
     """Threads of one graph run."""
     batch_max: Places | None = None

@@ -70,9 +70,11 @@ def read_key_file(path: Path) -> tuple[ApiKey, ...]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        cure = "make it readable for that user"
+        if not isinstance(error, PermissionError):
+            cure = "python -m service.security.new_key makes its lines"
         raise KeyFileError(
-            f"{path}: the API key file cannot be read by uid {os.getuid()} ({reason}); "
-            "python -m service.security.new_key makes its lines"
+            f"{path}: the API key file cannot be read by uid {os.getuid()} ({reason}); {cure}"
         ) from error
     keys: dict[str, ApiKey] = {}
     for number, line in enumerate(lines, start=1):

@@ -83,6 +83,27 @@ def test_dashboard_uses_metrics_that_exist_and_the_provisioned_source() -> None:
             assert used_names(target["expr"]) <= exported_names(), panel["title"]
 
 
+def test_the_dashboard_is_what_grafanas_own_schema_knows() -> None:
+    """Read and written by Grafana's types: a field that they do not know is one that Grafana ignores."""
+    reason = "the Grafana Foundation SDK is not installed: pip install 'grafana-foundation-sdk==1769699998!10.1.0'"
+    dashboard = pytest.importorskip("grafana_foundation_sdk.models.dashboard", reason=reason)
+    encoder = pytest.importorskip("grafana_foundation_sdk.cog.encoder", reason=reason)
+    pytest.importorskip("grafana_foundation_sdk.cog.plugins", reason=reason).register_default_plugins()
+    ours = json.loads((ROOT / "docker/grafana/dashboards/htnet.json").read_text())
+    theirs = json.loads(encoder.JSONEncoder().encode(dashboard.Dashboard.from_json(ours)))
+    assert missing_from(theirs, ours) == []
+
+
+def missing_from(theirs: Any, ours: Any, path: str = "") -> list[str]:
+    """Where a value of `ours` is not in `theirs`, which may have more."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return [place for key in ours for place in missing_from(theirs.get(key), ours[key], f"{path}/{key}")]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return [place for number, pair in enumerate(zip(theirs, ours, strict=True))
+                for place in missing_from(*pair, f"{path}/{number}")]  # fmt: skip
+    return [] if ours == theirs else [path]
+
+
 def test_dashboard_is_mounted_where_the_provider_looks() -> None:
     (compose,) = documents(ROOT / "docker-compose.yml")
     (provider,) = documents(ROOT / "docker/grafana/provisioning/dashboards/htnet.yml")
@@ -130,6 +151,14 @@ def test_compose_services_are_confined(name: str) -> None:
 def test_prometheus_scrapes_the_alias_of_both_services() -> None:
     (config,) = documents(ROOT / "docker/prometheus/prometheus.yml")
     assert config["scrape_configs"][0]["static_configs"][0]["targets"] == ["htnet:8000"]
+
+
+def test_what_prometheus_wants_with_tls_and_keys_is_ready_to_be_switched_on() -> None:
+    text = (ROOT / "docker/prometheus/prometheus.yml").read_text()
+    (config,) = yaml.safe_load_all(re.sub(r"^    # (\w+: \S.*)$", r"    \1", text, flags=re.MULTILINE))
+    scrape = config["scrape_configs"][0]
+    assert (scrape["scheme"], set(scrape["tls_config"])) == ("https", {"insecure_skip_verify"})
+    assert set(scrape["authorization"]) == {"credentials"}
 
 
 def test_kubernetes_manifests_are_valid() -> None:

@@ -214,7 +214,7 @@ def test_files_and_addresses_that_cannot_be_used_are_one_line(tmp_path: Path, ti
     cases: list[tuple[dict[str, str], str]] = [
         ({"HOST": "0.0.0.0"}, "HTNET_API_KEYS_FILE"),  # noqa: S104
         ({"TLS_KEY": nowhere}, f"HTNET_TLS_KEY={nowhere} belong together"),
-        ({"TLS_CERTIFICATE": nowhere, "TLS_KEY": nowhere}, f"HTNET_TLS_CERTIFICATE={nowhere} cannot be read"),
+        ({"TLS_CERTIFICATE": nowhere, "TLS_KEY": nowhere}, f"HTNET_TLS_CERTIFICATE={nowhere} cannot be read by uid"),
         ({"TLS_CERTIFICATE": str(tmp_path / "half.pem"), "TLS_KEY": str(tmp_path / "half.pem")}, "half.pem"),
         ({"AUDIT_URL": "mysql://x/y"}, "HTNET_AUDIT_URL"),
         ({"AUDIT_URL": "sqlite:////proc/nowhere/audit.sqlite"}, "/proc/nowhere"),

@@ -173,9 +173,11 @@ class OperationSettings(BaseSettings):
     def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
         for proxy in proxies:
             try:
-                ipaddress.ip_network(proxy)
+                network = ipaddress.ip_network(proxy)
             except ValueError as error:
                 raise ValueError(f"{error}; write an address or a network, like 10.0.0.0/8") from error
+            if network.prefixlen == 0:
+                raise ValueError(f"{proxy} is everybody, and everybody could then name any address as his own")
         return proxies
 
     @field_validator("root_path")

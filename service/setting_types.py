@@ -11,9 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 _WHOLE = re.compile(r"[+-]?[0-9]+(_[0-9]+)*")
-_HOST_NAME = re.compile(
-    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
-)
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _KEY_OR_PEM = re.compile(r"htnet_[A-Za-z0-9_-]{20,}|.*-----BEGIN ", re.DOTALL)
 
 
@@ -43,8 +41,8 @@ def _address(host: str) -> str:
     try:
         ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
-        looks_like_numbers = re.fullmatch(r"[0-9.]+", host)
-        if looks_like_numbers or not _HOST_NAME.fullmatch(host):
+        # What has figures and points alone was to be an address.
+        if re.fullmatch(r"[0-9.]+", host) or not _HOST_NAME.fullmatch(host):
             raise ValueError(
                 "this is no address: write it like 127.0.0.1, ::1 or a host's name, without scheme and port; "
                 "0.0.0.0 means all of this machine's"

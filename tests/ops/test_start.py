@@ -74,6 +74,7 @@ def wrong_lines(monkeypatch: pytest.MonkeyPatch, **settings: str) -> list[str]:
         ("CORS_ALLOW_ORIGINS", '["https://ward.example"', "commas"),
         ("TRUSTED_PROXIES", "10.0.0.1/8", "like 10.0.0.0/8"),
         ("TRUSTED_PROXIES", "nginx", "like 10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "10.0.0.7, 0.0.0.0/0", "everybody"),
         ("ROOT_PATH", "htnet", "begins with /"),
         ("ROOT_PATH", "/a/../b", "no dots"),
         ("OTLP_ENDPOINT", "collector:4318", "http://collector:4318/v1/traces"),

@@ -12,6 +12,7 @@ from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOp
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
 from htnet.groups import command_group
 from htnet.palsy.adapting import adapt_command
+from htnet.palsy.same_face import People, judge_people
 from model_training.command_options import Device, progress_bar, refuse_given
 from model_training.commands import crossval_command, train_command
 from model_training.errors import Interrupted, UserError
@@ -255,6 +256,15 @@ def judge_sessions_command(
             f"exact {grade['exact']:.3f}, within one {grade['within_one']:.3f}"
         )
     typer.echo(f"wrote {out}")
+
+
+@palsy.command("judge-same-face")
+def judge_same_face_command(folder: People, models: Models = None) -> None:
+    """Is an examination of one person doubted to be of one, and another person's picture among it noticed?
+
+    Example: `htnet palsy judge-same-face people/`
+    """
+    judge_people(folder, _palsy_bundle(models))
 
 
 @palsy.command("fit-sessions")

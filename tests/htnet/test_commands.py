@@ -54,6 +54,7 @@ def test_no_command_is_missing() -> None:
                 "assess",
                 "dicom-sr",
                 "judge-sessions",
+                "judge-same-face",
                 "fit-sessions",
                 "train-session",
                 "train-visibility",

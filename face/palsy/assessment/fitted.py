@@ -42,10 +42,10 @@ class MeasureError:
 @dataclass(frozen=True, eq=False)
 class FittedNumbers:
     """severity_mean (4,), severity_covariance (4, 4): of the regions' severities, in the order of REGIONS.
-    pose_offsets (F,): what each pose changes of a face's rigid ratios, in the mean of many people. within_person (F,
-    F): covariance of the rigid ratios of one face over its poses; doubtful_above: a limit of the squared distance.
-    movement_weights (7, 8), movement_bias (7,): which movement is seen, from the channels of
-    `measuring.movement.Activation`. sdc95: smallest change between two visits that is not noise, by figure."""
+    pose_offsets (F,): what each pose changes of a face's rigid ratios, in the mean of many people. within_person (F,):
+    standard deviations of the rigid ratios of one face over its poses. movement_weights (7, 8), movement_bias (7,):
+    which movement is seen, from the channels of `measuring.movement.Activation`. sdc95: smallest change between two
+    visits that is not noise, by figure."""
 
     calibration: Mapping[Evidence, SessionCalibration]
     coverage: float
@@ -53,7 +53,6 @@ class FittedNumbers:
     severity_covariance: npt.NDArray[np.float64]
     pose_offsets: Mapping[Pose, npt.NDArray[np.float64]]
     within_person: npt.NDArray[np.float64]
-    doubtful_above: float
     movement_weights: npt.NDArray[np.float64]
     movement_bias: npt.NDArray[np.float64]
     measures: Mapping[str, MeasureError]
@@ -70,7 +69,6 @@ class FittedNumbers:
             severity_covariance=np.array(values["severity"]["covariance"], dtype=np.float64),
             pose_offsets={pose: np.array(values["same_face"]["pose_offsets"][pose]) for pose in POSES},
             within_person=np.array(values["same_face"]["within_person"], dtype=np.float64),
-            doubtful_above=float(values["same_face"]["doubtful_above"]),
             movement_weights=np.array(values["movement"]["weights"], dtype=np.float64),
             movement_bias=np.array(values["movement"]["bias"], dtype=np.float64),
             measures={name: MeasureError(**error) for name, error in values["measures"].items()},

@@ -24,6 +24,11 @@ _DEPTHS = ((168, 133), (9, 33))
 RATIOS = len(_WIDTHS) + len(_DEPTHS)
 # Three pictures are needed: of two that differ, neither is the odd one.
 _FEWEST = 3
+# Beyond it the far half's widths are guesses.
+_MOST_TURNED_DEG = 20.0
+# Exceeded by one in forty sets of six frames of one real person (docs/research/palsy/sessions.md). Simulated faces vary
+# less from picture to picture, so that a limit from them doubts real people.
+_DOUBTFUL_ABOVE = 145.0
 
 
 @dataclass(frozen=True)
@@ -43,21 +48,32 @@ def proportions(picture: SessionPicture) -> npt.NDArray[np.float64]:
     return np.array([*widths, *depths]) / picture.halves.eye_distance
 
 
-def distances(faces: Sequence[npt.NDArray[np.float64]], within_person: npt.NDArray[np.float64]) -> list[float]:
-    """Squared Mahalanobis distance of each face's proportions from the median of the others."""
-    inverse = np.linalg.inv(within_person)
-    found = []
-    for index, face in enumerate(faces):
-        others = np.median([other for number, other in enumerate(faces) if number != index], axis=0)
-        found.append(float((face - others) @ inverse @ (face - others)))
-    return found
+def distances(
+    faces: Sequence[npt.NDArray[np.float64]], within_person: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """How far each face's proportions lie from the median of the others, squared, in standard deviations of one
+    person's pictures. within_person: (RATIOS,)"""
+    given = np.array(faces)
+    others = np.array([np.median(np.delete(given, index, axis=0), axis=0) for index in range(len(given))])
+    apart: npt.NDArray[np.float64] = (((given - others) / within_person) ** 2).sum(axis=1)
+    return apart
+
+
+def comparable(picture: SessionPicture) -> bool:
+    return max(abs(picture.yaw_deg), abs(picture.pitch_deg)) <= _MOST_TURNED_DEG
+
+
+def odd_one(faces: Sequence[npt.NDArray[np.float64]], within_person: npt.NDArray[np.float64]) -> int | None:
+    """Index of the face unlike the others, None where all may be of one person."""
+    found = distances(faces, within_person)
+    farthest = int(np.argmax(found))
+    return farthest if found[farthest] > _DOUBTFUL_ABOVE else None
 
 
 def check_same_face(pictures: Mapping[Pose, SessionPicture], numbers: FittedNumbers) -> SameFace | None:
-    if len(pictures) < _FEWEST:
+    compared = [pose for pose, picture in pictures.items() if comparable(picture)]
+    if len(compared) < _FEWEST:
         return None
-    faces = [proportions(picture) - numbers.pose_offsets[pose] for pose, picture in pictures.items()]
-    found = distances(faces, numbers.within_person)
-    farthest = int(np.argmax(found))
-    doubtful = found[farthest] > numbers.doubtful_above
-    return SameFace(doubtful=doubtful, farthest=list(pictures)[farthest] if doubtful else None)
+    faces = [proportions(pictures[pose]) - numbers.pose_offsets[pose] for pose in compared]
+    odd = odd_one(faces, numbers.within_person)
+    return SameFace(doubtful=odd is not None, farthest=None if odd is None else compared[odd])

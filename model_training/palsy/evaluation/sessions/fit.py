@@ -20,7 +20,7 @@ from face.palsy.assessment.fitted import FittedNumbers
 from face.palsy.assessment.grade import session_grade
 from face.palsy.assessment.measuring.measures import raw_measures
 from face.palsy.assessment.measuring.movement import MOVEMENTS, activation
-from face.palsy.assessment.measuring.same_face import RATIOS, distances, proportions
+from face.palsy.assessment.measuring.same_face import proportions
 from face.palsy.assessment.measuring.scale import NOMINAL_MM_PER_UNIT
 from face.palsy.decoding import inclusion_scores
 from face.vocabulary import POSES, REGIONS, Pose
@@ -32,8 +32,6 @@ from model_training.palsy.evaluation.sessions.true_findings import true_picture
 from model_training.simulator.sessions.palsies import sample_session_palsy
 
 COVERAGE = 0.9
-# Of examinations of one person, so many get a warning that they may not be.
-SAME_FACE_FALSE_ALARMS = 0.01
 # Correlation with the truth from which on a measure is corrected.
 CLOSE_ENOUGH = 0.8
 _PALSIES, _SEED = 20_000, 7
@@ -108,14 +106,10 @@ def _same_face(sessions: Sequence[ReadSession]) -> dict[str, Any]:
     offsets = {pose: np.mean(strays[pose], axis=0) for pose in POSES}
     even = [np.array([face - offsets[pose] for pose, face in several.items()]) for several in faces]
     apart = np.concatenate([several - several.mean(axis=0) for several in even])
-    within = apart.T @ apart / (len(apart) - len(even))
-    if within.shape != (RATIOS, RATIOS):
-        raise ValueError(f"the covariance has shape {within.shape}")
-    farthest = [max(distances(list(several), within)) for several in even]
+    within = np.sqrt((apart**2).sum(axis=0) / (len(apart) - len(even)))
     return {
         "pose_offsets": {pose: offset.tolist() for pose, offset in offsets.items()},
         "within_person": within.tolist(),
-        "doubtful_above": float(np.quantile(farthest, 1 - SAME_FACE_FALSE_ALARMS)),
     }
 
 

@@ -241,3 +241,12 @@ def test_a_closure_counts_as_made_before_the_lids_landmarks_meet() -> None:
 
     assert status(0.4) == "used"
     assert status(0.2) == "not_seen"
+
+
+def test_a_head_turned_far_is_no_other_person() -> None:
+    pictures = patient(HEALTHY)
+    pictures["snarl"] = picture(HEALTHY, "snarl", stretch=(1.0, 1.25, 0.8))
+    object.__setattr__(pictures["snarl"], "pitch_deg", -21.0)
+    found = examine(pictures, NUMBERS).same_face
+    assert found is not None
+    assert not found.doubtful

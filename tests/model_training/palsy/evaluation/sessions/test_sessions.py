@@ -42,7 +42,7 @@ def test_what_is_fitted_can_be_read_and_follows_the_truth(sessions: list[ReadSes
     for name in ("brow_excursion", "commissure_excursion", "fissure"):
         assert numbers.measures[name].slope == pytest.approx(1.0, abs=0.25)
         assert 0 < numbers.measures[name].u < 1.5
-    assert numbers.doubtful_above > 0
+    assert (numbers.within_person > 0).all()
     assert all(0 < one.temperature <= 5 for one in numbers.calibration.values())
     assert 0 < numbers.sdc95["share.mouth"] < 0.3
     assert numbers.severity_covariance[0, 1] > 0

@@ -18,6 +18,13 @@ from service.setting_faults import COMPOSE_NAMES, WrongSettings, load_settings, 
 from tests.ops.live_service import ROOT
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests themselves are told by HTNET_... is no setting of a service."""
+    for name in [name for name in os.environ if name.startswith("HTNET_")]:
+        monkeypatch.delenv(name)
+
+
 def start(models: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """``python -m service`` with these HTNET_... settings, until it ends."""
     environment = {"PATH": "/usr/bin:/bin", "HTNET_AUDIT_URL": "", "HTNET_PORT": "0", "HTNET_MODELS_DIR": str(models)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from face.version import VERSION
 from htnet.lazy import LazyCommand
@@ -43,6 +44,24 @@ class Htnet(CommandGroup):
 
     def extra_of(self, command: str) -> str:
         return next((known.extra for known in COMMANDS if known.name == command), self.extra)
+
+    # Any: the class of contexts is typer's own, not one of its names for others.
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """A command of a group that is asked for without it: the groups that have one are named."""
+        if args and args[0] not in self.commands:
+            groups = [command.name for command in COMMANDS if args[0] in _commands_in(command)]
+            if groups:
+                ctx.fail(f"No such command {args[0]!r}. There is: {', '.join(f'htnet {g} {args[0]}' for g in groups)}")
+        return super().resolve_command(ctx, args)
+
+
+def _commands_in(command: LazyCommand) -> frozenset[str]:
+    """None where a package that the group needs is not installed."""
+    try:
+        loaded = command.load()
+    except ModuleNotFoundError:
+        return frozenset()
+    return frozenset(loaded.commands) if isinstance(loaded, TyperGroup) else frozenset()
 
 
 app = typer.Typer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from htnet.groups import command_group
 from htnet.spotting import spot_command
-from model_training.commands import crossval_command, train_command
+from model_training.commands import ConfiguredCommand, crossval_command, train_command
 from model_training.microexpression import commands, loso_commands, pair_commands
 from model_training.microexpression.evaluate_command import evaluate_command
 from model_training.runtime.waiting_threads import let_waiting_threads_sleep
@@ -16,8 +16,8 @@ microexpression = command_group(
     "configs/microexpression_reference.toml --out runs/reference.pt`",
     prepare=let_waiting_threads_sleep,
 )
-microexpression.command("train")(train_command("microexpression"))
-microexpression.command("crossval")(crossval_command("microexpression"))
+microexpression.command("train", cls=ConfiguredCommand)(train_command("microexpression"))
+microexpression.command("crossval", cls=ConfiguredCommand)(crossval_command("microexpression"))
 microexpression.command("reference")(commands.train_command)
 microexpression.command("finetune")(commands.finetune_command)
 microexpression.command("calibrate")(commands.calibrate_command)

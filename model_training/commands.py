@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from face.vocabulary import FacePolicy, Task
 from model_training.command_options import Overrides, progress_bar, refuse_given
@@ -65,6 +66,31 @@ def cache_command(
         typer.echo(f"every one of them: {out / 'not_found.csv'}")
     speed = f" ({report.images_per_second:.1f} images/s, {jobs} processes)" if report.computed else ""
     typer.echo(f"{report.found} of {report.rows} rows cached in {out}{speed}")
+
+
+class ConfiguredCommand(TyperCommand):
+    """A command whose settings are keys of a configuration: an option that is none of its own is told which key it
+    would be."""
+
+    # Any: the class of contexts is typer's own, not one of its names for others.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        known = {name for parameter in self.params for name in parameter.opts} | {"--help"}
+        for given in args:
+            option = given.partition("=")[0]
+            if option.startswith("--") and option not in known:
+                ctx.fail(f"No such option: {option}. {_as_key(option)}")
+        return super().parse_args(ctx, args)
+
+
+def _as_key(option: str) -> str:
+    from model_training.training.config import TrainConfig
+
+    name = option.removeprefix("--").replace("-", "_")
+    sections = {key: field.annotation for key, field in TrainConfig.model_fields.items()}
+    keys = [key for key, section in sections.items() if name in getattr(section, "model_fields", {})]
+    if keys:
+        return f"It is a key of the configuration: --set {keys[0]}.{name}=..."
+    return "What is trained, and how, are keys of the configuration: --set optimisation.learning_rate=1e-4"
 
 
 def refuse_before_torch(settings: TrainConfig, *, resume: bool) -> None:

@@ -11,10 +11,12 @@ import typer
 from face.palsy.assessment.options import PUPIL_DISTANCE_RANGE_MM, ExaminationOptions, GivenSide
 from face.vocabulary import HOUSE_BRACKMANN, FacePolicy
 from htnet.groups import command_group
+from htnet.palsy import sessions
 from htnet.palsy.adapting import adapt_command
+from htnet.palsy.bundles import Models, palsy_bundle, session_model
 from htnet.palsy.same_face import People, judge_people
 from model_training.command_options import Device, progress_bar, refuse_given
-from model_training.commands import crossval_command, train_command
+from model_training.commands import ConfiguredCommand, crossval_command, train_command
 from model_training.errors import Interrupted, UserError
 from model_training.palsy.adaptation import commands as adaptation
 from model_training.palsy.evaluation import commands as evaluation
@@ -25,19 +27,7 @@ from model_training.runtime.waiting_threads import let_waiting_threads_sleep
 from model_training.shard_options import ShardText, share_of_work
 
 if TYPE_CHECKING:
-    from face.palsy.assessment.session_model import SessionModel
     from face.palsy.prediction_table import Predictions
-    from model_training.palsy.evaluation.sessions.readings import ReadSession
-    from service.inference.bundle import Bundle
-
-Models = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="HTNET_MODELS_DIR",
-        help="Folder of bundles, or one bundle: what answers, as the service would. Without it, what `htnet serve` "
-        "would serve.",
-    ),
-]
 
 palsy = command_group(
     "Train, judge and use a model of facial palsy.\n\n"
@@ -121,7 +111,7 @@ def _with_bundle(
 
     try:
         with progress_bar("predict") as bar:
-            return grade_photographs(images, _palsy_bundle(models), out, faces=faces, share=share, progress=bar.at)
+            return grade_photographs(images, palsy_bundle(models), out, faces=faces, share=share, progress=bar.at)
     except (NoImages, BundleError) as error:
         raise UserError(str(error)) from error
 
@@ -173,11 +163,9 @@ def assess_command(
         pupil_distance_mm=pupil_distance_mm,
     )
     try:
-        palsy_bundle = _palsy_bundle(models)
-        examining = _session_model(models, palsy_bundle)
-        made = assess_folder(
-            folder, palsy_bundle, out, examining=examining, options=options, faces=faces, mirrored=mirrored
-        )
+        bundle = palsy_bundle(models)
+        examining = session_model(models, bundle)
+        made = assess_folder(folder, bundle, out, examining=examining, options=options, faces=faces, mirrored=mirrored)
     except (NoImages, BundleError, PreprocessingError) as error:
         raise UserError(str(error)) from error
     grade = made.analysis.examination.grade
@@ -226,147 +214,17 @@ def dicom_sr_command(
     typer.echo(f"wrote {out}: preliminary and unverified, until a clinician signs it")
 
 
-@palsy.command("judge-sessions")
-def judge_sessions_command(
-    tables: Annotated[list[Path], typer.Argument(help="Tables of sessions, as `htnet simulate sessions` writes them.")],
-    out: Annotated[Path, typer.Option(help="JSON file for the figures, by table.")],
-    models: Models = None,
-    network: Annotated[
-        bool, typer.Option(help="With the network of examinations, where there is a bundle of one; or step by step.")
-    ] = True,
-) -> None:
-    """Judge examinations by the shipped model on sessions whose truth is known, with intervals by person.
-
-    Example: `htnet palsy judge-sessions runs/sessions --out runs/sessions.json`
-    """
-    import json
-
-    from face.palsy.assessment.session_model import numbers_for
-    from face.whole_file import write_text
-    from model_training.palsy.evaluation.sessions.figures import judge_sessions
-
-    model = _session_model(models, _palsy_bundle(models)) if network else None
-    numbers = numbers_for(model)
-    figures = {str(path): judge_sessions(_read(path, models=models), numbers, model=model) for path in tables}
-    write_text(json.dumps(figures, indent=1) + "\n", out)
-    for path, found in figures.items():
-        grade = found["all"]["figures"]
-        typer.echo(
-            f"{path}: {found['sessions']} sessions of {found['people']} people: kappa {grade['kappa']:.3f}, "
-            f"exact {grade['exact']:.3f}, within one {grade['within_one']:.3f}"
-        )
-    typer.echo(f"wrote {out}")
-
-
 @palsy.command("judge-same-face")
 def judge_same_face_command(folder: People, models: Models = None) -> None:
     """Is an examination of one person doubted to be of one, and another person's picture among it noticed?
 
     Example: `htnet palsy judge-same-face people/`
     """
-    judge_people(folder, _palsy_bundle(models))
+    judge_people(folder, palsy_bundle(models))
 
 
-@palsy.command("fit-sessions")
-def fit_sessions_command(
-    tables: Annotated[list[Path], typer.Argument(help="Tables of sessions that nothing is judged on.")],
-    out: Annotated[Path, typer.Option(help="JSON file; face/palsy/assessment/fitted.json is the one that is used.")],
-    models: Models = None,
-) -> None:
-    """Fit the numbers of an examination: temperatures, limits of sets, errors of measures, smallest changes.
-
-    Example: `htnet palsy fit-sessions runs/fit-alike runs/fit-differ --out runs/fitted.json`
-    """
-    import json
-
-    from face.whole_file import write_text
-    from model_training.palsy.evaluation.sessions.fit import fit_numbers
-
-    sessions = [session for path in tables for session in _read(path, models=models)]
-    write_text(json.dumps(fit_numbers(sessions), indent=1) + "\n", out)
-    typer.echo(f"fitted on {len(sessions)} sessions; wrote {out}")
-
-
-@palsy.command("train-session")
-def train_session_command(
-    tables: Annotated[list[Path], typer.Argument(help="Tables of simulated sessions that nothing is judged on.")],
-    out: Annotated[Path, typer.Option(help="The file to write, e.g. runs/session.pt; `htnet export` makes a bundle.")],
-    models: Annotated[
-        Path | None,
-        typer.Option(envvar="HTNET_MODELS_DIR", help="The palsy model whose readings it takes; shipped otherwise."),
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML with what is not to be as usual: epochs, seed, ...")] = None,
-) -> None:
-    """Train the network of whole examinations: movements in millimetres of the truth, severities of the regions.
-
-    Example: `htnet palsy train-session runs/fit-alike runs/fit-differ runs/fit-healthy --out runs/session.pt`
-    """
-    from face.palsy.assessment.fitted import fitted_numbers
-    from face.palsy.assessment.session_model import SessionInputSpec
-    from model_training.configuration import load
-    from model_training.palsy.sessions.calibrating import check_sessions, fit_session_numbers
-    from model_training.palsy.sessions.config import SessionTrainingConfig
-    from model_training.palsy.sessions.samples import session_samples
-    from model_training.palsy.sessions.stored import session_checkpoint
-    from model_training.palsy.sessions.training import train_sessions
-    from model_training.training.checkpoint import save_checkpoint
-
-    settings = SessionTrainingConfig() if config is None else load(SessionTrainingConfig, config)
-    manifest = _palsy_bundle(models).manifest
-    spec = SessionInputSpec(palsy_model_sha256=manifest.sha256, palsy_input=manifest.input.fingerprint)
-    read = [session for path in tables for session in _read(path, models=models)]
-    sessions = [session for session in read if "rest" in session.pictures]
-    samples = session_samples(sessions)
-    check_sessions(sessions)
-    with progress_bar("steps") as bar:
-        trained = train_sessions(samples, settings, progress=bar.at)
-    numbers = fit_session_numbers(sessions, samples, trained, fitted_numbers())
-    save_checkpoint(session_checkpoint(trained.network, numbers, spec, config=settings, samples=samples), out)
-    for name, (network, steps) in numbers.errors.items():
-        typer.echo(f"{name}: wrong by {network:.2f} grades where regions differ, {steps:.2f} by the steps without it")
-    graded = f"grades with the pictures of {', '.join(numbers.grades_from)}" if numbers.grades_from else "measures only"
-    typer.echo(f"the network {graded}; the steps without it grade the others")
-    if not numbers.sdc95:
-        typer.echo("too few palsies were seen on two visits: comparisons by this network will have no verdict")
-    typer.echo(f"trained on {len(samples)} sessions of {len(set(samples.people))} people; wrote {out}")
-
-
-def _read(table: Path, *, models: Path | None) -> list[ReadSession]:
-    from model_training.palsy.evaluation.sessions.readings import read_sessions
-    from service.inference.errors import BundleError
-    from service.report.folder import picture_reader
-
-    try:
-        with picture_reader(_palsy_bundle(models)) as read, progress_bar(f"reading {table.name}") as bar:
-            return read_sessions([table], read, progress=bar.at)
-    except BundleError as error:
-        raise UserError(str(error)) from error
-
-
-def _palsy_bundle(models: Path | None) -> Bundle:
-    """Raises BundleError."""
-    bundles = _bundles(models)
-    return next((bundle for bundle in bundles if bundle.manifest.task == "palsy"), bundles[0])
-
-
-def _session_model(models: Path | None, palsy_bundle: Bundle) -> SessionModel | None:
-    """None where there is no bundle of one. Raises BundleError."""
-    from service.report.folder import session_model
-
-    found = next((bundle for bundle in _bundles(models) if bundle.manifest.task == "palsy-session"), None)
-    return None if found is None else session_model(found, palsy_bundle)
-
-
-def _bundles(models: Path | None) -> list[Bundle]:
-    from service.analysis.models import find_bundles
-    from service.config import shipped_models_dir
-    from service.inference.bundle import load_bundle
-
-    return [load_bundle(folder) for folder in find_bundles(models or shipped_models_dir())]
-
-
-palsy.command("train")(train_command("palsy"))
-palsy.command("crossval")(crossval_command("palsy"))
+palsy.command("train", cls=ConfiguredCommand)(train_command("palsy"))
+palsy.command("crossval", cls=ConfiguredCommand)(crossval_command("palsy"))
 palsy.command("evaluate")(evaluation.evaluate_command)
 palsy.command("visualize")(inference.visualize_command)
 palsy.command("calibrate")(evaluation.calibrate_command)
@@ -377,6 +235,9 @@ palsy.command("study-sites")(adaptation.study_sites_command)
 palsy.command("evidence")(evaluation.evidence_command)
 palsy.command("ablation")(evaluation.ablation_command)
 palsy.command("throughput")(evaluation.throughput_command)
+palsy.command("judge-sessions")(sessions.judge_sessions_command)
+palsy.command("fit-sessions")(sessions.fit_sessions_command)
+palsy.command("train-session")(sessions.train_session_command)
 palsy.command("train-visibility")(visibility.train_visibility_command)
 palsy.command("judge-visibility")(visibility.judge_visibility_command)
 palsy.command("demo")(inference.demo_command)

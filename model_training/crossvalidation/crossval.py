@@ -27,9 +27,8 @@ from model_training.tasks import judge_folds, make_task
 from model_training.training.checkpoint import load_checkpoint
 from model_training.training.config import TrainConfig
 from model_training.training.row_split import Split, check_split, selected
-from model_training.training.run_files import STATE
+from model_training.training.run_files import STATE, keep_plan
 from model_training.training.run_model import run_model
-from model_training.training.run_state import keep_plan
 from model_training.training.train import fit
 
 DONE = "fold.json"

@@ -35,15 +35,15 @@ def split_command(
     Example: `htnet data split runs/fnp --validation 0.2 --test 0.2 --seed 7`
     """
     from model_training.data.sample_table import find_table, label_names, read_table, write_table
-    from model_training.datasets.reading.conversion import describe_splits
+    from model_training.datasets.reading.conversion import describe_splits, split_lines
     from model_training.datasets.reading.splits import SplitShares, assign_splits
 
     path = find_table(table)
     read = read_table(path)
     frame = assign_splits(read.frame, shares=SplitShares(validation=validation, test=test), seed=seed)
     write_table(frame, path)
-    for name, part in describe_splits(frame, label_names(frame)).items():
-        typer.echo(f"{name}: {part['rows']} rows of {part['people']} people ({part['classes']})")
+    for line in split_lines(describe_splits(frame, label_names(frame))):
+        typer.echo(line)
     typer.echo(f"table: {path}")
 
 

@@ -24,6 +24,7 @@ from model_training.datasets.options import (
     check_split_options,
     end,
 )
+from model_training.errors import TrainingError
 
 grade_sets = typer.Typer()
 
@@ -145,6 +146,8 @@ def add_mapped_set(dataset: str, what: str, *, grades: str, classes: int) -> Non
 
         check_split_options(context, keep_splits)
         columns = read_column_map(column_map)
+        if columns.path.onset:
+            raise TrainingError(f"{column_map}: [path] onset is of pairs of frames: `htnet data prepare pairs`")
         if "label" in columns.values:
             refuse_given(
                 context, "grades", "merge", why=f"[values.label] of {column_map} says which value is which class"

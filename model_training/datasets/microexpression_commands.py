@@ -9,6 +9,7 @@ import typer
 from model_training.command_options import refuse_given
 from model_training.datasets.options import (
     Annotations,
+    ColumnMapFile,
     FramesChoice,
     MissingApex,
     MissingApexChoice,
@@ -16,12 +17,14 @@ from model_training.datasets.options import (
     Root,
     SchemeChoice,
     Seed,
+    Table,
     Test,
     Truth,
     Validation,
     begin,
     end,
 )
+from model_training.errors import TrainingError
 
 microexpression_sets = typer.Typer()
 
@@ -155,4 +158,37 @@ def prepare_published_flow(
 
     conversion = begin("flow", EMOTIONS, out)
     convert_published_flow(conversion, root=root)
+    end(conversion, validation=validation, test=test, seed=seed)
+
+
+@microexpression_sets.command("pairs")
+def prepare_pairs(
+    root: Root,
+    table: Table,
+    column_map: ColumnMapFile,
+    out: Out,
+    labels: Annotated[
+        str, typer.Option(help="Names of the classes in the order of their numbers, with commas between them.")
+    ] = "negative,positive,surprise",
+    name: Annotated[str, typer.Option(help="Of the data set: it comes before the names of its people.")] = "pairs",
+    validation: Validation = 0.15,
+    test: Test = 0.0,
+    seed: Seed = 0,
+) -> None:
+    """Any set of onset/apex pairs with a spreadsheet (MMEW, or your own), through a column map with `[path] onset`.
+
+    Example: `htnet data prepare pairs --root MMEW --table MMEW_Micro_Exp_delete_others.csv --column-map mmew.toml
+    --labels happiness,surprise,sadness,disgust,fear,anger --name mmew --out runs/mmew`
+    """
+    from model_training.datasets.converters.column_map import convert_with_column_map, read_column_map
+    from model_training.datasets.reading.labels import GradeReader
+
+    names = tuple(part.strip() for part in labels.split(",") if part.strip())
+    if len(set(names)) < 2:
+        raise TrainingError(f"--labels {labels!r} names {len(set(names))} class(es); at least two are needed")
+    columns = read_column_map(column_map)
+    if not columns.path.onset:
+        raise TrainingError(f"{column_map}: a pair has two frames; name the one at rest, too: [path] onset = ...")
+    conversion = begin(name, names, out)
+    convert_with_column_map(conversion, root=root, table=table, columns=columns, grades=GradeReader(labels=names))
     end(conversion, validation=validation, test=test, seed=seed)

@@ -12,6 +12,7 @@ import typer
 from model_training.command_options import progress_bar
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of the published flow images, or an .npz flow cache.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training that was begun for --out.")]
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="TOML: sections [training], [training.model], [simulation].")
 ]
@@ -28,28 +29,18 @@ def simulate_command(
     config: Annotated[Path | None, typer.Option(help="TOML with a [simulation] section.")] = None,
 ) -> None:
     """Onset/apex pairs of simulated people as flow images with their class, through the service's own flow code.
+    Finished people are kept: a stopped command goes on.
 
     Example: `htnet simulate microexpressions --people 150 --seed 1 --out runs/flow.npz`
     """
-    import numpy as np
-
-    from face.microexpression.spec import MicroExpressionSpec
     from model_training.microexpression.config import simulation_config
-    from model_training.microexpression.simulation.simulated_flow import SimulationConfig, simulate_people
+    from model_training.microexpression.simulation.simulated_flow import SimulationConfig
+    from model_training.microexpression.simulation.simulated_set import simulate_set
 
     simulation = simulation_config(config) if config is not None else SimulationConfig()
-    parts = []
-    with progress_bar("people", total=people) as bar:
-        for part in simulate_people(MicroExpressionSpec(), simulation, people=range(first, first + people), seed=seed):
-            parts.append(part)
-            bar.advance()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        out,
-        allow_pickle=False,
-        **{name: np.concatenate([part[name] for part in parts]) for name in ("flow", "label", "person")},
-    )
-    typer.echo(f"{sum(len(part['label']) for part in parts)} flow images of {people} people in {out}")
+    with progress_bar("people") as bar:
+        images = simulate_set(out, simulation, people=range(first, first + people), seed=seed, progress=bar.at)
+    typer.echo(f"{images} flow images of {people} people in {out}")
 
 
 def compare_images_command(
@@ -86,32 +77,41 @@ def train_command(
     out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
     members: Annotated[int, typer.Option(help="Networks in the ensemble.", min=1)] = 5,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    resume: Resume = False,
 ) -> None:
-    """Train the ensemble on simulated flow alone.
+    """Train the ensemble on simulated flow alone. Every epoch is kept; `--resume` goes on exactly there.
 
     Example: `htnet microexpression reference --simulated runs/flow.npz --config
     configs/microexpression_reference.toml --out runs/reference.pt`
     """
     from face.microexpression.spec import MicroExpressionSpec
     from model_training.microexpression.config import training_config
+    from model_training.microexpression.folded.interim import KeptEnsemble
     from model_training.microexpression.folded.reference import load_simulated, train_reference
     from model_training.training.checkpoint import save_atomically
+    from model_training.training.run_files import begin_training, file_digest, training_folder
 
-    training = training_config(config)
-    with progress_bar("epochs", total=training.epochs) as bar:
+    training, flow = training_config(config), load_simulated(simulated)
+    plan = {
+        **training.to_dict(),
+        "members": members,
+        "seed": seed,
+        "simulated": [file_digest(path) for path in simulated],
+    }
+    kept = KeptEnsemble(training_folder(out, plan, resume=resume, say=typer.echo))
+    begin_training(kept.folder, plan)
+    with progress_bar("epochs") as bar:
 
         def say(epoch: int, accuracy: float) -> None:
             bar.say(f"epoch {epoch}: {accuracy:.3f} right of held-out simulated people (first member)")
-            bar.advance()
+            bar.at(epoch, training.epochs)
 
-        checkpoint = train_reference(
-            training,
-            load_simulated(simulated),
-            members=members,
-            seed=seed,
-            spec=MicroExpressionSpec(),
-            progress=say,
-        )
+        try:
+            checkpoint = train_reference(
+                training, flow, members=members, seed=seed, spec=MicroExpressionSpec(), progress=say, kept=kept
+            )
+        except KeyboardInterrupt:
+            raise kept.stopped() from None
     save_atomically(checkpoint, out)
     typer.echo(json.dumps(checkpoint["calibration"]))
     typer.echo(f"wrote {out}")
@@ -169,23 +169,38 @@ def finetune_command(
     config: ConfigFile,
     out: Annotated[Path, typer.Option("--out", help="The checkpoint to write.")],
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    resume: Resume = False,
 ) -> None:
     """Train a reference checkpoint on with ALL real clips, for those who hold the data. Its estimate is `loso` with
-    the same configuration.
+    the same configuration. Every epoch is kept; `--resume` goes on exactly there.
 
     Example: `htnet microexpression finetune --checkpoint runs/reference.pt --data FLOW --config
     configs/microexpression.toml --out runs/tuned.pt`
     """
     from model_training.microexpression.config import training_config
+    from model_training.microexpression.folded.interim import KeptEnsemble
     from model_training.microexpression.folded.reference import fine_tune_on_all, load_reference
     from model_training.microexpression.published_flow import load_flow
-    from model_training.training.checkpoint import save_atomically
+    from model_training.training.checkpoint import BUNDLED, save_atomically
+    from model_training.training.run_files import begin_training, file_digest, training_folder
 
-    training, clips = training_config(config), load_flow(data)
-    with progress_bar("epochs", total=training.epochs) as bar:
-        tuned = fine_tune_on_all(
-            training, load_reference(checkpoint), clips, seed=seed, on_epoch=lambda _number, _weights: bar.advance()
-        )
+    training, clips, start = training_config(config), load_flow(data), load_reference(checkpoint)
+    place = checkpoint / BUNDLED if checkpoint.is_dir() else checkpoint
+    plan = {**training.to_dict(), "seed": seed, "clips": clips.digest(), "checkpoint": file_digest(place)}
+    kept = KeptEnsemble(training_folder(out, plan, resume=resume, say=typer.echo))
+    begin_training(kept.folder, plan)
+    with progress_bar("epochs") as bar:
+        try:
+            tuned = fine_tune_on_all(
+                training,
+                start,
+                clips,
+                seed=seed,
+                on_epoch=lambda number, _weights: bar.at(number, training.epochs),
+                kept=kept,
+            )
+        except KeyboardInterrupt:
+            raise kept.stopped() from None
     save_atomically(tuned, out)
     typer.echo(f"trained on {len(clips)} real clips; the weights carry the licence of that data: wrote {out}")
 

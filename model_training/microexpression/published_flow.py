@@ -6,6 +6,7 @@ same from frames).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,12 @@ class FlowImages:
         names = ("images", "labels", "subjects", "datasets", "clips")
         return FlowImages(**{name: getattr(self, name)[rows] for name in names}, class_names=self.class_names)
 
+    def digest(self) -> str:
+        """SHA-256 of what is learned from: images, labels, subjects."""
+        found = hashlib.sha256(self.images.tobytes() + self.labels.tobytes())
+        found.update("|".join(self.subjects.tolist()).encode())
+        return found.hexdigest()
+
     def subject_index(self) -> np.ndarray:
         """(N,) number of each image's subject in `subject_names`."""
         order = {name: index for index, name in enumerate(self.subject_names)}
@@ -72,7 +79,7 @@ def load_flow(path: Path, *, split: str | None = None) -> FlowImages:
     prepared = (path / "cache.json").is_file()
     if split is not None and not prepared:
         raise TrainingError(f"{path}: has no splits, which only the cache of a prepared table has; leave the split out")
-    if path.is_dir():
+    if path.is_dir() or path.name == TABLE:
         return load_prepared(path, split=split) if prepared else load_published(path)
     if path.suffix == ".npz" and path.is_file():
         return load_cache(path)

@@ -12,9 +12,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+# Noise stays below; bytes that were made floats do not.
+SCALED_BELOW = 16.0
+
 
 def to_unit_range(images: Tensor) -> Tensor:
-    """uint8 0..255 becomes float32 -1..1; a floating tensor is taken as already scaled.
+    """uint8 0..255 becomes float32 -1..1; a floating tensor is taken as already scaled. ValueError for one that plainly
+    is not: the research code feeds 0..255 as floats.
 
     The scaling lives in the network so that the exported graph takes the bytes that the service has at hand.
     """
@@ -22,6 +26,14 @@ def to_unit_range(images: Tensor) -> Tensor:
         return images.float() * (1 / 127.5) - 1.0
     if not images.is_floating_point():
         raise ValueError(f"images must be uint8 (0..255) or floating point (scaled to -1..1), got {images.dtype}")
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if images.numel() and not (tracing or torch.compiler.is_compiling()):
+        largest = float(images.detach().amax())
+        if largest > SCALED_BELOW:
+            raise ValueError(
+                f"images are floats up to {largest:g}, but floats must be scaled to -1..1: give the bytes (uint8), or "
+                "images / 127.5 - 1"
+            )
     return images
 
 

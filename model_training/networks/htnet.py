@@ -6,6 +6,7 @@ Source: Wang, Zhang, Luo, Sankaranarayana, "HTNet for micro-expression recogniti
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from model_training.networks.hierarchy import HierarchicalEncoder, LocalAttention, SingleTokenAttention, to_unit_range
 from model_training.saved_folder import SavedInFolder
 
+# A tensor that the research code's HTNet has, and no network here.
+ORIGINAL_NAME = "to_patch_embedding.1.weight"
 SizeName = Literal["tiny", "small", "base"]
 # Keyword arguments of the named sizes, shared by HTNet and HTNetEnhanced. `base` is the setting of the research demo
 # at 224 pixels; `tiny` is sized for one CPU thread.
@@ -93,9 +96,21 @@ class HTNet(SavedInFolder, nn.Module):
         self.head_dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.encoder.dims[-1], num_classes)
 
+    def load_state_dict(self, state_dict: Mapping[str, Any], *arguments: Any, **options: Any) -> Any:
+        """As any module's. ValueError for weights of the original code, which name their tensors otherwise."""
+        if ORIGINAL_NAME in state_dict:
+            raise ValueError(
+                "weights of the original HTNet, whose tensors have other names: `htnet import-original FILE.pth --out "
+                "FILE.pt`, then model_training.load('FILE.pt')"
+            )
+        return super().load_state_dict(state_dict, *arguments, **options)
+
     def forward_features(self, images: Tensor) -> Tensor:
         """(N, in_channels, image_size, image_size), uint8 or float in -1..1 -> (N, rows, columns, channels) of the
-        last level."""
+        last level. ValueError for images of another shape."""
+        size, channels = self.config["image_size"], self.config["in_channels"]
+        if images.shape[1:] != (channels, size, size):
+            raise ValueError(f"images must be (N, {channels}, {size}, {size}), got {tuple(images.shape)}")
         last: Tensor = self.norm(self.encoder(to_unit_range(images)))
         return last
 

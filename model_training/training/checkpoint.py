@@ -100,7 +100,7 @@ def save_atomically(payload: Mapping[str, object], path: Path) -> None:
 def load_payload(path: Path) -> dict[str, Any]:
     """The raw dictionary of a checkpoint or training state. Raises TrainingError for anything else."""
     if not path.is_file():
-        raise TrainingError(f"{path}: {'a folder, not a checkpoint' if path.is_dir() else 'no such checkpoint'}")
+        raise TrainingError(f"{path}: {_what_folder(path) if path.is_dir() else 'no such checkpoint'}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about pickles of others, which are refused just below
@@ -115,6 +115,19 @@ def load_payload(path: Path) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise TrainingError(f"{path}: not a checkpoint, it holds a {type(payload).__name__}")
     return payload
+
+
+def _what_folder(path: Path) -> str:
+    """What a folder is that was given for a checkpoint."""
+    below = sorted(item.name for item in path.iterdir() if is_saved_folder(item) or (item / BUNDLED).is_file())
+    if below:
+        return f"a folder of several, give one of them: {', '.join(str(path / name) for name in below[:4])}"
+    files = sorted(item for item in path.iterdir() if item.suffix in (".pt", ".pth"))
+    if any(item.suffix == ".pth" for item in files):
+        return (
+            "a folder, not a checkpoint; weights of the original HTNet become checkpoints with `htnet import-original`"
+        )
+    return f"a folder, not a checkpoint{f'; there is {files[0]}' if files else ''}"
 
 
 def _damaged_part(path: Path) -> str | None:
@@ -158,8 +171,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         payload = _said_by_older_fields(payload)
     if payload and all(isinstance(value, Tensor) for value in payload.values()):
         raise TrainingError(
-            f"{path}: bare weights without the configuration that they belong to, not a checkpoint. Weights of the "
-            "original HTNet become one with `htnet import-original`"
+            f"{path}: bare weights without the configuration that they belong to, not a checkpoint; a network's "
+            "`save_pretrained` keeps both. Weights of the original HTNet become one with `htnet import-original`"
         )
     missing = [key for key in REQUIRED if key not in payload]
     if missing:

@@ -3,24 +3,16 @@ with."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from face.whole_file import write_text
 from model_training.errors import TrainingError
 from model_training.training.checkpoint import load_payload, save_atomically
 from model_training.training.config import TrainConfig
 from model_training.training.learner import LearnerState
-from model_training.training.run_files import STATE, refuse_run_in_use
-
-# May differ between the run that was interrupted and the one that goes on: they do not change what is learned.
-FREE_TO_CHANGE = (
-    *("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps"),
-    *("run.mlflow", "run.wandb"),
-)
+from model_training.training.run_files import STATE, refuse_run_in_use, what_differs
 
 
 @dataclass
@@ -77,44 +69,16 @@ def load_state(config: TrainConfig, fingerprint: str, *, resume: bool, say: Call
         raise TrainingError(
             f"{path}: {done} epochs are trained already, more than optimisation.epochs={config.optimisation.epochs}"
         )
-    there = state["config"]["optimisation"]["epochs"]
-    if there != config.optimisation.epochs:
-        say(
-            f"{out}: planned for {there} epochs, goes on to {config.optimisation.epochs}; the learning rate follows "
-            "the new plan from here on"
-        )
     different = what_differs(state["config"], config.to_dict())
     different = [key for key in different if key != "optimisation.epochs"]  # a run goes on to more epochs
     if different:
         raise TrainingError(
             f"{path}: belongs to another configuration, different in {', '.join(different)}. Choose another run.out."
         )
+    there = state["config"]["optimisation"]["epochs"]
+    if there != config.optimisation.epochs:
+        say(
+            f"{out}: planned for {there} epochs, goes on to {config.optimisation.epochs}; the learning rate follows "
+            "the new plan from here on"
+        )
     return cast("RunState", state)
-
-
-def keep_plan(path: Path, plan: Mapping[str, Any], *, holds: str, cure: str) -> None:
-    """Write what the finished parts of a folder were made with, so that parts of another plan never join them.
-
-    holds: the parts, in the plural. Raises TrainingError naming what differs in a plan that is there already.
-    """
-    if path.is_file():
-        different = what_differs(json.loads(path.read_text(encoding="utf-8")), plan)
-        if different:
-            raise TrainingError(f"{path.parent}: holds {holds} made with another {', '.join(different)}; {cure}")
-    write_text(json.dumps(plan), path)
-
-
-def what_differs(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """Keys in which two configurations would not learn the same."""
-    return [key for key in _differences(there, here) if not key.startswith(FREE_TO_CHANGE)]
-
-
-def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> list[str]:
-    names = []
-    for key in sorted({*there, *here}):
-        a, b = there.get(key), here.get(key)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            names += _differences(a, b, f"{prefix}{key}.")
-        elif a != b:
-            names.append(prefix + key)
-    return names

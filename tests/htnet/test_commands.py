@@ -16,7 +16,7 @@ from model_training.cli import build_app
 from tests.htnet.tree import every_command, every_group_and_command
 from tests.model_training.test_cli import IN_HTNET
 
-SETS = ("fnp", "ck-plus", "meei", "yfp", "neuroface", "casme2", "smic", "samm", "casme3", "published-flow")
+SETS = ("fnp", "ck-plus", "meei", "yfp", "neuroface", "casme2", "smic", "samm", "casme3", "published-flow", "pairs")
 
 
 def htnet(*arguments: str, program: str = "from htnet.main import main; main()") -> subprocess.CompletedProcess[str]:
@@ -176,3 +176,19 @@ def test_a_misspelt_group_is_answered_with_the_nearest() -> None:
     done = htnet("palsey", "train")
     assert done.returncode == 2
     assert "Did you mean 'palsy'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("train", "There is: htnet palsy train, htnet microexpression train"),
+        ("loso --data FLOW", "There is: htnet microexpression loso"),
+        ("palsy train --config a.toml --epochs 3", "It is a key of the configuration: --set optimisation.epochs=..."),
+        ("microexpression crossval --batch-size=8", "a key of the configuration: --set optimisation.batch_size=..."),
+        ("microexpression train --config a.toml --lr 1e-4", "keys of the configuration: --set optimisation.learning_"),
+    ],
+)
+def test_what_other_programs_call_so_is_told_where_it_is(typed: str, told: str) -> None:
+    done = htnet(*typed.split())
+    assert done.returncode == 2
+    assert told in done.stderr

@@ -62,7 +62,7 @@ def test_no_command_is_missing() -> None:
         *((name,) for name in ("split", "merge", "simulate", "cache", "train", "crossval", "evaluate", "predict")),
         *((name,) for name in ("visualize", "throughput", "demo", "loso")),
         *(("prepare", name) for name in ("fnp", "ck-plus", "meei", "yfp", "neuroface")),
-        *(("prepare", name) for name in ("casme2", "smic", "samm", "casme3", "published-flow")),
+        *(("prepare", name) for name in ("casme2", "smic", "samm", "casme3", "published-flow", "pairs")),
         *((name,) for name in IN_HTNET if name != "prepare"),
     }
 

@@ -1,5 +1,5 @@
-"""Data sets whose columns are not published (MEEI, YFP, Toronto NeuroFace): the user says what is what in a small TOML
-file.
+"""Data sets whose columns are not published (MEEI, YFP, Toronto NeuroFace), or are their users' own (pairs of frames):
+the user says what is what in a small TOML file.
 
 sheet = "Sheet1"                       # optional; the first one otherwise
 [columns]                              # our name = column of the spreadsheet
@@ -9,6 +9,7 @@ side = "Affected side"                 # optional, as are pose, split and furthe
 [path]
 template = "{Category}/{Patient ID}/{pose}.jpg"   # columns in braces; {pose} runs over path.poses
 poses = { rest = "1", brow_lift = "2" }           # optional: one row per pose, ours = theirs
+onset = "{Emotion}/{Clip}/{Onset}.jpg"            # of pairs: the frame at rest, the template then being the apex
 [values.label]                         # optional: every value that occurs, ours = label from 1
 "Normal" = 1
 [values.side]
@@ -39,6 +40,8 @@ class PathMap(Configuration):
     """Where a picture lies below the root; columns of the spreadsheet in braces, {pose} runs over the poses."""
     poses: Mapping[str, Any] = Field(default_factory=dict)
     """One row for each: our name = theirs."""
+    onset: str = ""
+    """Of a pair: where its frame at rest lies, the template being the apex."""
 
 
 class ColumnMap(Configuration):
@@ -65,7 +68,8 @@ class ColumnMap(Configuration):
         return columns
 
     def spreadsheet_columns(self) -> tuple[str, ...]:
-        fields = [name for _, name, _, _ in string.Formatter().parse(self.path.template) if name and name != "pose"]
+        templates = self.path.template + self.path.onset
+        fields = [name for _, name, _, _ in string.Formatter().parse(templates) if name and name != "pose"]
         return tuple(dict.fromkeys([*self.columns.values(), *fields]))
 
 
@@ -82,7 +86,8 @@ def read_column_map(path: Path) -> ColumnMap:
 def convert_with_column_map(
     conversion: Conversion, *, root: Path, table: Path, columns: ColumnMap, grades: GradeReader
 ) -> None:
-    """One row of the spreadsheet is one image, or one image per pose of the map."""
+    """One row of the spreadsheet is one image, one image per pose of the map, or a pair of frames where it has an
+    onset."""
     for number, row in read_rows(table, columns=columns.spreadsheet_columns(), sheet=columns.sheet or None):
         poses: list[tuple[str | None, str]] = [(ours, str(theirs)) for ours, theirs in columns.path.poses.items()] or [
             (None, "")
@@ -118,14 +123,18 @@ def _add_row(
         return conversion.drop(where, "no patient id: splits are by patient")
     try:
         label = _value(columns, "label", ours.pop("label"), grades.label)
-        side = _value(columns, "side", ours.pop("side", ""), grades.side)
+        cell = ours.pop("side", "")
+        listed = cell or "" in columns.values.get("side", {})
+        side = _value(columns, "side", cell, grades.side) if listed else ""  # an empty cell: nobody wrote it down
     except ValueError as error:
         return conversion.drop(where, f"value not understood: {error}")
     if not 1 <= int(label) <= len(grades.labels):
         return conversion.drop(where, f"label out of range: {label}")
     relative = columns.path.template.format(**{**cells, "pose": file_pose})
-    if not (root / relative).is_file():
-        return conversion.drop(where, f"file missing: {relative!r}")
+    onset = columns.path.onset.format(**cells)
+    for needed in (relative, onset) if onset else (relative,):
+        if not (root / needed).is_file():
+            return conversion.drop(where, f"file missing: {needed!r}")
     conversion.add(
         sample=relative,
         person=person,
@@ -134,7 +143,7 @@ def _add_row(
         side=str(side),
         pose=pose if pose is not None else ours.pop("pose", ""),
         split=ours.pop("split", ""),
-        onset_path=None,
+        onset_path=root / onset if onset else None,
         where=where,
         **{k: v for k, v in ours.items() if k != "pose"},
     )
@@ -149,4 +158,4 @@ def _value(columns: ColumnMap, name: str, cell: str, read: Callable[[str], objec
         return read(cell)
     if cell not in known:
         raise ValueError(f"{name} {cell!r} is not in [values.{name}]")
-    return known[cell]
+    return read(known[cell]) if isinstance(known[cell], str) else known[cell]

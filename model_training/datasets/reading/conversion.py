@@ -18,7 +18,7 @@ import pandas as pd
 
 from face.whole_file import write_text
 from model_training.data.sample_table import SampleTable, validate, write_table
-from model_training.datasets.reading.people import same_person_spellings, what_so_few_can_say
+from model_training.datasets.reading.people import how_many, same_person_spellings, what_so_few_can_say
 from model_training.datasets.reading.splits import SplitShares, assign_splits
 from model_training.errors import TrainingError
 
@@ -164,15 +164,22 @@ class ConversionReport:
             f"{self.dataset}: {self.rows_read} rows read, {self.rows_used} used, {sum(self.dropped.values())} dropped"
         ]
         lines += [f"  dropped {count}: {reason}" for reason, count in self.dropped.items()]
-        for name, part in self.splits.items():
-            classes = ", ".join(f"{label} {count}" for label, count in part["classes"].items())
-            lines.append(f"  {name or 'no split'}: {part['rows']} rows of {part['people']} people ({classes})")
+        lines += [f"  {line}" for line in split_lines(self.splits)]
         return lines + [f"  note: {note}" for note in self.notes]
 
 
 def _kind_of_reason(reason: str) -> str:
     """The reason without its particulars (text before the colon), to count alike ones together."""
     return reason.split(":", 1)[0]
+
+
+def split_lines(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What `describe_splits` says, a line each."""
+    lines = []
+    for name, part in splits.items():
+        classes = ", ".join(f"{label} {count}" for label, count in part["classes"].items())
+        lines.append(f"{name or 'no split'}: {part['rows']} rows of {how_many(part['people'])} ({classes})")
+    return lines
 
 
 def describe_splits(frame: pd.DataFrame, labels: tuple[str, ...]) -> dict[str, dict[str, Any]]:

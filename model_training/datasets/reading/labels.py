@@ -39,6 +39,8 @@ class GradeReader:
     def label(self, value: object) -> int:
         """Label from 1. ValueError with the value when it is no grade of the declared kind."""
         word = text(value).lower()
+        if not word:
+            raise ValueError("the cell is empty")
         if word in self.names:
             return self.names[word]
         named = {name.lower(): index for index, name in enumerate(self.labels, start=1)}

@@ -82,6 +82,10 @@ def refuse_doubtful_people(people: Sequence[str], labels: Sequence[int], *, chos
     return [f"doubtful people: {doubt}"] if doubt else []
 
 
+def how_many(people: int) -> str:
+    return "1 person" if people == 1 else f"{people} people"
+
+
 def what_so_few_can_say(frame: pd.DataFrame, *, labels: Sequence[str]) -> list[str]:
     """Notes about a table or a split with so few people or classes that its figures will say little."""
     notes = []
@@ -92,7 +96,7 @@ def what_so_few_can_say(frame: pd.DataFrame, *, labels: Sequence[str]) -> list[s
         people, classes = part["person_id"].nunique(), part["label"].nunique()
         if people < FEW_PEOPLE:
             notes.append(
-                f"{name} has {people} people and {classes} of {len(labels)} classes: its figures say little, and macro "
-                "averages least; cross-validation (`crossval`, `loso`) uses everybody"
+                f"{name} has {how_many(people)} and {classes} of {len(labels)} classes: its figures say little, and "
+                "macro averages least; cross-validation (`crossval`, `loso`) uses everybody"
             )
     return notes

@@ -14,6 +14,8 @@ from model_training.errors import TrainingError
 
 TABLE = "combined_3_class2_for_optical_flow.csv"
 WHOLE, SPLIT = "STSNet_whole_norm_u_v_os", "three_norm_u_v_os"
+# Where the research code keeps its pictures; its table lies beside this folder.
+DATASETS = "datasets"
 
 
 @dataclass(frozen=True)
@@ -40,23 +42,45 @@ class UnusableRow:
 
 
 def published_clips(root: Path) -> Iterator[PublishedClip | UnusableRow]:
-    """Either layout, told apart by what lies in `root`.
+    """Either layout, told apart by what there is.
 
     Whole: `combined_3_class2_for_optical_flow.csv` with `STSNet_whole_norm_u_v_os/{sub}_{filename_o} .png` (the blank
     belongs to the name). Split: `three_norm_u_v_os/{subject}/u_test/{label}/*.png`. Labels count 0 negative, 1
-    positive, 2 surprise. Raises TrainingError where the folder holds neither.
+    positive, 2 surprise. root: where these lie, one of them, or the checkout of the research code, whose table lies
+    beside `datasets/`. Raises TrainingError where the folder holds neither.
     """
+    if root.name == TABLE:
+        root = root.parent
     require_folder(root, "published flow images")
-    if (root / TABLE).is_file():
-        return _whole(root)
-    if (root / SPLIT).is_dir() or root.name == SPLIT:
-        return _presplit(root if root.name == SPLIT else root / SPLIT)
+    if root.name == SPLIT:
+        return _presplit(root)
+    places = _places(root)
+    table = next((place / TABLE for place in places if (place / TABLE).is_file()), None)
+    whole = next((place / WHOLE for place in places if (place / WHOLE).is_dir()), None)
+    split = next((place / SPLIT for place in places if (place / SPLIT).is_dir()), None)
+    if table is not None and whole is not None:
+        return _whole(table, whole)
+    if split is not None and root.name != WHOLE:
+        return _presplit(split)
+    if table is not None:
+        raise TrainingError(f"{table}: its flow images are missing, {WHOLE}/ beside it or in {DATASETS}/")
+    if whole is not None:
+        raise TrainingError(
+            f"{whole}: nothing says which emotion its images show: put {TABLE} of the research code beside this "
+            f"folder, or give {SPLIT}/"
+        )
     raise TrainingError(f"{root}: holds neither {TABLE} nor {SPLIT}/; give the folder of the published flow images")
 
 
-def _whole(root: Path) -> Iterator[PublishedClip | UnusableRow]:
-    folder = require_folder(root / WHOLE, "flow images of the table")
-    for number, row in read_rows(root / TABLE, columns=("dataset", "sub", "filename_o", "label")):
+def _places(root: Path) -> tuple[Path, ...]:
+    """Where table and images may lie: side by side, or as in the research code's checkout."""
+    root = root.absolute()
+    base = root.parent if root.name == WHOLE else root
+    return (base, base.parent) if base.name == DATASETS else (base, base / DATASETS)
+
+
+def _whole(table: Path, folder: Path) -> Iterator[PublishedClip | UnusableRow]:
+    for number, row in read_rows(table, columns=("dataset", "sub", "filename_o", "label")):
         where = f"{TABLE} row {number}"
         subject, clip, label = text(row["sub"]), text(row["filename_o"]), whole_number(row["label"])
         if label is None or label >= len(EMOTIONS):

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_training.errors import TrainingError
 from model_training.judging.confusion_plot import draw_confusion
 from model_training.metrics.reliability import equal_count_bins, expected_calibration_error, most_probable
 from model_training.microexpression.evaluation.scores import (
@@ -21,29 +20,18 @@ from model_training.microexpression.evaluation.scores import (
     intervals_by_subject,
     right_by_subject,
 )
-from model_training.microexpression.folded.reference import as_tensor
-from model_training.microexpression.inference.answers import answers_of, calibrated, temperature_of
+from model_training.microexpression.inference.answers import Shares, calibrated
 from model_training.microexpression.published_flow import FlowImages
-from model_training.training.checkpoint import Checkpoint
 
 # Of equally many clips: real sets are too small to fill bins of equal width.
 RELIABILITY_BINS = 5
 
 
-def zero_shot_report(checkpoint: Checkpoint, data: FlowImages) -> dict[str, Any]:
+def zero_shot_report(each: Shares, temperature: float, data: FlowImages) -> dict[str, Any]:
     """Scores on real clips none of which was trained on: each member, their mean and spread, the ensemble with its
-    interval by subject. A single network is an ensemble of one.
-
-    Raises TrainingError where the clips have other classes than the checkpoint.
-    """
-    if data.class_names != checkpoint.labels:
-        raise TrainingError(
-            f"{checkpoint.path}: answers {', '.join(checkpoint.labels)}; the clips are of {', '.join(data.class_names)}"
-        )
-    temperature = temperature_of(checkpoint)
-    each = answers_of(checkpoint)(as_tensor(data.images))
+    interval by subject. each (members, N, classes): uncalibrated; a single network is an ensemble of one."""
     ensemble = each.mean(0)
-    classes = len(checkpoint.labels)
+    classes = len(data.class_names)
     among: Clips = {"truth": data.labels, "datasets": data.datasets, "classes": classes}
     members = [composite_scores(predicted=one.argmax(-1), **among) for one in each]
     full = np.array([[one["full"]["uf1"], one["full"]["uar"]] for one in members])

@@ -25,7 +25,9 @@ from model_training.microexpression.published_flow import FlowImages
 
 HELD_OUT_SHARE = 0.15
 FOLDS_PER_CHUNK = 17
-SECONDS_BETWEEN_STATES = 300.0
+# The least; of many large networks a state takes long to write, and longer apart are they.
+SECONDS_BETWEEN_STATES = 30.0
+STATES_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -136,13 +138,15 @@ def fit_chunk(
     interim: Interim | None = None
     if state is not None and state.is_file():
         interim = load_interim(state, probabilities, losses)
-    saved = time.monotonic()
+    saved, apart = time.monotonic(), SECONDS_BETWEEN_STATES
 
     def keep(make: Callable[[], Interim]) -> None:
-        nonlocal saved
-        if state is not None and time.monotonic() - saved > SECONDS_BETWEEN_STATES:
+        nonlocal saved, apart
+        began = time.monotonic()
+        if state is not None and began - saved > apart:
             save_interim(make(), probabilities, losses, state)
             saved = time.monotonic()
+            apart = max(SECONDS_BETWEEN_STATES, (saved - began) / STATES_SHARE)
 
     try:
         train_folded(

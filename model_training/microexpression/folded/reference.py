@@ -18,6 +18,7 @@ from face.vocabulary import EMOTIONS
 from model_training.errors import TrainingError
 from model_training.metrics.reliability import expected_calibration_error
 from model_training.metrics.temperature import temperature_of_probabilities, tempered
+from model_training.microexpression.folded.interim import KeptEnsemble
 from model_training.microexpression.folded.network import one_fold
 from model_training.microexpression.folded.training import TrainingConfig, Weights, predict, train_folded
 from model_training.microexpression.published_flow import FlowImages
@@ -64,12 +65,14 @@ def train_reference(
     seed: int,
     spec: MicroExpressionSpec,
     progress: Callable[[int, float], object] | None = None,
+    kept: KeptEnsemble | None = None,
 ) -> StoredCheckpoint:
     """Train `members` networks at once -> the checkpoint. One simulated person in ten is kept out for the
-    temperature. progress: called with the epoch and the accuracy of one network on the people kept out."""
+    temperature. progress: called with the epoch and the accuracy of one network on the people kept out. kept: goes on
+    where an earlier call stood."""
     people = np.unique(simulated.people)
-    kept = np.random.default_rng(seed).permutation(people)[: max(1, int(len(people) * VALIDATION_SHARE))]
-    held = np.isin(simulated.people, kept)
+    others = np.random.default_rng(seed).permutation(people)[: max(1, int(len(people) * VALIDATION_SHARE))]
+    held = np.isin(simulated.people, others)
     images, labels = as_tensor(simulated.images), torch.from_numpy(simulated.labels)
     train = torch.from_numpy(np.flatnonzero(~held))
 
@@ -79,7 +82,14 @@ def train_reference(
             progress(epoch, float((answers == simulated.labels[held]).mean()))
 
     weights = train_folded(
-        config, images[train], labels[train], torch.ones(members, len(train)), seed=seed, on_epoch=report
+        config,
+        images[train],
+        labels[train],
+        torch.ones(members, len(train)),
+        seed=seed,
+        on_epoch=report,
+        interim=kept.interim() if kept else None,
+        keep=kept.keep if kept else None,
     )
     mean = predict(config, weights, images[held]).numpy().mean(0)
     temperature = temperature_of_probabilities(mean, simulated.labels[held])
@@ -93,12 +103,17 @@ def train_reference(
         "state_dict": weights,
         "calibration": {
             "temperature": temperature,
-            "simulated_validation_people": len(kept),
+            "simulated_validation_people": len(others),
             "simulated_validation_accuracy": float((mean.argmax(1) == simulated.labels[held]).mean()),
             "ece_before": expected_calibration_error(mean, simulated.labels[held]),
             "ece_after": expected_calibration_error(tempered(mean, temperature), simulated.labels[held]),
         },
-        "training_data": {"kind": "simulation", "images": len(train), "people": len(people) - len(kept), "seed": seed},
+        "training_data": {
+            "kind": "simulation",
+            "images": len(train),
+            "people": len(people) - len(others),
+            "seed": seed,
+        },
     }
 
 
@@ -109,9 +124,11 @@ def fine_tune_on_all(
     *,
     seed: int,
     on_epoch: Callable[[int, Weights], None] | None = None,
+    kept: KeptEnsemble | None = None,
 ) -> StoredCheckpoint:
     """Every member trained on with ALL real clips: for those who hold the data. No clip is left to measure it on; LOSO
-    with the same configuration is its estimate. The result carries the data's licence. on_epoch: as in train_folded."""
+    with the same configuration is its estimate. The result carries the data's licence. on_epoch: as in train_folded.
+    kept: as in `train_reference`."""
     members = len(checkpoint["state_dict"]["embed.w"])
     weights = train_folded(
         config,
@@ -121,6 +138,8 @@ def fine_tune_on_all(
         seed=seed,
         initial=checkpoint["state_dict"],
         on_epoch=on_epoch,
+        interim=kept.interim() if kept else None,
+        keep=kept.keep if kept else None,
     )
     return {
         **checkpoint,

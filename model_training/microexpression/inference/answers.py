@@ -12,7 +12,9 @@ from model_training.configuration import build
 from model_training.errors import TrainingError
 from model_training.metrics.temperature import tempered
 from model_training.microexpression.folded.inputs import mirror, tile_boxes
+from model_training.microexpression.folded.reference import as_tensor
 from model_training.microexpression.folded.training import TrainingConfig, predict
+from model_training.microexpression.published_flow import FlowImages
 from model_training.microexpression.stored_networks import plain_htnet
 from model_training.training.checkpoint import FOLDED_ENSEMBLE, Checkpoint
 
@@ -43,6 +45,16 @@ def answers_of(checkpoint: Checkpoint) -> Answers:
         return mean
 
     return alone
+
+
+def answers_for(checkpoint: Checkpoint, clips: FlowImages) -> Shares:
+    """Raises TrainingError where the clips have other classes than the checkpoint, and as `answers_of`."""
+    if clips.class_names != checkpoint.labels:
+        raise TrainingError(
+            f"{checkpoint.path}: answers {', '.join(checkpoint.labels)}; the clips are of "
+            f"{', '.join(clips.class_names)}"
+        )
+    return answers_of(checkpoint)(as_tensor(clips.images))
 
 
 def calibrated(each: Shares, temperature: float) -> npt.NDArray[np.float64]:

@@ -9,7 +9,7 @@ the published images have besides is drawn at random: framing (SAMM is looser an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -195,7 +195,7 @@ def simulate_person(
 
 
 def simulate_people(
-    spec: MicroExpressionSpec, config: SimulationConfig, *, people: range, seed: int
+    spec: MicroExpressionSpec, config: SimulationConfig, *, people: Sequence[int], seed: int
 ) -> Iterator[dict[str, np.ndarray]]:
     """People by number -> {'flow' (n, 28, 28, 3), 'label' (n,), 'person' (n,)} each. A person depends on the seed and
     the number alone, so that parts can be made by several processes and joined."""

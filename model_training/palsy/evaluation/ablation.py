@@ -20,7 +20,7 @@ from model_training.palsy.evaluation.figures import photograph_figures, simulate
 from model_training.palsy.inference.grader import load_palsy_checkpoint
 from model_training.palsy.task import PalsyTask
 from model_training.training.config import load_config
-from model_training.training.run_state import keep_plan
+from model_training.training.run_files import keep_plan
 from model_training.training.train import BEST, train
 
 # Name -> changes of the configuration, which is that of the whole model.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,20 +75,36 @@ def check_sessions(sessions: Sequence[ReadSession]) -> None:
 
 
 def fit_session_numbers(
-    sessions: Sequence[ReadSession], samples: SessionSamples, trained: TrainedSessions, base: FittedNumbers
+    sessions: Sequence[ReadSession],
+    samples: SessionSamples,
+    trained: TrainedSessions,
+    base: FittedNumbers,
+    *,
+    progress: Callable[[int, int], object] = lambda _, __: None,
 ) -> SessionNumbers:
-    """sessions: those that the samples were made of, in their order. base: what is fitted without the network."""
+    """sessions: those that the samples were made of, in their order. base: what is fitted without the network.
+    progress: is called with (examinations done, all)."""
+    done, total = 0, len(sessions) + sum(len(_pictures_of(evidence, sessions)) for evidence in EVIDENCE)
+
+    def examining() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
     plain = replace(base, calibration={name: SessionCalibration(1.0, COVERAGE) for name in EVIDENCE})
     calibration: dict[Evidence, dict[str, float]] = {}
     errors: dict[Evidence, tuple[float, float]] = {}
     for evidence in EVIDENCE:
-        calibration[evidence], errors[evidence] = _of_evidence(evidence, sessions, samples, trained, plain, base)
+        calibration[evidence], errors[evidence] = _of_evidence(
+            evidence, sessions, samples, trained, plain, base, examining=examining
+        )
     chosen = tuple(name for name in EVIDENCE if errors[name][0] < errors[name][1])
     numbers = SessionNumbers(calibration, chosen, errors, _measure_u(samples, trained), {})
     fitted = numbers.over(base)
     rows = {str(session.truth["session_id"]): row for row, session in enumerate(sessions)}
 
     def examined(session: ReadSession) -> Any:
+        examining()
         model = _model(trained, rows[str(session.truth["session_id"])], fitted, chosen)
         return examine(session.pictures, fitted, model=model)
 
@@ -106,10 +122,13 @@ def _of_evidence(
     trained: TrainedSessions,
     plain: FittedNumbers,
     base: FittedNumbers,
+    *,
+    examining: Callable[[], object],
 ) -> tuple[dict[str, float], tuple[float, float]]:
     """Its calibration, and the errors of the expected grade of (network, steps) where regions differ."""
     probabilities, labels, apart = [], [], []
     for row, pictures in _pictures_of(evidence, sessions):
+        examining()
         truth = sessions[row].truth
         grade = fitted_grade(_model(trained, row, plain, EVIDENCE).read(pictures), frozenset(pictures), plain)
         probabilities.append(grade.probabilities)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,17 @@ from torch.nn import functional
 from model_training.palsy.sessions.config import SessionTrainingConfig, batches, steps_of
 from model_training.palsy.sessions.network import SessionGrader, grade_features, read_severities
 from model_training.palsy.sessions.samples import SessionSamples
+from model_training.palsy.trained_parts import Lesson, TrainedParts
 
 FloatArray = npt.NDArray[np.float32]
 # Of the sessions of a step, so many keep all their pictures.
 _WHOLE_SHARE = 0.4
 _WITHOUT_REST_SHARE = 0.1
+
+
+def grading_steps(rows: npt.NDArray[np.intp], config: SessionTrainingConfig) -> int:
+    """Steps that `train_graders` takes."""
+    return config.members * steps_of(len(rows), epochs=config.grader_epochs)
 
 
 def train_graders(
@@ -26,50 +32,56 @@ def train_graders(
     tensors: Mapping[str, Tensor],
     rows: npt.NDArray[np.intp],
     config: SessionTrainingConfig,
+    parts: TrainedParts,
+    *,
+    name: str,
+    stepped: Callable[[int], object] = lambda _: None,
 ) -> nn.ModuleList:
     """`config.members` of them on the sessions `rows`. movements (N, 8, 2, 10): as a measure head that did not see the
-    person has them."""
-    return nn.ModuleList(
-        _train_grader(samples, movements, tensors, rows, config, seed=config.seed + member)
-        for member in range(config.members)
-    )
+    person has them. name: of the parts that they are. stepped: is called with how many steps were done.
 
-
-def _train_grader(
-    samples: SessionSamples,
-    movements: FloatArray,
-    tensors: Mapping[str, Tensor],
-    rows: npt.NDArray[np.intp],
-    config: SessionTrainingConfig,
-    *,
-    seed: int,
-) -> SessionGrader:
-    torch.manual_seed(seed)
-    rng = np.random.default_rng([config.seed, seed])
-    grader = SessionGrader(hidden=config.hidden)
+    Raises Interrupted as `TrainedParts.learn`.
+    """
     measured = torch.from_numpy(movements)
-    whole = grade_features(measured[rows], tensors["readings"][rows], tensors["present"][rows]).flatten(0, 1)
-    grader.mean.copy_(whole.mean(0))
-    grader.scale.copy_(whole.std(0).clamp_min(0.05))
     severities, sides = torch.from_numpy(samples.severities), torch.from_numpy(samples.sides)
-    optimiser = torch.optim.AdamW(
-        grader.parameters(), config.grader_learning_rate, weight_decay=config.grader_weight_decay
-    )
     steps = steps_of(len(rows), epochs=config.grader_epochs)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.grader_learning_rate, total_steps=steps)
-    grader.train()
-    for chosen in batches(len(rows), epochs=config.grader_epochs, seed=seed):
-        where = rows[chosen]
-        present = torch.from_numpy(_some_pictures(samples.tensors["present"][where], rng))
-        readings = tensors["readings"][where]
-        features = grade_features(as_known(measured[where], present), readings, present)
-        found, log_spread, side = grader(features, read_severities(readings, present))
-        loss = grade_loss(found, log_spread, side[:, 0], severities[where], sides[where])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-    return grader.eval()
+
+    def train(member: int) -> SessionGrader:
+        seed = config.seed + member
+        torch.manual_seed(seed)
+        rng = np.random.default_rng([config.seed, seed])
+        grader = SessionGrader(hidden=config.hidden)
+        if parts.take(f"{name}-{member + 1}", grader):
+            stepped(steps)
+            return grader.eval()
+        whole = grade_features(measured[rows], tensors["readings"][rows], tensors["present"][rows]).flatten(0, 1)
+        grader.mean.copy_(whole.mean(0))
+        grader.scale.copy_(whole.std(0).clamp_min(0.05))
+
+        def loss(chosen: npt.NDArray[np.intp]) -> Tensor:
+            where = rows[chosen]
+            present = torch.from_numpy(_some_pictures(samples.tensors["present"][where], rng))
+            readings = tensors["readings"][where]
+            features = grade_features(as_known(measured[where], present), readings, present)
+            found, log_spread, side = grader(features, read_severities(readings, present))
+            return grade_loss(found, log_spread, side[:, 0], severities[where], sides[where])
+
+        optimiser = torch.optim.AdamW(
+            grader.parameters(), config.grader_learning_rate, weight_decay=config.grader_weight_decay
+        )
+        lesson = Lesson(
+            network=grader,
+            optimiser=optimiser,
+            schedule=torch.optim.lr_scheduler.OneCycleLR(optimiser, config.grader_learning_rate, total_steps=steps),
+            loss=loss,
+            steps=batches(len(rows), epochs=config.grader_epochs, seed=seed),
+            epoch=steps // config.grader_epochs,
+            random=rng,
+        )
+        parts.learn(f"{name}-{member + 1}", lesson, stepped=stepped)
+        return grader.eval()
+
+    return nn.ModuleList(train(member) for member in range(config.members))
 
 
 def grade_loss(found: Tensor, log_spread: Tensor, side: Tensor, severities: Tensor, sides: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from face.vocabulary import POSES
 from model_training.palsy.sessions.config import SessionTrainingConfig, batches, steps_of
 from model_training.palsy.sessions.network import MOVEMENT_UNIT, MeasureHead, halves_of, linear_features
 from model_training.palsy.sessions.samples import SessionSamples
+from model_training.palsy.trained_parts import Lesson, TrainedParts
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -30,25 +31,29 @@ def train_measuring(
     halves: Tensor,
     rows: npt.NDArray[np.intp],
     config: SessionTrainingConfig,
+    parts: TrainedParts,
     *,
-    stepped: Callable[[], object] = lambda: None,
+    name: str,
+    stepped: Callable[[int], object] = lambda _: None,
 ) -> MeasureHead:
-    """On the sessions `rows`. halves: of their pictures, (N, 8, 2, 112, 56) in -1..1 as int8 of 127. stepped: is
-    called after each step."""
+    """On the sessions `rows`. halves: of their pictures, (N, 8, 2, 112, 56) in -1..1 as int8 of 127. name: of the part
+    that it is. stepped: is called with how many steps were done.
+
+    Raises Interrupted as `TrainedParts.learn`.
+    """
     head = MeasureHead(width=config.width, hidden=config.hidden)
+    steps = measuring_steps(samples, rows, config)
+    if parts.take(name, head):
+        stepped(steps)
+        return head.eval()
     features = linear_features(tensors["landmarks"][rows], head.mirror).numpy()
     truth = samples.movements[rows]
     present = samples.tensors["present"][rows] > 0
     linear = _fit_linear(head, features, truth, present, samples.people[rows], config)
     sessions, poses = np.nonzero(present)
     wanted = torch.from_numpy((truth - linear) / MOVEMENT_UNIT)
-    optimiser = torch.optim.AdamW(
-        (*head.seeing.parameters(), *head.joining.parameters()), config.learning_rate, weight_decay=config.weight_decay
-    )
-    steps = measuring_steps(samples, rows, config)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=steps)
-    head.train()
-    for chosen in batches(len(sessions), epochs=config.epochs, seed=config.seed):
+
+    def loss(chosen: npt.NDArray[np.intp]) -> Tensor:
         session, pose = sessions[chosen], poses[chosen]
         where = rows[session]
         pair = torch.stack((halves[where, 0], halves[where, pose]), dim=2).float() / 127  # (B, 2 halves, 2, 112, 56)
@@ -58,12 +63,20 @@ def train_measuring(
             torch.from_numpy(linear[session, pose]),
             tensors["readings"][where, pose],
         )
-        loss = measure_loss(correction, log_u, wanted[session, pose])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        stepped()
+        return measure_loss(correction, log_u, wanted[session, pose])
+
+    optimiser = torch.optim.AdamW(
+        (*head.seeing.parameters(), *head.joining.parameters()), config.learning_rate, weight_decay=config.weight_decay
+    )
+    lesson = Lesson(
+        network=head,
+        optimiser=optimiser,
+        schedule=torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=steps),
+        loss=loss,
+        steps=batches(len(sessions), epochs=config.epochs, seed=config.seed),
+        epoch=steps // config.epochs,
+    )
+    parts.learn(name, lesson, stepped=stepped)
     return head.eval()
 
 

@@ -20,14 +20,17 @@ from face.palsy.assessment.session_model import MEASURES_OF_HALF
 from face.palsy.reading import Graph
 from face.vocabulary import REGIONS
 from model_training.palsy.sessions.config import SessionTrainingConfig
-from model_training.palsy.sessions.grading import as_known, train_graders
+from model_training.palsy.sessions.grading import as_known, grading_steps, train_graders
 from model_training.palsy.sessions.measuring import kept_halves, measuring_steps, train_measuring
 from model_training.palsy.sessions.network import MOVEMENT_UNIT, SessionNetwork, mean_grade
 from model_training.palsy.sessions.samples import SessionSamples
+from model_training.palsy.trained_parts import TrainedParts
 
 FloatArray = npt.NDArray[np.float32]
-# Is told how many steps of how many are done.
-Progress = Callable[[int, int], object]
+# Is told how many steps of how many are done; those of a grader count as GRADER_STEP each.
+Progress = Callable[[float, float], object]
+# What a step of a grader takes of the time of one of a measure head.
+GRADER_STEP = 0.025
 # Two standard deviations hold this much of a normal distribution.
 _TWO_SIGMA = 0.9545
 
@@ -63,36 +66,59 @@ class TrainedSessions:
         return run
 
 
+class _Work:
+    """What is done, of `total`."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.done = self.total = 0.0
+        self._progress = progress
+
+    def measured(self, steps: float) -> None:
+        self.done += steps
+        self._progress(self.done, self.total)
+
+    def graded(self, steps: int) -> None:
+        self.measured(steps * GRADER_STEP)
+
+
 def train_sessions(
-    samples: SessionSamples, config: SessionTrainingConfig, *, progress: Progress = lambda _, __: None
+    samples: SessionSamples,
+    config: SessionTrainingConfig,
+    parts: TrainedParts,
+    *,
+    progress: Progress = lambda _, __: None,
 ) -> TrainedSessions:
-    """progress: of the measure heads, which take nearly all of the time."""
+    """parts: what is trained there already is not trained again. Raises Interrupted as `TrainedParts.learn`."""
     torch.manual_seed(config.seed)
     tensors = {name: torch.from_numpy(array) for name, array in samples.tensors.items()}
     folds = samples.folds(config.folds, seed=config.seed)
     halves = kept_halves(tensors["images"])
     everybody = np.arange(len(samples))
     others = [np.flatnonzero(folds != fold) for fold in range(config.folds)]
-    done, total = 0, sum(measuring_steps(samples, rows, config) for rows in (*others, everybody))
-
-    def stepped() -> None:
-        nonlocal done
-        done += 1
-        progress(done, total)
+    work = _Work(progress)
+    for rows in (*others, everybody):
+        work.total += measuring_steps(samples, rows, config) + grading_steps(rows, config) * GRADER_STEP
 
     movements, log_u = np.zeros_like(samples.movements), np.zeros_like(samples.movements)
     for fold, rows in enumerate(others):
-        head = train_measuring(samples, tensors, halves, rows, config, stepped=stepped)
+        name = f"measuring-without-{fold + 1}"
+        head = train_measuring(samples, tensors, halves, rows, config, parts, name=name, stepped=work.measured)
         for unseen in np.array_split(np.flatnonzero(folds == fold), 20):
             with torch.no_grad():
                 found = head(*(tensors[name][unseen] for name in ("images", "landmarks", "readings", "present")))
             movements[unseen], log_u[unseen] = found[0].numpy(), found[1].numpy()
     network = SessionNetwork(width=config.width, hidden=config.hidden, members=config.members)
-    network.measuring = train_measuring(samples, tensors, halves, everybody, config, stepped=stepped)
+    network.measuring = train_measuring(
+        samples, tensors, halves, everybody, config, parts, name="measuring", stepped=work.measured
+    )
     widen = _widening(samples, movements, log_u)
     network.widen.copy_(torch.from_numpy(widen))
-    graders = [train_graders(samples, movements, tensors, rows, config) for rows in others]
-    network.grading = train_graders(samples, movements, tensors, everybody, config)
+
+    def graders_of(rows: npt.NDArray[np.intp], name: str) -> nn.ModuleList:
+        return train_graders(samples, movements, tensors, rows, config, parts, name=name, stepped=work.graded)
+
+    graders = [graders_of(rows, f"grading-without-{fold + 1}") for fold, rows in enumerate(others)]
+    network.grading = graders_of(everybody, "grading")
     _spread(network, samples, _unseen_grades(graders, folds, movements, tensors))
     return TrainedSessions(
         network=network.eval(),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from model_training.command_options import progress_bar
+from model_training.errors import Interrupted
 
 
 def train_visibility_command(
@@ -17,17 +18,21 @@ def train_visibility_command(
     epochs: Annotated[int, typer.Option(help="Passes over the pictures.")] = 10,
     seed: Annotated[int, typer.Option(help="The same seed starts from the same weights.")] = 0,
     init: Annotated[Path | None, typer.Option(help="A head to go on from, at half the learning rate.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that was begun for --out.")] = False,
 ) -> None:
     """Train the head that tells which parts of a face are seen; `htnet export --visibility` puts it beside a grader.
+    Ctrl-C saves, `--resume` goes on exactly there.
 
     Example: `htnet palsy train-visibility --train runs/hidden-cache --validation runs/hidden-18f-cache --out
     runs/visibility.pt`
     """
     from model_training.configuration import build
+    from model_training.palsy.trained_parts import TrainedParts
     from model_training.palsy.visibility.training import Epoch, VisibilityConfig, train_visibility
+    from model_training.training.run_files import begin_training, file_digest, training_folder
 
     def say(epoch: Epoch) -> None:
-        typer.echo(
+        bar.say(
             f"epoch {epoch.number}: {epoch.train_loss:.4f} on what it learns from, {epoch.validation_loss:.4f} on "
             "other people"
         )
@@ -35,8 +40,31 @@ def train_visibility_command(
     settings: dict[str, float] = {"epochs": epochs, "seed": seed}
     if init is not None:
         settings["learning_rate"] = VisibilityConfig(epochs=epochs).learning_rate / 2
-    best = train_visibility(train, validation, out, build(VisibilityConfig, settings), init=init, on_epoch=say)
+    config = build(VisibilityConfig, settings)
+    plan = {
+        **config.to_dict(),
+        "train": [_key(cache) for cache in train],
+        "validation": [_key(cache) for cache in validation],
+        "init": "" if init is None else file_digest(init),
+    }
+    folder = training_folder(out, plan, resume=resume, say=typer.echo)
+    begin_training(folder, plan)
+    parts = TrainedParts(folder)
+    try:
+        with progress_bar("steps") as bar:
+            best = train_visibility(train, validation, out, config, parts, init=init, on_epoch=say, progress=bar.at)
+    except KeyboardInterrupt:
+        raise Interrupted(f"Stopped. {parts.how_to_go_on()}") from None
     typer.echo(f"wrote {out}: the weights of epoch {best.number}")
+
+
+def _key(cache: Path) -> str:
+    """Of the table and files that it was made of. Raises TrainingError where it is none."""
+    from model_training.data.cache import open_cache, read_description
+
+    open_cache(cache, kind="palsy")
+    description = read_description(cache)
+    return "" if description is None else description.table_key
 
 
 def judge_visibility_command(

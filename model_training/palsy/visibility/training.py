@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from face.vocabulary import VISIBLE_REGIONS
 from model_training.configuration import Configuration
 from model_training.data.cache import Cache, open_cache
 from model_training.errors import TrainingError
+from model_training.palsy.trained_parts import Lesson, TrainedParts
 from model_training.palsy.visibility.network import NAME, SeenMap
 from model_training.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
+PART = "visibility"
 # Cells outside every region count a little: heat is drawn there too.
 _ELSEWHERE = 0.2
 
@@ -85,50 +87,75 @@ def train_visibility(
     validation: Sequence[Path],
     out: Path,
     config: VisibilityConfig,
+    parts: TrainedParts,
     *,
     init: Path | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
+    progress: Callable[[int, int], object] = lambda _, __: None,
 ) -> Epoch:
     """Train on the caches `train` and write the weights of the epoch that is best on `validation` -> that epoch.
-    init: a head to go on from.
+    parts: what goes on where it was stopped. init: a head to go on from. progress: is called with (steps done, all).
 
-    Raises TrainingError for a cache that does not say what is seen.
+    Raises TrainingError for a cache that does not say what is seen, Interrupted as `TrainedParts.learn`.
     """
     torch.manual_seed(config.seed)
-    rng = np.random.default_rng(config.seed)
-    learned, judged = _Pictures.of(train), _Pictures.of(validation)
     network = SeenMap(width=config.width)
     if init is not None:
         network.load_state_dict(_same_width(load_visibility(init), config.width, init).state_dict())
+    if parts.take(PART, network):
+        return _written(out)
+    learned, judged = _Pictures.of(train), _Pictures.of(validation)
     steps = len(learned.images) // config.batch_size
     if steps < 1:
         raise TrainingError(f"{len(learned.images)} pictures are fewer than one batch of {config.batch_size}")
+
+    def loss(rows: npt.NDArray[np.intp]) -> Tensor:
+        images, seen, weight = learned.batch(rows)
+        return cell_loss(network(_jittered(images)), seen, weight)
+
+    def judge(number: int, train_loss: float) -> None:
+        epoch = Epoch(number, train_loss, _validation_loss(network, judged, config.batch_size))
+        if number == 1 or epoch.validation_loss < _written(out).validation_loss:
+            save_checkpoint(_checkpoint(network, config, epoch, train), out)
+        if on_epoch is not None:
+            on_epoch(epoch)
+
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=steps * config.epochs, pct_start=0.2
     )
-    best: Epoch | None = None
-    for number in range(1, config.epochs + 1):
-        network.train()
-        order = rng.permutation(len(learned.images))
-        losses = []
-        for step in range(steps):
-            images, seen, weight = learned.batch(order[step * config.batch_size : (step + 1) * config.batch_size])
-            loss = cell_loss(network(_jittered(images)), seen, weight)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            losses.append(float(loss.detach()))
-        epoch = Epoch(number, float(np.mean(losses)), _validation_loss(network, judged, config.batch_size))
-        if best is None or epoch.validation_loss < best.validation_loss:
-            best = epoch
-            save_checkpoint(_checkpoint(network, config, epoch, train), out)
-        if on_epoch is not None:
-            on_epoch(epoch)
-    if best is None:
-        raise TrainingError(f"nothing was trained: {config.epochs} epochs")
-    return best
+    lesson = Lesson(
+        network=network,
+        optimiser=optimiser,
+        schedule=schedule,
+        loss=loss,
+        steps=_batches(len(learned.images), config),
+        epoch=steps,
+        judge=judge,
+    )
+    done = 0
+
+    def stepped(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, steps * config.epochs)
+
+    parts.learn(PART, lesson, stepped=stepped)
+    return _written(out)
+
+
+def _batches(count: int, config: VisibilityConfig) -> Iterator[npt.NDArray[np.intp]]:
+    rng, size = np.random.default_rng(config.seed), config.batch_size
+    for _ in range(config.epochs):
+        order = rng.permutation(count)
+        for step in range(count // size):
+            yield order[step * size : (step + 1) * size]
+
+
+def _written(out: Path) -> Epoch:
+    """The best epoch so far. Raises TrainingError where its file is not there any more."""
+    stored = load_checkpoint(out).metrics
+    return Epoch(int(stored["epoch"]), float(stored["train_loss"]), float(stored["validation_loss"]))
 
 
 def _same_width(head: SeenMap, width: int, source: Path) -> SeenMap:
@@ -171,7 +198,7 @@ def _checkpoint(network: SeenMap, config: VisibilityConfig, epoch: Epoch, train:
         labels=VISIBLE_REGIONS,
         preprocessing={"kind": "palsy", "fingerprint": spec.fingerprint(), "spec": spec.to_dict()},
         state_dict={name: value.clone() for name, value in network.state_dict().items()},
-        metrics={"epoch": epoch.number, "validation_loss": epoch.validation_loss},
+        metrics={"epoch": epoch.number, "train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss},
         training_data={"datasets": [folder.name for folder in train]},
     )
 

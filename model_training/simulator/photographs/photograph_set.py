@@ -20,7 +20,7 @@ from face.errors import PreprocessingError
 from face.landmarks.landmarker import FaceLandmarker
 from face.whole_file import write_text
 from model_training.data.sample_table import write_table
-from model_training.errors import TrainingError
+from model_training.errors import Interrupted, TrainingError
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -60,33 +60,45 @@ def write_photograph_set(
     PreprocessingError or an OSError. settings: with a `seed`; the draws of a photograph depend on that and its name
     alone. source: where the photographs come from, for errors. on_progress: is called with (photographs done, all).
 
-    Raises TrainingError where OUT was begun with other settings, or nothing was made of any photograph.
+    Raises TrainingError where OUT was begun with other settings, or nothing was made of any photograph; Interrupted on
+    Ctrl-C.
     """
     for folder in (*folders, "parts"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     _same_settings_as_before(out, settings)
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, str]] = []
-    with FaceLandmarker() as landmarker:
-        for index, photograph in enumerate(photographs):
-            part = out / "parts" / f"{photograph.name}.json"
-            if not part.exists():
-                rng = np.random.default_rng([settings["seed"], *photograph.name.encode()])
+    try:
+        with FaceLandmarker() as landmarker:
+            for index, photograph in enumerate(photographs):
                 try:
-                    made = make(photograph, landmarker, rng)
+                    rows += _rows_of(photograph, out, make, landmarker, seed=settings["seed"])
                 except (PreprocessingError, OSError) as error:
                     dropped.append({"path": str(photograph.path), "why": str(error)})
-                    continue
-                write_text(json.dumps(made), part)
-            rows += json.loads(part.read_text(encoding="utf-8"))
-            if on_progress:
-                on_progress(index + 1, len(photographs))
+                if on_progress:
+                    on_progress(index + 1, len(photographs))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Stopped. What was made of finished photographs is kept in {out}; the same command goes on from there."
+        ) from None
     pd.DataFrame(dropped, columns=["path", "why"]).to_csv(out / "dropped.csv", index=False)
     if not rows:
         raise TrainingError(f"{source}: none of {len(photographs)} photographs shows exactly one face")
     path = out / "samples.parquet"
     write_table(pd.DataFrame(rows), path)
     return path
+
+
+def _rows_of(
+    photograph: PhotographT, out: Path, make: Make[PhotographT], landmarker: FaceLandmarker, *, seed: int
+) -> list[dict[str, Any]]:
+    """What was made of it, now or by an earlier run."""
+    part = out / "parts" / f"{photograph.name}.json"
+    if not part.exists():
+        made = make(photograph, landmarker, np.random.default_rng([seed, *photograph.name.encode()]))
+        write_text(json.dumps(made), part)
+    rows: list[dict[str, Any]] = json.loads(part.read_text(encoding="utf-8"))
+    return rows
 
 
 def _same_settings_as_before(out: Path, settings: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from model_training.datasets.converters.fnp import (
     convert_grade_table,
     stem_pattern,
 )
-from model_training.datasets.reading.conversion import Conversion
+from model_training.datasets.reading.conversion import Conversion, describe_splits, split_lines
 from model_training.datasets.reading.labels import THREE, grade_reader
 from model_training.datasets.reading.splits import SplitShares, person_folds
 from model_training.errors import TrainingError
@@ -191,9 +191,10 @@ def test_meei_through_a_column_map(tmp_path: Path) -> None:
         ["S02", "synkinetic", 3.0, "R", 70],
         ["N03", "normal", 1, "-", 100],
         ["N04", "normal", 1, "?", 100],
+        ["N05", "normal", 1, "", 100],
     ]
     table = layouts.write_workbook(tmp_path / "scores.xlsx", rows, sheet="Scores")
-    for folder in ("flaccid/F01", "synkinetic/S02", "normal/N03"):
+    for folder in ("flaccid/F01", "synkinetic/S02", "normal/N03", "normal/N05"):
         for pose in (1, 5):
             layouts.write_image(tmp_path / folder / f"{pose}.jpg")
     (tmp_path / "synkinetic/S02/5.jpg").unlink()
@@ -204,9 +205,13 @@ def test_meei_through_a_column_map(tmp_path: Path) -> None:
         made, root=tmp_path, table=table, columns=read_column_map(tmp_path / "map.toml"), grades=reader
     )
     found = finished(made)
-    assert list(found["label"]) == [6, 6, 3, 1, 1]
-    assert list(found["pose"]) == ["rest", "full_smile", "rest", "rest", "full_smile"]
-    assert list(found["eface"]) == ["41", "41", "70", "100", "100"]
+    assert list(found["label"]) == [6, 6, 3, 1, 1, 1, 1]
+    assert list(found["pose"]) == ["rest", "full_smile", "rest", "rest", "full_smile", "rest", "full_smile"]
+    assert list(found["eface"]) == ["41", "41", "70", *["100"] * 4]
+    assert list(found["side"]) == ["left", "left", "right", "none", "none", "", ""]
+    assert split_lines(describe_splits(found.assign(split=""), HOUSE_BRACKMANN)) == [
+        "no split: 7 rows of 4 people (I 4, II 0, III 1, IV 0, V 0, VI 2)"
+    ]
     assert [item["reason"].split(":")[0] for item in made.dropped] == [
         "file missing",
         "value not understood",
@@ -348,7 +353,7 @@ def test_whole_numbers_that_a_program_wrote_as_floats_are_grades_and_people(tmp_
     made = graded_table(tmp_path, ["a1.jpg,1.0,left,7.0", "a2.jpg,,left,8.0", "a3.jpg,2.5,,9"])
     assert [(row["label"], row["person_id"]) for row in made.rows] == [(1, "fnp/7")]
     assert [item["reason"] for item in made.dropped] == [
-        "label out of range: '' is no grade",
+        "label out of range: the cell is empty",
         "label out of range: '2.5' is no grade",
     ]
 
@@ -377,7 +382,7 @@ def test_a_table_says_early_how_little_few_people_can_say_and_a_failed_split_lea
     made = graded_table(tmp_path, ["a1.jpg,1,,7", "a2.jpg,1,,8", "a3.jpg,1,,9", "a4.jpg,1,,10"])
     made.finish(shares=SplitShares(validation=0.34, test=0.33), seed=0)
     assert any("all rows have one class, I" in note for note in made.notes)
-    assert any("test has 1 people and 1 of 6 classes: its figures say little" in note for note in made.notes)
+    assert any("test has 1 person and 1 of 6 classes: its figures say little" in note for note in made.notes)
     made = graded_table(tmp_path / "b", ["a1.jpg,1,,7", "a4.jpg,1,,10"])
     with pytest.raises(TrainingError, match="cannot be split"):
         made.finish(shares=SplitShares(), seed=0)

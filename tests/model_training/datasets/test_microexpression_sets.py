@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner, Result
 
 from face.vocabulary import EMOTIONS
+from htnet.data import data
 from model_training.data.sample_table import read_table
 from model_training.datasets.converters.microexpression_sets import (
     convert_casme2,
@@ -147,6 +149,66 @@ def test_published_flow_pre_split(tmp_path: Path) -> None:
     assert sorted(finished(made)["label_name"]) == ["negative", "positive", "surprise"]
     with pytest.raises(TrainingError, match="holds neither"):
         convert_published_flow(conversion("flow", tmp_path / "x"), root=tmp_path / "three_norm_u_v_os/sub01")
+
+
+PAIRS = """
+[columns]
+person = "Subject"
+label = "Estimated Emotion"
+[path]
+template = "{imagename}"
+onset = "{Estimated Emotion}/{Filename}/{OnsetFrame}.jpg"
+"""
+
+
+def pairs(root: Path, column_map: str, *options: str) -> Result:
+    """Of a spreadsheet as MMEW's: three people with two clips each, of one the onset is missing."""
+    lines = ["Subject,Filename,OnsetFrame,ApexFrame,Estimated Emotion,imagename"]
+    for person, emotion in ((1, "happiness"), (2, "great surprise"), (3, "happiness"), (3, "great surprise")):
+        clip = f"S{person:02d}-{emotion[0]}"
+        apex = f"{emotion}/{clip}/15.jpg"
+        for frame in (1, 15):
+            layouts.write_image(root / emotion / clip / f"{frame}.jpg")
+        lines.append(f"{person},{clip},1,15,{emotion},{apex}")
+    (root / "happiness/S03-h/1.jpg").unlink()
+    (root / "mmew.csv").write_text("\n".join(lines), encoding="utf-8")
+    (root / "map.toml").write_text(column_map, encoding="utf-8")
+    given = ("--root", root, "--table", root / "mmew.csv", "--column-map", root / "map.toml", "--out", root / "out")
+    return CliRunner().invoke(data, ["prepare", "pairs", *map(str, given), "--validation", "0", *options])
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "names"),
+    [
+        ("", "happiness, Great Surprise", ["happiness", "Great Surprise", "Great Surprise"]),
+        (
+            '[values.label]\n"happiness" = "positive"\n"great surprise" = 3\n',
+            "negative,positive,surprise",
+            ["positive", "surprise", "surprise"],
+        ),
+    ],
+)
+def test_pairs_through_a_column_map(tmp_path: Path, values: str, labels: str, names: list[str]) -> None:
+    done = pairs(tmp_path, PAIRS + values, "--labels", labels, "--name", "mmew")
+    assert done.exit_code == 0, done.exception
+    table = read_table(tmp_path / "out")
+    assert list(table.frame["label_name"]) == names
+    assert list(table.frame["person_id"]) == ["mmew/1", "mmew/2", "mmew/3"]
+    assert [Path(path).name for path in table.frame["onset_path"]] == ["1.jpg"] * 3
+    assert [Path(path).name for path in table.frame["path"]] == ["15.jpg"] * 3
+    assert all(table.path(path).is_file() for column in ("path", "onset_path") for path in table.frame[column])
+    assert "dropped 1: file missing" in done.stdout
+
+
+def test_what_is_no_map_of_pairs_is_told(tmp_path: Path) -> None:
+    alone = pairs(tmp_path, PAIRS.replace("onset =", "# onset ="))
+    assert isinstance(alone.exception, TrainingError)
+    assert "a pair has two frames; name the one at rest, too: [path] onset" in str(alone.exception)
+    one = pairs(tmp_path, PAIRS, "--labels", "happiness")
+    assert "--labels 'happiness' names 1 class(es); at least two are needed" in str(one.exception)
+    given = ["--root", "x", "--table", "y", "--column-map", str(tmp_path / "map.toml"), "--out", "o"]
+    graded = CliRunner().invoke(data, ["prepare", "neuroface", *given])
+    assert "[path] onset is of pairs of frames: `htnet data prepare pairs`" in str(graded.exception)
 
 
 def test_the_ground_truth_list_decides_clips_and_labels(tmp_path: Path) -> None:

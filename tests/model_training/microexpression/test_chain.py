@@ -68,6 +68,30 @@ def test_both_published_layouts_are_read_alike_and_what_is_missing_is_named(publ
         load_flow(published)
 
 
+def test_the_checkout_of_the_research_code_is_read_as_it_lies(published: Path, tmp_path: Path) -> None:
+    """Its table lies beside `datasets/`, which also holds the faces and the pre-split layout."""
+    whole = load_flow(published)
+    checkout = tmp_path / "HTNet"
+    for name in ("STSNet_whole_norm_u_v_os", "combined_datasets_whole", "three_norm_u_v_os/sub01/u_test"):
+        (checkout / "datasets" / name).mkdir(parents=True)
+    for image in (published / "STSNet_whole_norm_u_v_os").iterdir():
+        image.rename(checkout / "datasets/STSNet_whole_norm_u_v_os" / image.name)
+    table = checkout / "combined_3_class2_for_optical_flow.csv"
+    (published / table.name).rename(table)
+    for given in (checkout, checkout / "datasets", checkout / "datasets/STSNet_whole_norm_u_v_os", table):
+        read = load_flow(given)
+        np.testing.assert_array_equal(read.images, whole.images)
+        np.testing.assert_array_equal(read.subjects, whole.subjects)
+    with pytest.raises(TrainingError, match="combined_datasets_whole: holds neither"):
+        load_flow(checkout / "datasets/combined_datasets_whole")
+    table.rename(tmp_path / "elsewhere.csv")
+    with pytest.raises(TrainingError, match="nothing says which emotion its images show: put combined_3_class2_for"):
+        load_flow(checkout / "datasets/STSNet_whole_norm_u_v_os")
+    (tmp_path / "elsewhere.csv").rename(tmp_path / table.name)
+    with pytest.raises(TrainingError, match="its flow images are missing, STSNet_whole_norm_u_v_os/ beside it or in"):
+        load_flow(tmp_path / table.name)
+
+
 def run(*arguments: object) -> None:
     app: typer.Typer = build_app()
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)

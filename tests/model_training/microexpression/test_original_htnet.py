@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -191,6 +192,49 @@ def test_the_imported_checkpoint_is_judged_on_the_subject_that_it_has_not_seen(t
     assert "warning: 1 person says little of others" in result.output
     refused = CliRunner().invoke(app, [*run[:-1], "sub99"])
     assert "no clip of sub99; subjects are casme2/sub01, casme2/sub02" in str(refused.exception)
+    assert CliRunner().invoke(app, [*run[:-1], "sub01"]).output == result.output
+    refused = CliRunner().invoke(app, run[:-2])
+    assert "which saw all of these subjects but one: name that one with --subject" in str(refused.exception)
+
+
+def test_a_folder_of_weights_is_imported_whole_and_each_subject_judged_by_its_own(tmp_path):
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (18, 28, 28, 3), dtype=np.uint8)
+    labels, subjects = np.tile(np.arange(3), 6), np.repeat(["casme2/sub01", "smic/s01", "samm/006"], 6)
+    np.savez(tmp_path / "flow.npz", flow=images, label=labels, subject=subjects, dataset=np.repeat("casme2", 18),
+             clip=np.arange(18).astype(str), class_names=np.array(EMOTIONS))  # fmt: skip
+    weights, predicted = tmp_path / "ourmodel_threedatasets_weights", []
+    weights.mkdir()
+    as_read_there = network_input(torch.from_numpy(images.transpose(0, 3, 1, 2)), kind="published_boxes")
+    for number, subject in enumerate(("sub01", "s01", "006")):
+        state = original_weights(repeats=(1, 1, 1), dim=4)
+        state["mlp_head.2.bias"] += 3 * torch.eye(3)[number]  # another answer by each network
+        torch.save(state, weights / f"{subject}.pth")
+        own = as_read_there[6 * number : 6 * number + 6]
+        predicted += original_answers(state, own, heads=1, repeats=(1, 1, 1)).argmax(1).tolist()
+    imported = CliRunner().invoke(app, ["import-original", str(weights), "--out", str(tmp_path / "imported")])
+    assert imported.exit_code == 0, imported.output
+    assert "and 2 more for negative, positive, surprise" in imported.output
+    judge = ["microexpression", "evaluate", "--data", str(tmp_path / "flow.npz"), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*judge, "--checkpoint", str(tmp_path / "imported")])
+    assert result.exit_code == 0, result.output
+    assert len(set(predicted)) > 1
+    table = pd.read_csv(tmp_path / "out/predictions.csv").sort_values("clip")
+    assert table["predicted"].tolist() == [EMOTIONS[label] for label in predicted]
+
+    (tmp_path / "imported/s01.pt").unlink()
+    refused = CliRunner().invoke(app, [*judge, "--checkpoint", str(tmp_path / "imported")])
+    assert "no s01.pt for smic/s01 (1 of 3 subjects have no network of their own)" in str(refused.exception)
+    refused = CliRunner().invoke(app, [*judge, "--checkpoint", str(weights)])
+    assert "become checkpoints with `htnet import-original`" in str(refused.exception)
+    refused = CliRunner().invoke(app, ["import-original", str(tmp_path / "out"), "--out", "x"])
+    assert "holds no .pth of the original code" in str(refused.exception)
+
+
+def test_its_weights_are_not_loaded_under_names_that_no_tensor_has_here():
+    network = HTNet(image_size=28, patch_size=7, dim=12, heads=1, num_hierarchies=3, block_repeats=(2, 2, 10))
+    with pytest.raises(ValueError, match=r"`htnet import-original FILE\.pth --out FILE\.pt`, then"):
+        network.load_state_dict(original_weights())
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,14 @@ def test_bytes_and_scaled_floats_are_the_same_image():
     torch.testing.assert_close(model(grey), model(grey.float() / 127.5 - 1))
     with pytest.raises(ValueError, match="int64"):
         model(grey.long())
+    with pytest.raises(ValueError, match=r"floats up to 255, but floats must be scaled to -1\.\.1: give the bytes"):
+        model(grey.float())
+
+
+def test_pictures_with_the_channels_last_are_no_other_pictures():
+    """They have as many values, which a network of patches could cut all the same."""
+    with pytest.raises(ValueError, match=r"must be \(N, 3, 56, 56\), got \(2, 56, 56, 3\)"):
+        make()(torch.zeros(2, 56, 56, 3, dtype=torch.uint8))
 
 
 def test_every_weight_learns_where_blocks_see_several_tokens():

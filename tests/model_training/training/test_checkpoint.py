@@ -108,6 +108,22 @@ def _flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+def test_a_folder_says_what_of_it_could_be_given(tmp_path: Path) -> None:
+    def told() -> str:
+        with pytest.raises(TrainingError) as refused:
+            load_checkpoint(tmp_path)
+        return str(refused.value).removeprefix(f"{tmp_path}: ")
+
+    assert told() == "a folder, not a checkpoint"
+    (tmp_path / "steps.jsonl").touch()
+    save_checkpoint(a_checkpoint(), tmp_path / "best.pt")
+    assert told() == f"a folder, not a checkpoint; there is {tmp_path / 'best.pt'}"
+    (tmp_path / "sub01.pth").touch()
+    assert "original HTNet become checkpoints with `htnet import-original`" in told()
+    save_checkpoint(a_checkpoint(), tmp_path / "palsy/checkpoint.pt")
+    assert told() == f"a folder of several, give one of them: {tmp_path / 'palsy'}"
+
+
 class _Command:
     def __reduce__(self) -> Any:
         return pytest.fail, ("a checkpoint ran code",)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from face.errors import PreprocessingError
 from face.palsy.assessment.measuring.picture import SessionPicture
 from face.vocabulary import POSES, Pose
 from model_training.data.sample_table import read_table
 from model_training.errors import TrainingError
+from model_training.palsy.evaluation.sessions.kept_readings import Readings
 
 SESSION_COLUMNS = ("session_id", "visit_of", "visit", "severity")
 
@@ -32,36 +32,21 @@ class ReadSession:
 
 
 def read_sessions(
-    tables: Sequence[Path],
-    read: Callable[[bytes], SessionPicture],
-    *,
-    progress: Callable[[int, int], object] | None = None,
+    path: Path, readings: Readings, *, progress: Callable[[int, int], object] | None = None
 ) -> list[ReadSession]:
-    """read: raises PreprocessingError for a photograph that cannot be used. Raises TrainingError for a table that is
-    none of sessions."""
-    loaded = [read_table(path) for path in tables]
-    for path, table in zip(tables, loaded, strict=True):
-        missing = [column for column in SESSION_COLUMNS if column not in table.frame.columns]
-        if missing:
-            raise TrainingError(
-                f"{path}: no column {missing[0]!r}; this needs a table of sessions, as `htnet simulate sessions` writes"
-            )
-    total, done = sum(len(table) for table in loaded), 0
+    """Raises TrainingError for a table that is none of sessions, and as `Readings.of_table`."""
+    table = read_table(path)
+    missing = [column for column in SESSION_COLUMNS if column not in table.frame.columns]
+    if missing:
+        raise TrainingError(
+            f"{path}: no column {missing[0]!r}; this needs a table of sessions, as `htnet simulate sessions` writes"
+        )
+    pictures = readings.of_table(table, progress=progress)
     sessions = []
-    for table in loaded:
-        for _, group in table.frame.groupby("session_id", sort=True):
-            rows = dict(_rows_by_pose(group))
-            pictures: dict[Pose, SessionPicture] = {}
-            for pose, row in rows.items():
-                try:
-                    pictures[pose] = read(table.path(row["path"]).read_bytes())
-                except PreprocessingError:
-                    continue
-                finally:
-                    done += 1
-                    if progress is not None:
-                        progress(done, total)
-            sessions.append(ReadSession(rows=rows, pictures=pictures, refused=len(rows) - len(pictures)))
+    for _, group in table.frame.groupby("session_id", sort=True):
+        rows = dict(_rows_by_pose(group))
+        usable = {pose: pictures[row["sample_id"]] for pose, row in rows.items() if row["sample_id"] in pictures}
+        sessions.append(ReadSession(rows=rows, pictures=usable, refused=len(rows) - len(usable)))
     return sessions
 
 

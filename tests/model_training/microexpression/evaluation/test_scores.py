@@ -20,6 +20,7 @@ from model_training.microexpression.evaluation.scores import (
 from model_training.microexpression.evaluation.zero_shot import write_zero_shot, zero_shot_report
 from model_training.microexpression.folded.network import FoldedConfig, init_weights
 from model_training.microexpression.folded.training import TrainingConfig
+from model_training.microexpression.inference.answers import answers_for, temperature_of
 from model_training.microexpression.published_flow import FlowImages
 from model_training.microexpression.simulation.flow_statistics import write_statistics
 from model_training.training.checkpoint import FOLDED_ENSEMBLE, Checkpoint
@@ -43,7 +44,7 @@ def report(clips):
         task="microexpression", network=FOLDED_ENSEMBLE, config=config.to_dict(), labels=EMOTIONS, preprocessing={},
         state_dict=weights, calibration={"temperature": 1.3},
     )  # fmt: skip
-    return zero_shot_report(checkpoint, clips)
+    return zero_shot_report(answers_for(checkpoint, clips), temperature_of(checkpoint), clips)
 
 
 def test_every_set_has_its_confusion_matrix_and_all_clips_are_in_it(report, clips):

@@ -56,6 +56,7 @@ def test_folds_begin_differently_and_seeds_do_too():
 
 def test_a_chunk_that_was_killed_goes_on_where_it_was_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(fold_chunk, "SECONDS_BETWEEN_STATES", -1.0)
+    monkeypatch.setattr(fold_chunk, "STATES_SHARE", float("inf"))
     data, run = made_up(subjects=3), LosoRun(config=SMALL, seed=0, held_out=True)
     whole = fit_chunk(data, run, [0, 1, 2])
     state = tmp_path / "state.pt"

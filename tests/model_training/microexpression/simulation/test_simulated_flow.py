@@ -2,6 +2,8 @@
 ones in what can be told without a picture of a person."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import cv2
@@ -10,10 +12,12 @@ import pytest
 
 from face.microexpression.flow import DisParameters, dis_flow, luminance
 from face.microexpression.spec import MicroExpressionSpec
+from model_training.errors import Interrupted, TrainingError
 from model_training.microexpression.simulation.face_motion import MotionStudio
 from model_training.microexpression.simulation.flow_statistics import statistics_of, told_apart
 from model_training.microexpression.simulation.movements import POSITIVE
 from model_training.microexpression.simulation.simulated_flow import SimulationConfig, simulate_people, warp_forward
+from model_training.microexpression.simulation.simulated_set import simulate_set
 
 SMILE = {f"mouthSmile{side}": 0.25 for side in ("Left", "Right")}
 FIGURES = Path(__file__).parents[4] / "docs" / "research" / "microexpression" / "flow_statistics.json"
@@ -75,3 +79,30 @@ def test_images_of_one_kind_are_not_told_apart_and_of_two_kinds_are():
     assert 0.3 < told_apart(first, second) < 0.7
     smooth = np.stack([cv2.GaussianBlur(image, (0, 0), 2) for image in second])
     assert told_apart(first, smooth) > 0.95
+
+
+def test_a_set_that_was_stopped_goes_on_with_those_who_are_missing(tmp_path):
+    config = SimulationConfig(per_person=2)
+
+    def stop(done: int, _all: int) -> None:
+        if done == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match=r"1 of 3 people are finished and kept in .*flow-people; the same command"):
+        simulate_set(tmp_path / "flow.npz", config, people=range(2, 5), seed=5, progress=stop)
+    assert [path.stem for path in (tmp_path / "flow-people").glob("*.npz")] == ["000002"]
+    with pytest.raises(TrainingError, match="holds people made with another seed; repeat what they were made with"):
+        simulate_set(tmp_path / "flow.npz", config, people=range(2, 5), seed=6)
+    told: list[tuple[int, int]] = []
+    assert (
+        simulate_set(
+            tmp_path / "flow.npz", config, people=range(2, 5), seed=5, progress=lambda *done: told.append(done)
+        )
+        == 6
+    )
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert [path.name for path in tmp_path.iterdir()] == ["flow.npz"]
+    made = list(simulate_people(MicroExpressionSpec(), config, people=range(2, 5), seed=5))
+    with np.load(tmp_path / "flow.npz") as stored:
+        for name in ("flow", "label", "person"):
+            np.testing.assert_array_equal(stored[name], np.concatenate([part[name] for part in made]))

@@ -20,6 +20,7 @@ from model_training.palsy.sessions.config import SessionTrainingConfig, batches,
 from model_training.palsy.sessions.samples import HALVES, SessionSamples, session_samples
 from model_training.palsy.sessions.stored import session_checkpoint, stored_network
 from model_training.palsy.sessions.training import TrainedSessions, train_sessions
+from model_training.palsy.trained_parts import TrainedParts
 from model_training.training.checkpoint import load_checkpoint, save_checkpoint
 from service.analysis.palsy_session import PalsySessionAnalyzer
 from service.inference.bundle import load_bundle
@@ -40,16 +41,23 @@ def samples(sessions: list[ReadSession]) -> SessionSamples:
 
 
 @pytest.fixture(scope="module")
-def trained(samples: SessionSamples) -> TrainedSessions:
-    told: list[tuple[int, int]] = []
-    made = train_sessions(samples, CONFIG, progress=lambda done, total: told.append((done, total)))
-    assert told == [(step, len(told)) for step in range(1, len(told) + 1)]
+def trained(samples: SessionSamples, tmp_path_factory: pytest.TempPathFactory) -> TrainedSessions:
+    told: list[float] = []
+    parts = TrainedParts(tmp_path_factory.mktemp("parts"))
+    made = train_sessions(samples, CONFIG, parts, progress=lambda done, total: told.append(done / total))
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0)
     return made
 
 
 @pytest.fixture(scope="module")
 def numbers(sessions: list[ReadSession], samples: SessionSamples, trained: TrainedSessions) -> SessionNumbers:
-    return fit_session_numbers(sessions, samples, trained, fitted_numbers())
+    told: list[tuple[int, int]] = []
+    fitted = fit_session_numbers(
+        sessions, samples, trained, fitted_numbers(), progress=lambda done, total: told.append((done, total))
+    )
+    assert told == [(examined, len(told)) for examined in range(1, len(told) + 1)]
+    return fitted
 
 
 def test_the_truth_is_in_the_unit_of_the_landmarks(sessions: list[ReadSession], samples: SessionSamples) -> None:

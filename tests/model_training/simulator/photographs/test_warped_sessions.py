@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import skimage.data
 
 from face.palsy.severity import RegionalSeverity, house_brackmann_grade
 from face.vocabulary import REGIONS
 from model_training.data.sample_table import read_table
-from model_training.errors import TrainingError
+from model_training.errors import Interrupted, TrainingError
 from model_training.simulator.photographs.fields import PHOTO_POSES
 from model_training.simulator.photographs.warped_sessions import warp_session_set
 
@@ -52,3 +56,26 @@ def test_healthy_faces_move_on_both_sides(source: Path, tmp_path: Path) -> None:
 def test_pins_make_no_examination(source: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="--mover must be one of fields, units, got 'pins'"):
         warp_session_set(source, tmp_path / "out", regions="differ", mover="pins")
+
+
+def test_stopped_between_photographs_it_goes_on_with_the_others(source: Path, tmp_path: Path) -> None:
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    for name in ("a", "b"):
+        shutil.copy(source, photographs / f"{name}.png")
+    cv2.imwrite(str(photographs / "empty.png"), np.full((200, 200, 3), 128, np.uint8))
+
+    def stop(done: int, _all: int) -> None:
+        if done == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match=r"finished photographs is kept in .*; the same command goes on from there"):
+        warp_session_set(photographs, tmp_path / "out", regions="differ", on_progress=stop)
+    assert [path.stem for path in (tmp_path / "out/parts").iterdir()] == ["a"]
+    told: list[tuple[int, int]] = []
+    gone_on = warp_session_set(
+        photographs, tmp_path / "out", regions="differ", on_progress=lambda *done: told.append(done)
+    )
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    at_once = warp_session_set(photographs, tmp_path / "whole", regions="differ")
+    pd.testing.assert_frame_equal(read_table(gone_on).frame, read_table(at_once).frame)

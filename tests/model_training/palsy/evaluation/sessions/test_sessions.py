@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +17,10 @@ from face.palsy.assessment.measuring.picture import SessionPicture
 from face.palsy.severity import RegionalSeverity
 from face.vocabulary import Side
 from model_training.data.sample_table import write_table
-from model_training.errors import TrainingError
+from model_training.errors import Interrupted, TrainingError
 from model_training.palsy.evaluation.sessions.figures import judge_sessions
 from model_training.palsy.evaluation.sessions.fit import fit_numbers
+from model_training.palsy.evaluation.sessions.kept_readings import Readings
 from model_training.palsy.evaluation.sessions.readings import ReadSession, read_sessions
 from model_training.palsy.evaluation.sessions.true_findings import true_findings
 from model_training.simulator.patient import Palsy
@@ -73,7 +77,9 @@ def test_the_truth_is_read_by_the_same_findings(sessions: list[ReadSession]) -> 
     assert found.closes("tight_closure") is False
 
 
-def test_a_table_is_read_once_and_a_picture_that_cannot_be_used_is_counted(tmp_path: Path) -> None:
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """One session of a smile and of rest, whose files hold the name of their pose."""
     rows = [
         {
             "sample_id": pose, "person_id": "p", "path": f"{pose}.jpg", "label": 1, "side": "none", "pose": pose,
@@ -84,18 +90,71 @@ def test_a_table_is_read_once_and_a_picture_that_cannot_be_used_is_counted(tmp_p
     for row in rows:
         (tmp_path / str(row["path"])).write_bytes(str(row["pose"]).encode())
     write_table(pd.DataFrame(rows), tmp_path / "samples.parquet")
-    picture = patient(Palsy({}), poses=("rest",))["rest"]
+    return tmp_path
 
-    def read(data: bytes) -> SessionPicture:
+
+class Reader:
+    """Cannot use smiles; `stop` interrupts it at a pose. calls: what it was given."""
+
+    def __init__(self, *, stop: str = "") -> None:
+        self.calls: list[str] = []
+        self.stop = stop
+        self.rest = replace(patient(Palsy({}), poses=("rest",))["rest"], hidden=frozenset({"nose"}), yaw_deg=3.5)
+
+    def __call__(self, data: bytes) -> SessionPicture:
+        self.calls.append(data.decode())
+        if data.decode() == self.stop:
+            os.kill(os.getpid(), signal.SIGINT)
         if data == b"full_smile":
             raise NoFace("none")
-        return picture
+        return self.rest
 
+
+def test_what_is_read_is_kept_and_a_picture_that_cannot_be_used_is_counted(table: Path) -> None:
+    reader = Reader()
     seen: list[tuple[int, int]] = []
-    (session,) = read_sessions([tmp_path], read, progress=lambda done, total: seen.append((done, total)))
+    readings = Readings(reader, {"model": "a"})
+    (session,) = read_sessions(table, readings, progress=lambda done, total: seen.append((done, total)))
     assert list(session.rows) == ["rest", "full_smile"]
     assert (list(session.pictures), session.refused) == (["rest"], 1)
     assert seen[-1] == (2, 2)
-    write_table(pd.DataFrame(rows).drop(columns="visit_of"), tmp_path / "samples.parquet")
+    (again,) = read_sessions(table, readings)
+    assert len(reader.calls) == 2
+    for one in (session, again):
+        found = one.pictures["rest"]
+        for name in ("points", "image", "probabilities", "side_probabilities"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(reader.rest, name), strict=True)
+        assert (found.yaw_deg, found.pitch_deg, found.hidden) == (3.5, reader.rest.pitch_deg, {"nose"})
+
+
+def test_readings_of_another_model_or_of_changed_pictures_are_not_taken(table: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    first, second = Reader(), Reader()
+    read_sessions(table, Readings(first, {"model": "a"}, folder=kept))
+    read_sessions(table, Readings(second, {"model": "b"}, folder=kept))
+    assert len(second.calls) == 2
+    (table / "rest.jpg").write_bytes(b"rest of another person")
+    read_sessions(table, Readings(first, {"model": "a"}, folder=kept))
+    assert first.calls[2:] == ["full_smile", "rest of another person"]
+    assert not (table / "readings").exists()
+
+
+def test_reading_that_is_stopped_says_how_to_go_on(table: Path) -> None:
+    with pytest.raises(Interrupted, match="the same command goes on"):
+        read_sessions(table, Readings(Reader(stop="rest"), {"model": "a"}))
+    assert len(read_sessions(table, Readings(Reader(), {"model": "a"}))) == 1
+
+
+def test_a_table_of_something_else_is_refused_before_a_picture_is_read(table: Path) -> None:
+    frame = pd.read_parquet(table / "samples.parquet")
+    write_table(frame.drop(columns="visit_of"), table / "samples.parquet")
+    reader = Reader()
     with pytest.raises(TrainingError, match="no column 'visit_of'"):
-        read_sessions([tmp_path], read)
+        read_sessions(table, Readings(reader, {"model": "a"}))
+    assert not reader.calls
+
+
+def test_a_picture_that_is_not_there_is_no_picture_that_cannot_be_used(table: Path) -> None:
+    (table / "rest.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match=r"rest\.jpg"):
+        read_sessions(table, Readings(Reader(), {"model": "a"}))

@@ -182,6 +182,11 @@ def _lifespan(settings: Settings, operations: Operations) -> Lifespan:
                 # One line is enough for all: there is no request yet that its text could quote.
                 logger.critical("the service cannot start: %s", error or type(error).__name__)
                 raise
+            if loaded.palsy is not None and loaded.palsy_session is None:
+                logger.warning(
+                    "%s has no bundle for palsy-session: examinations are read without it, and their answers are not "
+                    "compared with those that were read with it", settings.models_dir,
+                )  # fmt: skip
             for model in loaded:
                 opened.callback(model.close)
                 manifest = model.bundle.manifest

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from face.clip.limits import ClipLimits
@@ -19,8 +19,8 @@ from service.inference.bundle import MANIFEST_FILE
 from service.inference.manifest import Variant
 from service.inference.session import Provider
 from service.operation_settings import OperationSettings
+from service.setting_types import FilePath, Places, Size, Whole
 
-Positive = Annotated[int, Field(ge=1)]
 SnomedCtId = Annotated[str, Field(pattern=r"^[1-9][0-9]{5,17}$")]
 
 
@@ -52,10 +52,10 @@ class Settings(OperationSettings):
         env_prefix="HTNET_", extra="ignore", frozen=True, protected_namespaces=(), use_attribute_docstrings=True
     )
 
-    models_dir: Path = Field(default_factory=shipped_models_dir)
+    models_dir: FilePath = Field(default_factory=shipped_models_dir)
     """A folder of bundles, or one bundle; unset = `models` where the service is started, else those that it came
     with."""
-    landmark_model: Path | None = None
+    landmark_model: FilePath | None = None
     """A face_landmarker.task in place of the package's own."""
     landmark_engine: Literal[LandmarkEngine, "onnx"] | None = None
     """What runs the landmark model: `litert`, this service itself on the CPU; `onnx`, ONNX Runtime where `provider`
@@ -66,34 +66,35 @@ class Settings(OperationSettings):
     model_variant: Variant | None = None
     """Variant of every bundle; unset = the manifest's default, on a GPU float16 or float32."""
     broken_models: Literal["refuse", "leave-out"] = "refuse"
-    """What a bundle does that cannot be served (damaged, of an old version, a second one for its task): `refuse` the
-    start, or be left out (`leave-out`), as the log, `/readyz` and a metric then say."""
-    model_threads: Positive = 1
+    """What a bundle does that cannot be served (damaged, copied in part, of an old version, a second one for its task,
+    a network of examinations for another palsy model): `refuse` the start, or be left out (`leave-out`), as the log,
+    `/readyz` and a metric then say."""
+    model_threads: Places = 1
     """Threads of one graph run."""
-    batch_max: Positive | None = None
+    batch_max: Places | None = None
     """Analyses that may share a run of a graph; unset = 32 on a GPU, 1 on the CPU. A GPU wants a `running_max` of that
     size."""
 
-    image_max_bytes: Positive = 10_000_000
+    image_max_bytes: Size = 10_000_000
     """Largest image file."""
-    assess_max_bytes: Positive = 40_000_000
+    assess_max_bytes: Size = 40_000_000
     """Largest body of an examination, all its image files together."""
-    image_max_pixels: Positive = 130_000_000
+    image_max_pixels: Size = 130_000_000
     """Largest image, width times height."""
-    image_max_side_px: Annotated[int, Field(ge=1, le=32_000)] = 20_000
+    image_max_side_px: Annotated[Whole, Field(ge=64, le=32_000)] = 20_000
     """Longest side of an image."""
-    clip_max_bytes: Positive = 100_000_000
+    clip_max_bytes: Size = 100_000_000
     """Largest clip of an examination."""
     clip_max_duration_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
     """Longest clip of an examination."""
-    clip_max_pixels: Positive = 4_000_000_000
+    clip_max_pixels: Size = 4_000_000_000
     """Pixels of all pictures of a clip together, by which decoding takes its time: 64 s of 1080p at 30 a second."""
-    clip_decoder_memory_bytes: Annotated[int, Field(ge=800_000_000)] = 1_500_000_000
+    clip_decoder_memory_bytes: Annotated[Whole, Field(ge=800_000_000)] = 1_500_000_000
     """Address space of the process that decodes a clip, of which it maps half before it begins; what it really takes is
     a fifth."""
-    faces_max: Positive = 8
+    faces_max: Places = 8
     """Faces that are looked for in a photograph."""
-    overlay_max_side_px: Annotated[int, Field(ge=64, le=4096)] = 512
+    overlay_max_side_px: Annotated[Whole, Field(ge=64, le=4096)] = 512
     """Longer side of the overlays, which are never larger than the photograph."""
 
     fhir_snomed_ct: Annotated[dict[str, SnomedCtId], NoDecode, AfterValidator(_known_codes)] = Field(
@@ -114,6 +115,15 @@ class Settings(OperationSettings):
             return json.loads(value)
         except json.JSONDecodeError as error:
             raise ValueError(f'this is no JSON object ({error}); write it like {{"side-left": "734418009"}}') from error
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        if self.assess_max_bytes < self.image_max_bytes:
+            raise ValueError(
+                f"HTNET_ASSESS_MAX_BYTES={self.assess_max_bytes} is less than HTNET_IMAGE_MAX_BYTES="
+                f"{self.image_max_bytes}: an examination holds several images"
+            )
+        return self
 
     @property
     def clip_limits(self) -> ClipLimits:

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from service.config import Settings
+from service.setting_types import holds_a_secret
 
 PREFIX = "HTNET_"
 # Read by docker-compose.yml alone, where they may stand in the same .env file or shell.
@@ -24,6 +25,12 @@ COMPOSE_NAMES = frozenset(
 # What Kubernetes puts into every pod for a Service whose name begins with "htnet".
 _SERVICE_LINK = re.compile(r"HTNET_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.+")
+
+# What pydantic says in a programmer's words.
+_PLAINER = {
+    "float_parsing": "this is no number: write it without a unit, and with a point, not a comma",
+    "bool_parsing": "this is neither true nor false",
+}
 
 
 class WrongSettings(Exception):
@@ -40,7 +47,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        raise WrongSettings([*unknown, *(_line(fault) for fault in error.errors())]) from error
+        raise WrongSettings([*unknown, *_lines(error)]) from error
     except SettingsError as error:
         raise WrongSettings([*unknown, str(error)]) from error
     if unknown:
@@ -78,18 +85,31 @@ def _is_service_link(name: str, value: str) -> bool:
     return name.endswith("_PORT") and _SERVICE_ADDRESS.fullmatch(value) is not None
 
 
+def _lines(error: ValidationError) -> list[str]:
+    """One for each setting: of a list, the first fault."""
+    first: dict[object, ErrorDetails] = {}
+    for number, fault in enumerate(error.errors()):
+        first.setdefault(fault["loc"][0] if fault["loc"] else number, fault)
+    return [_line(fault) for fault in first.values()]
+
+
 def _line(fault: ErrorDetails) -> str:
-    message = fault["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:] if message.startswith("Input ") else message
+    message = _PLAINER.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:] if message.startswith(("Input ", "String ")) else message
     if not fault["loc"]:
         return message  # about several settings, which it names
     name = str(fault["loc"][0])
     field = Settings.model_fields[name]
     value = fault["input"]
-    shown = "" if field.annotation is SecretStr else f"={value}"
+    shown = "" if field.annotation is SecretStr or holds_a_secret(value) else f"={_printable(str(value))}"
     cure = ""
     if isinstance(value, str) and _SERVICE_ADDRESS.fullmatch(value):
         cure = "; this comes from Kubernetes for a Service of that name: set enableServiceLinks to false in the pod"
     elif field.description:
         cure = f" ({' '.join(field.description.split()).rstrip('.')})"
     return f"{PREFIX}{name.upper()}{shown}: {message}{cure}"
+
+
+def _printable(value: str) -> str:
+    """On one line, whatever stands in it."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in value)

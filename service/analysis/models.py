@@ -76,13 +76,15 @@ class LoadedModels:
 
 
 def find_bundles(models_dir: Path) -> list[Path]:
-    """The bundles of a folder: the folder itself if it is one, else those right below it, by name.
+    """The bundles of a folder: the folder itself if it is one, else those right below it, by name. One that has a graph
+    and no manifest counts too: it was copied in part, and loading it says so.
 
     Raises BundleError if there is none.
     """
     if (models_dir / MANIFEST_FILE).is_file():
         return [models_dir]
-    found = sorted(path.parent for path in models_dir.glob(f"*/{MANIFEST_FILE}"))
+    # A hidden folder is one that is being written, or was set aside.
+    found = sorted({path.parent for name in (MANIFEST_FILE, "*.onnx") for path in models_dir.glob(f"[!.]*/{name}")})
     if not found:
         raise BundleError(
             models_dir,
@@ -134,10 +136,32 @@ def load_models(
                     leave_out(directory, error)
                     continue
                 opened.push(opening.pop_all())
+        try:
+            _check_session_network(models)
+        except BundleError as error:
+            if leave_out is None or models.palsy_session is None:
+                raise
+            leave_out(models.palsy_session.bundle.directory, error)
+            models.palsy_session.close()
+            models = replace(models, palsy_session=None)
         if not models.tasks():
             raise BundleError(models_dir, "none of its bundles can be served; the log says why of each")
         opened.pop_all()
     return models
+
+
+def _check_session_network(models: LoadedModels) -> None:
+    """Raises BundleError where the network of examinations was made for another palsy model than the one beside it."""
+    network, palsy = models.palsy_session, models.palsy
+    if network is None or palsy is None or network.analyzer.takes_readings_of(palsy.bundle):
+        return
+    other = palsy.bundle.manifest
+    raise BundleError(
+        network.bundle.directory,
+        f"was made for another palsy model than {other.name} {other.version} in {palsy.bundle.directory}; make one for "
+        "that one with `htnet palsy train-session`, or take this bundle away: examinations are then read without",
+        field="input.spec",
+    )
 
 
 def _with_bundle(

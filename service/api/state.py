@@ -80,25 +80,14 @@ PalsyModel = Annotated[LoadedModel[PalsyAnalyzer], Depends(_palsy)]
 MicroexpressionModel = Annotated[LoadedModel[MicroexpressionAnalyzer], Depends(_microexpression)]
 
 
-def session_model(worker: Worker, palsy: LoadedModel[PalsyAnalyzer]) -> SessionModel | None:
-    """The network of examinations, None where this service has none. RequestError `model-mismatch` where it was made
-    for another palsy model."""
+def session_model(worker: Worker) -> SessionModel | None:
+    """The network of examinations, None where this service has none."""
     loaded = worker.models.palsy_session
-    if loaded is None:
-        return None
-    if not loaded.analyzer.takes_readings_of(palsy.bundle):
-        manifest, other = loaded.bundle.manifest, palsy.bundle.manifest
-        raise RequestError(
-            "model-mismatch",
-            f"The network of examinations, {manifest.name} {manifest.version}, was made for another palsy model than "
-            f"{other.name} {other.version}, which this service has. Whoever runs it can make one for this model "
-            "(`htnet palsy train-session`), or remove the bundle: examinations are then read without.",
-        )
-    return loaded.analyzer.model
+    return None if loaded is None else loaded.analyzer.model
 
 
-async def _session_model(worker: CurrentWorker, palsy: PalsyModel) -> SessionModel | None:
-    return session_model(worker, palsy)
+async def _session_model(worker: CurrentWorker) -> SessionModel | None:
+    return session_model(worker)
 
 
 CurrentSessionModel = Annotated[SessionModel | None, Depends(_session_model)]

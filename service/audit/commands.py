@@ -32,7 +32,7 @@ def database_url(given: str | None) -> str:
     Raises DatabaseRefused where the audit is switched off.
     """
     default: str = OperationSettings.model_fields["audit_url"].default.get_secret_value()
-    url = given if given is not None else os.environ.get("HTNET_AUDIT_URL", default)
+    url = given if given is not None else os.environ.get("HTNET_AUDIT_URL", default).strip()
     if not url:
         raise DatabaseRefused("which database? HTNET_AUDIT_URL is empty, which switches the audit off: give --url")
     return url

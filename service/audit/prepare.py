@@ -34,9 +34,11 @@ def _explained(url: str, error: Exception) -> str:
         file = sqlite_file(checked_url(url))
     except ValueError:
         return cause
-    blocked = _not_writable(file.absolute()) if file is not None else None
+    if file is None:
+        return f"{cause} (in a password write @ as %40, / as %2F, : as %3A and % as %25)"
+    blocked = _not_writable(file.absolute())
     if blocked is None:
-        return cause
+        return f"{file}: {'this is a folder' if file.is_dir() else cause}"
     status = blocked.stat()
     return (
         f"{file}: {blocked} cannot be written by uid {os.geteuid()}, gid {os.getegid()} (it belongs to "

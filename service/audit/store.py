@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -27,6 +26,10 @@ _BUSY_TIMEOUT_MS = 2_000
 _CONNECT_TIMEOUT_S = 2
 _ANSWER_TIMEOUT_MS = 5_000
 _EXPORT_CHUNK = 500
+_URLS = (
+    "the audit URL must be sqlite:///FILE (four slashes begin a full path) or postgresql://user:password@host/database "
+    "(or empty: no audit)"
+)
 
 
 class AuditUnavailable(Exception):
@@ -173,17 +176,19 @@ def cause_of(error: Exception) -> str:
 
 
 def checked_url(url: str) -> URL:
-    """The parsed URL. Raises ValueError for databases other than SQLite files and PostgreSQL."""
+    """The parsed URL. Raises ValueError for databases other than SQLite files and PostgreSQL.
+
+    The message does not repeat the URL: where it is written wrongly, nobody knows which part of it is the password.
+    """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        shown = re.sub(r":[^:@/]*@", ":***@", url)
-        raise ValueError(f"the audit URL must be sqlite:///FILE or postgresql://..., got {shown!r}") from error
+    except (ArgumentError, ValueError) as error:
+        raise ValueError(_URLS) from error
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+    if parsed.get_backend_name() == "sqlite" and not parsed.host and parsed.database not in (None, "", ":memory:"):
         return parsed
-    raise ValueError(f"the audit URL must be sqlite:///FILE or postgresql://..., got {parsed.render_as_string()}")
+    raise ValueError(f"{_URLS}; this one is for {parsed.get_backend_name()}")
 
 
 def sqlite_file(url: URL) -> Path | None:

@@ -45,7 +45,9 @@ class Bundle:
         if chosen not in self.manifest.files:
             have = ", ".join(self.manifest.files)
             raise BundleError(
-                self.directory / MANIFEST_FILE, f"has no variant {chosen!r} (it has {have})", field="files"
+                self.directory / MANIFEST_FILE,
+                f"has no variant {chosen!r} (it has {have}); HTNET_MODEL_VARIANT names one that every bundle has",
+                field="files",
             )
         return chosen
 

@@ -54,7 +54,7 @@ class InferenceSession:
         if wanted not in available:
             raise ProviderUnavailable(
                 f"{wanted} was asked for, but the installed onnxruntime has only {', '.join(available)}. "
-                "Install onnxruntime-gpu in place of onnxruntime, or set the provider to cpu."
+                "Install onnxruntime-gpu in place of onnxruntime, or set the provider to cpu (HTNET_PROVIDER)."
             )
         if provider == "cuda":
             # CUDA and cuDNN come as wheels, where the loader does not look by itself.
@@ -76,7 +76,7 @@ class InferenceSession:
         if wanted not in self.providers:
             raise ProviderUnavailable(
                 f"{wanted} was asked for, but the session has {', '.join(self.providers)}: there is no usable device "
-                "or its libraries are missing. Mend the GPU setup, or set the provider to cpu."
+                "or its libraries are missing. Mend the GPU setup, or set the provider to cpu (HTNET_PROVIDER)."
             )
         self.input_names: tuple[str, ...] = tuple(item.name for item in self._session.get_inputs())
         self.output_names: tuple[str, ...] = tuple(item.name for item in self._session.get_outputs())

@@ -78,7 +78,7 @@ class AssessPipeline:
             request,
             worker,
             self._model,
-            session_model(worker, self._model),
+            session_model(worker),
             pictures,
             unsorted,
             options=ExaminationOptions(

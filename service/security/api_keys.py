@@ -66,12 +66,15 @@ def read_key_file(path: Path) -> tuple[ApiKey, ...]:
     Raises KeyFileError where the file cannot be read, and on any line that is not understood.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # An editor of Windows may begin the file with a mark of its own.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        cure = "make it readable for that user"
+        if not isinstance(error, PermissionError):
+            cure = "python -m service.security.new_key makes its lines"
         raise KeyFileError(
-            f"{path}: the API key file cannot be read by uid {os.getuid()} ({reason}); "
-            "python -m service.security.new_key makes its lines"
+            f"{path}: the API key file cannot be read by uid {os.getuid()} ({reason}); {cure}"
         ) from error
     keys: dict[str, ApiKey] = {}
     for number, line in enumerate(lines, start=1):
@@ -132,6 +135,8 @@ class KeyRing:
                 self._on_error()
             return
         self._broken = False
+        # The next mistake is another one, and is said at once.
+        self._errors = Rarely(logger)
         logger.info("API keys reloaded: %d", len(self._keys))
         self._warn_if_empty()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def load_chain(context: ssl.SSLContext, *, certificate: str, key: str) -> None:
         try:
             Path(path).read_bytes()
         except OSError as error:
-            raise CertificateError(f"{name}={path} cannot be read: {error.strerror}") from error
+            raise CertificateError(f"{name}={path} cannot be read by uid {os.getuid()}: {error.strerror}") from error
     try:
         context.load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, ValueError) as error:

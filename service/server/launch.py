@@ -16,7 +16,7 @@ from service.observability.json_logging import configure_logging
 from service.observability.memory import memory_limit_bytes
 from service.observability.multiprocess import MULTIPROCESS_DIRECTORY, fold_worker, make_lock
 from service.server.limits import Limits
-from service.server.start_check import CannotStart, bind, check_files
+from service.server.start_check import CannotStart, bind, check_files, check_memory
 from service.server.supervisor import Supervisor
 from service.server.worker import DrainingServer, GuardedConfig
 from service.setting_faults import WrongSettings, load_settings
@@ -75,6 +75,7 @@ def main(app: str = "service.app:create_app") -> None:
         sys.exit(STARTUP_FAILED)
     configure_logging(level=settings.log_level, style=settings.log_style)
     try:
+        check_memory(settings)
         check_files(settings)
         listener = bind(settings)
     except CannotStart as error:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 
+from face.landmarks.model_file import find_landmark_model
 from service.audit.prepare import prepare_database
 from service.audit.store import AuditUnavailable
 from service.config import Settings
+from service.observability.memory import memory_limit_bytes
 from service.security.api_keys import KeyFileError, read_key_file
 from service.server.certificate import CertificateError, load_chain
+
+# Settings whose bytes are held in memory.
+_RESERVED = ("image_max_bytes", "assess_max_bytes", "clip_max_bytes", "uploads_max_bytes", "decoding_max_bytes")
 
 
 class CannotStart(Exception):
@@ -33,8 +37,22 @@ def check_files(settings: Settings) -> None:
         raise CannotStart(str(error)) from error
     except AuditUnavailable as error:
         raise CannotStart(f"HTNET_AUDIT_URL: the audit database cannot be made ready: {error}") from error
-    if settings.landmark_model is not None and not os.access(settings.landmark_model, os.R_OK):
-        raise CannotStart(f"HTNET_LANDMARK_MODEL={settings.landmark_model}: there is no such file that can be read")
+    if settings.landmark_model is not None:
+        try:
+            find_landmark_model(settings.landmark_model)
+        except (OSError, ValueError) as error:
+            raise CannotStart(f"HTNET_LANDMARK_MODEL={settings.landmark_model}: {error}") from error
+
+
+def check_memory(settings: Settings) -> None:
+    """Raises CannotStart where a single body, or what is reserved, would be more than all the memory that there is."""
+    there = memory_limit_bytes()
+    for name in _RESERVED:
+        value = getattr(settings, name)
+        if value is not None and value > there:
+            raise CannotStart(
+                f"HTNET_{name.upper()}={value} is more than the memory that this service may use, {there} bytes"
+            )
 
 
 def bind(settings: Settings) -> socket.socket:

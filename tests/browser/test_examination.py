@@ -39,10 +39,14 @@ def test_eight_files_at_once_sort_themselves_and_are_graded(page: Page, session_
     expect(result.locator(".pose-button")).to_have_count(8)
 
 
-def test_side_and_grade_stand_on_the_first_screen(page: Page, session_pictures: dict[str, Path]) -> None:
-    page.set_viewport_size({"width": 1280, "height": 900})
+@pytest.mark.parametrize("language", ["en", "de", "zh-Hans"])
+def test_side_grade_reasons_and_what_was_not_seen_stand_on_the_first_screen(
+    page: Page, session_pictures: dict[str, Path], language: str
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.locator("#language").select_option(language)
     examine(page, session_pictures.values())
-    for found in (".side .headline", ".grade .headline", ".set", ".evidence", ".face", ".steps"):
+    for found in (".keeping", ".side", ".grade", ".face", ".shares", ".decision", ".evidence", ".not-seen"):
         expect(page.locator(f".result {found}")).to_be_in_viewport(ratio=0.99)
 
 

@@ -20,7 +20,7 @@ def test_the_page_works_under_a_path(browser: Browser, session_pictures: dict[st
         # The service answers without the path too, so every request is watched: each must keep it.
         watched_page(browser, f"{url}clinic/face/") as page,
     ):
-        expect(page.locator(".home-ways a")).to_have_count(3)
+        expect(page.locator(".home-ways a")).to_have_count(4)
         examine(page, session_pictures.values())
         expect(page.locator(".pose-card.filled")).to_have_count(8)
         page.locator(".foot a").click()

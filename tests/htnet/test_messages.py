@@ -99,7 +99,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
         ("audit prune --older-than soon", "'soon' is no age: write days, weeks or years, such as 90d"),
         (
             "audit migrate --url mysql://host/name",
-            "the audit URL must be sqlite:///FILE or postgresql://..., got mysql://host/name",
+            "the audit URL must be sqlite:///FILE (four slashes begin a full path) or postgresql://",
         ),
         ("key new", None),
         ("key new a:b", "a key id has 1 to 64 letters"),

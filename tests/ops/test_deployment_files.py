@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from face.version import VERSION
+from service.api.routes import microexpression_clip
 from service.config import Settings
 from service.memory_shares import DECODING_SHARE, UPLOADS_SHARE, WORKER_BYTES
 from service.observability.metrics import Metrics
@@ -82,6 +83,27 @@ def test_dashboard_uses_metrics_that_exist_and_the_provisioned_source() -> None:
             assert used_names(target["expr"]) <= exported_names(), panel["title"]
 
 
+def test_the_dashboard_is_what_grafanas_own_schema_knows() -> None:
+    """Read and written by Grafana's types: a field that they do not know is one that Grafana ignores."""
+    reason = "the Grafana Foundation SDK is not installed: pip install 'grafana-foundation-sdk==1769699998!10.1.0'"
+    dashboard = pytest.importorskip("grafana_foundation_sdk.models.dashboard", reason=reason)
+    encoder = pytest.importorskip("grafana_foundation_sdk.cog.encoder", reason=reason)
+    pytest.importorskip("grafana_foundation_sdk.cog.plugins", reason=reason).register_default_plugins()
+    ours = json.loads((ROOT / "docker/grafana/dashboards/htnet.json").read_text())
+    theirs = json.loads(encoder.JSONEncoder().encode(dashboard.Dashboard.from_json(ours)))
+    assert missing_from(theirs, ours) == []
+
+
+def missing_from(theirs: Any, ours: Any, path: str = "") -> list[str]:
+    """Where a value of `ours` is not in `theirs`, which may have more."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return [place for key in ours for place in missing_from(theirs.get(key), ours[key], f"{path}/{key}")]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return [place for number, pair in enumerate(zip(theirs, ours, strict=True))
+                for place in missing_from(*pair, f"{path}/{number}")]  # fmt: skip
+    return [] if ours == theirs else [path]
+
+
 def test_dashboard_is_mounted_where_the_provider_looks() -> None:
     (compose,) = documents(ROOT / "docker-compose.yml")
     (provider,) = documents(ROOT / "docker/grafana/provisioning/dashboards/htnet.yml")
@@ -131,6 +153,14 @@ def test_prometheus_scrapes_the_alias_of_both_services() -> None:
     assert config["scrape_configs"][0]["static_configs"][0]["targets"] == ["htnet:8000"]
 
 
+def test_what_prometheus_wants_with_tls_and_keys_is_ready_to_be_switched_on() -> None:
+    text = (ROOT / "docker/prometheus/prometheus.yml").read_text()
+    (config,) = yaml.safe_load_all(re.sub(r"^    # (\w+: \S.*)$", r"    \1", text, flags=re.MULTILINE))
+    scrape = config["scrape_configs"][0]
+    assert (scrape["scheme"], set(scrape["tls_config"])) == ("https", {"insecure_skip_verify"})
+    assert set(scrape["authorization"]) == {"credentials"}
+
+
 def test_kubernetes_manifests_are_valid() -> None:
     manifests = documents(ROOT / "docker/kubernetes/service.yaml")
     kinds = ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy"]
@@ -160,9 +190,9 @@ def test_pod_monitor_selects_the_pods_and_their_port() -> None:
     assert template["metadata"]["labels"][monitor["spec"]["jobLabel"]] == "htnet"
     assert monitor["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
     assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
-    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    assert set(endpoint) == {"port", "path", "interval"}
-    assert endpoint["port"] in {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+    endpoints = monitor["spec"]["podMetricsEndpoints"]
+    assert all(set(endpoint) == {"port", "path", "interval"} for endpoint in endpoints)
+    assert {port["name"] for port in template["spec"]["containers"][0]["ports"]} & {one["port"] for one in endpoints}
 
 
 def test_deployment_leaves_time_to_stop() -> None:
@@ -174,6 +204,35 @@ def test_deployment_leaves_time_to_stop() -> None:
     assert spec["terminationGracePeriodSeconds"] >= float(settings["HTNET_DRAIN_S"]) + stop_s + 10
     assert spec["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert spec["containers"][0]["livenessProbe"]["httpGet"]["path"] == "/livez"
+
+
+def test_the_proxies_leave_time_and_room_for_the_longest_request_and_the_largest_body() -> None:
+    settings = Settings(audit_url="")
+    longest_s = settings.clip_timeout_s + settings.clips_queue_wait_s + settings.queue_wait_s
+    largest = max(settings.clip_max_bytes, settings.assess_max_bytes, microexpression_clip.MAX_BYTES)
+    nginx = (ROOT / "docker/nginx/htnet.conf").read_text()
+    directives = dict(re.findall(r"^\s*(\w+) ([^;{]+);", nginx, re.MULTILINE))
+    limits = [(directives["client_max_body_size"], f"{directives['proxy_read_timeout']}")]
+    for path in ("ingress.yaml", "options/long-requests.yaml"):
+        ingress = documents(ROOT / "docker/kubernetes" / path)[-1]
+        notes = {name.rpartition("/")[2]: value for name, value in ingress["metadata"]["annotations"].items()}
+        assert notes["proxy-request-buffering"] == directives["proxy_request_buffering"] == "off"
+        limits.append((notes["proxy-body-size"], f"{notes['proxy-read-timeout']}s"))
+    for body, time in limits:
+        assert int(body.removesuffix("m")) * 2**20 > largest
+        assert int(time.removesuffix("s")) > longest_s
+
+
+def test_no_proxy_keeps_a_connection_longer_than_the_service() -> None:
+    """It would send a request into one that is just closing, which ends in a 502 that nobody may repeat."""
+    settings = Settings(audit_url="")
+    nginx = (ROOT / "docker/nginx/htnet.conf").read_text()
+    (kept_s,) = re.findall(r"keepalive_timeout (\d+)s;", nginx)
+    assert int(kept_s) < settings.keep_alive_s
+    container = documents(ROOT / "docker/kubernetes/service.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+    pod = {entry["name"]: entry.get("value") for entry in container["env"]}
+    # upstream-keepalive-timeout of ingress-nginx, by default.
+    assert float(pod["HTNET_KEEP_ALIVE_S"]) > 60
 
 
 def test_probes_take_no_pod_out_for_one_slow_answer() -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+from starlette.testclient import TestClient
 
 from service.app import create_app
 from service.config import Settings
+from service.route_templates import RouteTemplates
 from service.setting_faults import known_names
 from tests.ops.test_deployment_files import KUBERNETES_VERSION, ROOT, documents, exported_names, used_names
 
@@ -92,8 +94,8 @@ def test_keda_scales_the_deployment_by_metrics_that_exist() -> None:
 
 
 def test_long_requests_have_pods_of_the_same_kind() -> None:
-    second, service, ingress = documents(KUBERNETES / "options/long-requests.yaml")
-    for document in (second, service, ingress):
+    second, service, budget, ingress = documents(KUBERNETES / "options/long-requests.yaml")
+    for document in (second, service, budget, ingress):
         kubernetes_validate.validate(document, KUBERNETES_VERSION, strict=True)
     own, theirs = pod_of(second), pod_of(deployment())
     name = second["metadata"]["labels"]["app.kubernetes.io/name"]
@@ -105,14 +107,36 @@ def test_long_requests_have_pods_of_the_same_kind() -> None:
     labels = second["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert second["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
 
 def test_long_requests_are_routes_of_the_service() -> None:
-    *_, service, ingress = documents(KUBERNETES / "options/long-requests.yaml")
-    paths = create_app(Settings(audit_url="")).openapi()["paths"]
+    _, service, _, ingress = documents(KUBERNETES / "options/long-requests.yaml")
+    app = create_app(Settings(audit_url=""))
+    templates = RouteTemplates(app.openapi()["paths"])
     for rule in ingress["spec"]["rules"]:
         for path in rule["http"]["paths"]:
-            assert "post" in paths[path["path"]]
+            assert "post" in app.openapi()["paths"][templates.template_of(path["path"])]
             assert path["backend"]["service"]["name"] == service["metadata"]["name"]
-    body = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
-    assert int(body.removesuffix("m")) * 2**20 > Settings(audit_url="").assess_max_bytes
+    with TestClient(create_app(Settings(audit_url="", models_dir=ROOT / "models"))) as client:
+        assert client.get("/v2/models/palsy-assess/ready").status_code == 200
+
+
+def test_the_pod_monitor_and_the_network_policy_hold_for_every_pod_that_serves() -> None:
+    (monitor,) = documents(KUBERNETES / "pod-monitor.yaml")
+    policy = documents(KUBERNETES / "service.yaml")[-1]
+    second = documents(KUBERNETES / "options/long-requests.yaml")[0]
+    serving = [
+        (document["spec"]["template"]["metadata"]["labels"], pod_of(document)["containers"][0]["ports"])
+        for document in (deployment(), second)
+    ]
+    kserve = one_of("kserve.yaml")
+    serving.append((kserve["metadata"]["labels"], kserve["spec"]["predictor"]["containers"][0]["ports"]))
+    scraped = {endpoint["port"] for endpoint in monitor["spec"]["podMetricsEndpoints"]}
+    (open_port,) = policy["spec"]["ingress"][0]["ports"]
+    for labels, (port,) in serving:
+        assert labels[monitor["spec"]["jobLabel"]] == "htnet"
+        for selector in (monitor["spec"]["selector"], policy["spec"]["podSelector"]):
+            assert selector["matchLabels"].items() <= labels.items()
+        assert port["name"] in scraped
+        assert port["containerPort"] == open_port["port"]

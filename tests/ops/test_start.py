@@ -13,8 +13,16 @@ import pytest
 from service.audit.prepare import prepare_database
 from service.audit.store import AuditUnavailable
 from service.config import Settings
+from service.security.api_keys import new_key
 from service.setting_faults import COMPOSE_NAMES, WrongSettings, load_settings, unknown_names
 from tests.ops.live_service import ROOT
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests themselves are told by HTNET_... is no setting of a service."""
+    for name in [name for name in os.environ if name.startswith("HTNET_")]:
+        monkeypatch.delenv(name)
 
 
 def start(models: Path, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -37,15 +45,49 @@ def wrong_lines(monkeypatch: pytest.MonkeyPatch, **settings: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "value", "cure"),
     [
-        ("PORT", "high", "valid integer"),
+        ("PORT", "high", "no whole number"),
+        ("PORT", "8.000", "no whole number"),
         ("PORT", "tcp://10.3.0.7:80", "enableServiceLinks"),
+        ("PORT", '"8000"', "quotes"),
         ("WORKERS", "0", "greater than or equal to 1"),
+        ("RUNNING_MAX", "100000", "less than or equal to 256"),
+        ("CONNECTIONS_MAX", "100000000000", "less than or equal to 65535"),
+        ("IMAGE_MAX_BYTES", "10MB", "without a unit"),
+        ("IMAGE_MAX_BYTES", "10", "greater than or equal to 1000"),
+        ("IMAGE_MAX_BYTES", "10.000.000", "no whole number"),
+        ("BODY_TIMEOUT_S", "15s", "without a unit"),
+        ("BODY_TIMEOUT_S", "0,5", "not a comma"),
+        ("BODY_TIMEOUT_S", "15000", "less than or equal to 3600"),
+        ("CLIP_TIMEOUT_S", "inf", "finite number"),
+        ("RATE_LIMIT_PER_MINUTE", "inf", "finite number"),
+        ("TRACE_SAMPLE_RATIO", "50%", "no number"),
+        ("PAGE_ENABLED", "ja", "neither true nor false"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
+        ("LOG_LEVEL", "'info'", "quotes"),
+        ("HOST", "http://127.0.0.1", "no address"),
+        ("HOST", "127.0.0.1:8000", "no address"),
+        ("HOST", "127.0.0.256", "no address"),
+        ("HOST", "*", "0.0.0.0 means all"),
+        ("BIND_ADDRESS", "10.0.0.7/24", "no address"),
+        ("MODELS_DIR", '"/srv/models"', "quotes"),
         ("CORS_ALLOW_ORIGINS", "ward.example", "like https://ward.example"),
+        ("CORS_ALLOW_ORIGINS", "https://ward.example/page", "like https://ward.example"),
+        ("CORS_ALLOW_ORIGINS", "https://*.example", "like https://ward.example"),
+        ("CORS_ALLOW_ORIGINS", "https://Ward.example", "in small letters"),
+        ("CORS_ALLOW_ORIGINS", "https://ward.example:port", "like https://ward.example"),
+        ("CORS_ALLOW_ORIGINS", "https://", "like https://ward.example"),
+        ("CORS_ALLOW_ORIGINS", "https://a.example https://b.example", "commas"),
+        ("CORS_ALLOW_ORIGINS", "*,https://ward.example", "name it alone"),
         ("CORS_ALLOW_ORIGINS", '["https://ward.example"', "commas"),
         ("TRUSTED_PROXIES", "10.0.0.1/8", "like 10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "nginx", "like 10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "10.0.0.7, 0.0.0.0/0", "everybody"),
         ("ROOT_PATH", "htnet", "begins with /"),
+        ("ROOT_PATH", "/a/../b", "no dots"),
         ("OTLP_ENDPOINT", "collector:4318", "http://collector:4318/v1/traces"),
+        ("OTLP_ENDPOINT", "http://collector:4317", "http://collector:4318/v1/traces"),
+        ("OTLP_ENDPOINT", "http://collector:99999/v1/traces", "http://collector:4318/v1/traces"),
+        ("OTLP_ENDPOINT", "http://collector:43 18/v1/traces", "http://collector:4318/v1/traces"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_its_cure(
@@ -55,6 +97,54 @@ def test_a_wrong_value_is_one_line_with_its_cure(
     assert line.startswith(f"HTNET_{name}={value}: ")
     assert cure in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("ends", ["\r", " ", "\t", "\r\n", "\u00a0"])
+def test_what_stands_around_a_value_is_none_of_it(monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    """A file with the line ends of Windows, a blank that nobody sees."""
+    written = {"HOST": "127.0.0.1", "PORT": "8001", "MODELS_DIR": "/srv/models", "AUDIT_URL": "sqlite:////srv/a.sqlite",
+               "DOCS_ENABLED": "no", "LOG_LEVEL": "debug", "ROOT_PATH": "/htnet", "BODY_TIMEOUT_S": "8.5"}  # fmt: skip
+    for name, value in written.items():
+        monkeypatch.setenv(f"HTNET_{name}", value + ends)
+    settings = load_settings()
+    assert (settings.host, settings.port, settings.docs_enabled) == ("127.0.0.1", 8001, False)
+    assert (str(settings.models_dir), settings.audit_url.get_secret_value()) == ("/srv/models", written["AUDIT_URL"])
+    assert (settings.log_level, settings.root_path, settings.body_timeout_s) == ("debug", "/htnet", 8.5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"TLS_KEY": "/k"}, "HTNET_TLS_CERTIFICATE= and HTNET_TLS_KEY=/k belong together"),
+        ({"METRICS_NEED_KEY": "true"}, "HTNET_METRICS_NEED_KEY=true, and there are no keys"),
+        ({"ALLOW_ANONYMOUS": "true", "API_KEYS_FILE": "/k"},
+         "HTNET_ALLOW_ANONYMOUS=true and HTNET_API_KEYS_FILE=/k contradict"),
+        ({"IMAGE_MAX_BYTES": "50000000"},
+         "HTNET_ASSESS_MAX_BYTES=40000000 is less than HTNET_IMAGE_MAX_BYTES=50000000"),
+    ],
+)  # fmt: skip
+def test_two_settings_that_contradict_are_one_line_with_both(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], line: str
+) -> None:
+    (said,) = wrong_lines(monkeypatch, **settings)
+    assert said.startswith(line)
+
+
+@pytest.mark.parametrize("name", ["TLS_KEY", "TLS_CERTIFICATE", "API_KEYS_FILE", "MODELS_DIR"])
+@pytest.mark.parametrize("secret", ["-----BEGIN PRIVATE KEY-----\nMIIsecret\n", new_key("ward", "user")[0]])
+def test_a_secret_in_place_of_its_files_path_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, secret: str
+) -> None:
+    (line,) = wrong_lines(monkeypatch, **{name: secret})
+    assert line.startswith(f"HTNET_{name}: this is a secret itself and not the path")
+    assert secret[8:16] not in line
+
+
+def test_a_wrong_value_of_several_lines_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = wrong_lines(monkeypatch, LOG_LEVEL="info\nHTNET_PORT=8000")
+    assert line.startswith(r"HTNET_LOG_LEVEL=info\nHTNET_PORT=8000: input should be")
+    (line,) = wrong_lines(monkeypatch, LOG_LEVEL="info", CORS_ALLOW_ORIGINS="[1, 2, 3]")
+    assert line.startswith("HTNET_CORS_ALLOW_ORIGINS=1: input should be a valid string")
 
 
 def test_every_wrong_setting_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,13 +222,19 @@ def test_files_and_addresses_that_cannot_be_used_are_one_line(tmp_path: Path, ti
     cases: list[tuple[dict[str, str], str]] = [
         ({"HOST": "0.0.0.0"}, "HTNET_API_KEYS_FILE"),  # noqa: S104
         ({"TLS_KEY": nowhere}, f"HTNET_TLS_KEY={nowhere} belong together"),
-        ({"TLS_CERTIFICATE": nowhere, "TLS_KEY": nowhere}, f"HTNET_TLS_CERTIFICATE={nowhere} cannot be read"),
+        ({"TLS_CERTIFICATE": nowhere, "TLS_KEY": nowhere}, f"HTNET_TLS_CERTIFICATE={nowhere} cannot be read by uid"),
         ({"TLS_CERTIFICATE": str(tmp_path / "half.pem"), "TLS_KEY": str(tmp_path / "half.pem")}, "half.pem"),
         ({"AUDIT_URL": "mysql://x/y"}, "HTNET_AUDIT_URL"),
         ({"AUDIT_URL": "sqlite:////proc/nowhere/audit.sqlite"}, "/proc/nowhere"),
         ({"API_KEYS_FILE": nowhere}, f"HTNET_API_KEYS_FILE: {nowhere}"),
         ({"API_KEYS_FILE": str(tmp_path / "typing-error")}, "line 1"),
+        ({"AUDIT_URL": f"sqlite:///{tmp_path}"}, f"{tmp_path}: this is a folder"),
+        ({"AUDIT_URL": "postgresql://ann:p@ss@nowhere.invalid/audit"}, "in a password write @ as %40"),
         ({"LANDMARK_MODEL": nowhere}, f"HTNET_LANDMARK_MODEL={nowhere}"),
+        ({"LANDMARK_MODEL": str(tmp_path / "half.pem")}, f"HTNET_LANDMARK_MODEL={tmp_path / 'half.pem'}"),
+        ({"PROVIDER": "cuda"}, "HTNET_PROVIDER"),
+        ({"MODEL_VARIANT": "float16"}, "HTNET_MODEL_VARIANT"),
+        ({"IMAGE_MAX_BYTES": str(10**15), "ASSESS_MAX_BYTES": str(10**15)}, f"HTNET_IMAGE_MAX_BYTES={10**15} is more"),
         ({"MODELS_DIR": nowhere}, f"{nowhere}: no bundle in this folder"),
         ({"HOST": "203.0.113.9", "ALLOW_ANONYMOUS": "true"}, "HTNET_HOST=203.0.113.9"),
     ]

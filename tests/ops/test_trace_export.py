@@ -1,7 +1,10 @@
-"""Traces over OTLP/HTTP: a receiver on a real socket gets the spans of a real request, straight and through a
-collector that others have written."""
+"""Traces over OTLP/HTTP: a receiver on a real socket gets the spans of a real request, straight and through two
+collectors that others have written: Rotel, and the OpenTelemetry project's own where HTNET_TEST_OTELCOL names its
+program or `otelcol` is on the path (docs/research/operations says how it is built without a registry of images).
+"""
 
 import gzip
+import os
 import shutil
 import subprocess
 import threading
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -64,16 +68,40 @@ def through_rotel(receiver: str, folder: Path) -> Iterator[str]:
     program = rotel()
     if program is None:
         pytest.skip("Rotel is not installed: pip install rotel==0.0.1a15")
-    port, grpc_port, log = free_port(), free_port(), folder / "rotel.log"
+    port, grpc_port = free_port(), free_port()
+    command = [
+        program, "start", "--otlp-http-endpoint", f"127.0.0.1:{port}", "--otlp-grpc-endpoint",
+        f"127.0.0.1:{grpc_port}", "--exporter", "otlp", "--otlp-exporter-protocol", "http",
+        "--otlp-exporter-endpoint", receiver.removesuffix("/v1/traces"),
+    ]  # fmt: skip
+    with running(command, port, folder / "rotel.log") as url:
+        yield url
+
+
+@contextmanager
+def through_otelcol(receiver: str, folder: Path) -> Iterator[str]:
+    """The URL of the traces at the OpenTelemetry project's collector: its core receiver, processor and exporter."""
+    program = os.environ.get("HTNET_TEST_OTELCOL") or shutil.which("otelcol")
+    if program is None:
+        pytest.skip("the OpenTelemetry collector is not here: HTNET_TEST_OTELCOL=/path/to/otelcol")
+    port = free_port()
+    pipeline = {"receivers": ["otlp"], "processors": ["batch"], "exporters": ["otlphttp"]}
+    configuration = {
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{port}"}}}},
+        "processors": {"batch": {}},
+        "exporters": {"otlphttp": {"endpoint": receiver.removesuffix("/v1/traces")}},
+        "service": {"pipelines": {"traces": pipeline}, "telemetry": {"metrics": {"level": "none"}}},
+    }
+    (folder / "otelcol.yaml").write_text(yaml.safe_dump(configuration))
+    with running([program, "--config", str(folder / "otelcol.yaml")], port, folder / "otelcol.log") as url:
+        yield url
+
+
+@contextmanager
+def running(command: list[str], port: int, log: Path) -> Iterator[str]:
+    """A collector, from when it listens; at the end it hands on what it still holds."""
     with log.open("wb") as said:
-        process = subprocess.Popen(
-            [
-                program, "start", "--otlp-http-endpoint", f"127.0.0.1:{port}", "--otlp-grpc-endpoint",
-                f"127.0.0.1:{grpc_port}", "--exporter", "otlp", "--otlp-exporter-protocol", "http",
-                "--otlp-exporter-endpoint", receiver.removesuffix("/v1/traces"),
-            ],
-            stdout=said, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
         try:
             deadline = time.monotonic() + 20
             while True:
@@ -86,7 +114,6 @@ def through_rotel(receiver: str, folder: Path) -> Iterator[str]:
                     time.sleep(0.1)
             yield f"http://127.0.0.1:{port}/v1/traces"
         finally:
-            # At the end it hands on what it still holds.
             process.terminate()
             process.wait(20)
 
@@ -101,7 +128,11 @@ def spans_of(received: list[ExportTraceServiceRequest]) -> list[Span]:
     ]
 
 
-@pytest.mark.parametrize("way", [lambda url, _folder: nullcontext(url), through_rotel], ids=["straight", "rotel"])
+@pytest.mark.parametrize(
+    "way",
+    [lambda url, _folder: nullcontext(url), through_rotel, through_otelcol],
+    ids=["straight", "rotel", "otelcol"],
+)
 def test_a_request_and_its_stages_arrive(
     tmp_path: Path,
     tiny_models: Path,

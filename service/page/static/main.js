@@ -11,6 +11,7 @@ import { photographView } from "./photograph/photograph.js";
 const VIEWS = ["home", "examination", "photograph", "microexpression", "follow-up"];
 let models = [];
 let view = "home";
+const places = {}; // how far down each view was read
 
 function showModel() {
   const task = view === "microexpression" ? "microexpression" : "palsy";
@@ -30,7 +31,11 @@ function route() {
     if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (moved) { window.scrollTo(0, 0); byId("main").focus({ preventScroll: true }); }
+  if (moved) {
+    const place = places[view] ?? 0;
+    requestAnimationFrame(() => window.scrollTo(0, place)); // after the browser's own jump to the section of that name
+    byId("main").focus({ preventScroll: true });
+  }
   showModel();
 }
 
@@ -63,6 +68,7 @@ async function start() {
   byId("api-key").addEventListener("change", () => { refreshModels(); document.dispatchEvent(new Event("key-given")); });
   for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault()); // a missed drop must not leave the page
   window.addEventListener("hashchange", route);
+  window.addEventListener("scroll", () => { places[view] = window.scrollY; });
   route();
   await refreshModels();
   document.documentElement.dataset.ready = "true";

@@ -164,6 +164,19 @@ def test_a_broken_bundle_stops_the_start_or_is_left_out_as_the_setting_says(
     assert re.search(r"palsy-old is left out: .*is a second bundle for 'palsy'", told[1])
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_bundle_that_was_copied_in_part_is_a_broken_one(serve: Serve, tmp_path: Path, named: bool) -> None:
+    """Its graph is there and its manifest is not, or the other way round. One that is being written is hidden."""
+    write_palsy_bundle(tmp_path / "palsy")
+    (write_palsy_bundle(tmp_path / ".palsy.7.part") / "manifest.json").unlink()
+    half = write_palsy_bundle(tmp_path / "half")
+    (half / ("manifest.json" if named else "model.onnx")).unlink()
+    with pytest.raises(BundleError, match=r"half/(manifest\.json|model\.onnx)"), serve(tmp_path):
+        pass
+    with serve(tmp_path, broken_models="leave-out") as client:
+        assert client.get("/readyz").json()["left_out"] == ["half"]
+
+
 def test_where_every_bundle_is_broken_the_service_does_not_start(serve: Serve, tmp_path: Path) -> None:
     damage(write_palsy_bundle(tmp_path / "palsy"))
     refused = pytest.raises(BundleError, match="none of its bundles can be served")

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from face.vocabulary import POSES
+from service.inference.errors import BundleError
 from tests.onnx_factory import write_palsy_bundle
 from tests.service.api.conftest import Serve
 from tests.service.api.write_assessment_example import PATIENT
@@ -88,14 +89,27 @@ def test_where_the_steps_are_better_they_make_the_grade(shipped: TestClient, wit
     assert network["measures"] != steps["measures"]
 
 
-def test_a_network_for_another_palsy_model_is_told_to_the_client(serve: Serve, tmp_path: Path) -> None:
+def test_a_network_for_another_palsy_model_stops_the_start_or_is_left_out(
+    serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The palsy model was exchanged, by adapting it or in an update, and the network was not."""
     write_palsy_bundle(tmp_path / "palsy")
     shutil.copytree(SHIPPED / "palsy-session", tmp_path / "palsy-session")
+    with pytest.raises(BundleError, match=r"another palsy model.*htnet palsy train-session"), serve(tmp_path):
+        pass
+    with serve(tmp_path, broken_models="leave-out") as client:
+        assert client.get("/readyz").json()["left_out"] == ["palsy-session"]
+        assert assess(client, *CORE).json()["session_method"] == STEPS
+    assert "palsy-session is left out" in caplog.text
+
+
+def test_an_update_of_the_service_alone_says_that_the_network_is_missing(
+    serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "palsy").symlink_to(SHIPPED / "palsy")
     with serve(tmp_path) as client:
-        response = assess(client, *CORE)
-    assert (response.status_code, response.json()["code"]) == (409, "model-mismatch")
-    assert NETWORK in response.json()["detail"]
-    assert "htnet palsy train-session" in response.json()["detail"]
+        assert client.get("/readyz").json()["models"] == ["palsy"]
+    assert f"{tmp_path} has no bundle for palsy-session" in caplog.text
 
 
 def test_two_answers_by_the_steps_can_still_be_compared(

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from service.observability.metrics import Metrics
-from service.operation_settings import OperationSettings, is_loopback
+from service.operation_settings import OperationSettings
 from service.security.api_keys import KeyFileError, KeyRing, new_key, read_key_file
 from service.security.middleware import KeyMiddleware, SecurityHeadersMiddleware
 from service.security.rate_limit import RateLimiter
+from service.setting_types import is_loopback
 
 
 def write_keys(path: Path, *lines: str) -> None:
@@ -104,6 +106,18 @@ def test_faults_in_the_file_are_named(tmp_path: Path, line: str, fault: str) -> 
     path.write_text(line, encoding="utf-8")
     with pytest.raises(KeyFileError, match=fault):
         read_key_file(path)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [lambda line: f"\ufeff{line}\r\n", lambda line: line.replace(" ", "\t") + "\n", lambda line: f"  {line}  # Ann"],
+    ids=["windows", "tabs", "blanks"],
+)
+def test_a_file_is_read_whatever_editor_wrote_it(tmp_path: Path, written: Callable[[str], str]) -> None:
+    secret, line = new_key("ward", "user")
+    path = tmp_path / "keys"
+    path.write_bytes(written(line).encode())
+    assert KeyRing(path).find(secret) is not None
 
 
 def test_an_emptied_file_has_no_valid_key(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 // The photograph with maps over it, outlines of the regions and scores beside the place they belong to.
-import { make, svg } from "../base/dom.js";
+import { make, svg, svgText } from "../base/dom.js";
 import { text } from "../base/texts.js";
 
 // The face's outlines fill 1 / this of the picture.
@@ -58,9 +58,7 @@ export function picture({ photo, alt, layers, outlines = null, scores = null }) 
     if (!scores) return;
     const width = Math.hypot(...[0, 1].map((axis) => outlines.left_eye[0][axis] - outlines.left_eye[1][axis])) || size / 5;
     for (const [region, [x, y]] of Object.entries(places(outlines))) {
-      const label = svg("text", { x, y, class: "score", "font-size": width / 5, "text-anchor": "middle" });
-      label.textContent = scores[region] === null ? "–" : (100 * scores[region]).toFixed(0);
-      drawing.append(label);
+      drawing.append(svgText(scores[region] === null ? "–" : (100 * scores[region]).toFixed(0), { x, y, class: "score", "font-size": width / 5, "text-anchor": "middle" }));
     }
   };
   shown.addEventListener("load", () => { URL.revokeObjectURL(shown.src); draw(); });
@@ -87,10 +85,11 @@ export function picture({ photo, alt, layers, outlines = null, scores = null }) 
 
   return make("figure", { class: "picture" }, stage, missing,
     make("figcaption", {},
+      scores ? make("p", { class: "hint" }, text("scores_hint")) : null,
       make("div", { class: "legend", "aria-hidden": "true" },
         make("span", {}, text("legend_low")), make("span", { class: "ramp" }), make("span", {}, text("legend_high"))),
       make("label", { class: "slider" }, make("span", {}, text("overlay")), strength),
       outlines ? make("label", { class: "check" }, outlineBox, text("show_regions")) : null,
       outlines ? make("label", { class: "check" }, wholeBox, text("show_whole")) : null,
-      layers.length > 1 ? make("div", { class: "layers", role: "group", "aria-label": text("roi_title") }, ...buttons) : null));
+      layers.length > 1 ? make("div", { class: "layers", role: "group", "aria-label": text("layers_title") }, make("span", { "aria-hidden": "true" }, text("layers_title")), ...buttons) : null));
 }

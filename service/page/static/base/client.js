@@ -5,6 +5,11 @@ import { upload } from "./upload.js";
 let apiKey = "";
 export const setApiKey = (key) => { apiKey = key.trim(); };
 
+// What the same request may be answered otherwise to, a moment later.
+const PASSING = ["unreachable", "overloaded", "rate-limited", "not-ready", "request-timeout", "internal-error", "audit-unavailable", "unauthorized", "other"];
+// What an answer without a code of ours means: it comes from whatever stands between the service and this page.
+const OF_PROXIES = { 413: "image-too-large", 429: "rate-limited", 502: "unreachable", 503: "overloaded", 504: "unreachable" };
+
 /** What the service (or the network) refused, as a sentence about the photograph. */
 export class Problem extends Error {
   constructor(code, values = {}) {
@@ -12,6 +17,7 @@ export class Problem extends Error {
     this.code = code;
     this.values = values;
   }
+  get passes() { return PASSING.includes(this.code); }
   sentence() {
     const key = `problem_${this.code}`;
     return hasText(key) ? text(key, this.values) : text("problem_other", this.values);
@@ -32,8 +38,8 @@ async function send(path, { headers = {}, ...options } = {}) {
 }
 
 function problemOf(body, status, statusText, seconds) {
-  return new Problem(body.code ?? "other", {
-    detail: body.detail ?? `${status} ${statusText}`, seconds: seconds ?? "1", request: body.request_id ?? "",
+  return new Problem(body.code ?? OF_PROXIES[status] ?? "other", {
+    detail: body.detail ?? `${status} ${statusText}`, seconds: seconds ?? "5", request: body.request_id ?? "",
   });
 }
 
@@ -91,11 +97,15 @@ async function sendClip(path, clip, signal, tell) {
     }
     read = end;
   };
-  came(await post(path, [["clip", clip]], { headers: { Accept: "application/x-ndjson" }, signal, tell, came }));
-  if (last.problem) throw problemOf(last.problem);
+  came(await post(path, [["clip", clip]], { headers: { Accept: "application/x-ndjson" }, signal, tell, came }).catch((problem) => { throw ofClip(problem); }));
+  if (last.problem) throw ofClip(problemOf(last.problem));
   if (!last.result) throw new Problem("unreachable"); // it ended without a last word
   return last.result;
 }
+
+// What is said of a picture, of a clip.
+const OF_CLIPS = { "unsupported-media-type": "not-a-clip", "image-too-large": "clip-too-large", "no-usable-picture": "no-usable-clip" };
+const ofClip = (problem) => new Problem(OF_CLIPS[problem.code] ?? problem.code, problem.values);
 
 const asFhir = { headers: { Accept: "application/fhir+json" } };
 /** The same examination as a FHIR bundle, as text; of pictures, or of one clip. */

@@ -21,4 +21,11 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Words in a drawing. */
+export function svgText(words, attributes) {
+  const element = svg("text", attributes);
+  element.textContent = words;
+  return element;
+}
+
 export const byId = (id) => document.getElementById(id);

@@ -3,9 +3,11 @@ import { Problem } from "./client.js";
 import { byId, make } from "./dom.js";
 import { drawAgain, hasText, text } from "./texts.js";
 
+const CALM = ["no-motion"]; // nothing is wrong: that is what was found
+
 /**
  * {status, problem, answer}: three elements to place, and ask(request, view, {again, keep}). `request(signal, tell)` gives
- * the answer of the service and may tell its stage and how far it is; `view(answer)` an element. Only the newest request
+ * the answer of the service and may tell its stage and how far it is; `view(answer, when)` an element, with when it came. Only the newest request
  * may write. again(): what "try again" does, by default the same request; keep: an answer that is shown stays until there
  * is another. `busy`: the element that is marked as busy.
  */
@@ -24,7 +26,8 @@ export function panel(busy) {
     problem.hidden = !shown.problem;
     if (shown.problem) {
       problem.replaceChildren(make("p", {}, shown.problem.sentence()),
-        make("button", { type: "button", class: "again", onclick: shown.again }, text("try_again")));
+        ...(shown.problem.passes ? [make("button", { type: "button", class: "again", onclick: shown.again }, text("try_again"))] : []));
+      problem.classList.toggle("calm", CALM.includes(shown.problem.code));
     }
   };
   const draw = () => { drawProblem(); drawAnswer(); };
@@ -41,7 +44,8 @@ export function panel(busy) {
     try {
       given = await request(mine.signal, (...at) => { if (running === mine) words.textContent = stageWords(...at); });
       if (running !== mine) return null;
-      shown = { view: () => view(given) };
+      const when = new Date();
+      shown = { view: () => view(given, when) };
       status.textContent = text("done");
     } catch (error) {
       if (running !== mine) return null;
@@ -56,6 +60,7 @@ export function panel(busy) {
       }
     }
     drawProblem();
+    if (shown.problem && shown.problem.code !== "unauthorized") problem.scrollIntoView({ block: "nearest" }); // else the field for the key is looked at
     if (given || !shown.view) drawAnswer(); // one that stays keeps what its reader has opened
     return given;
   }

@@ -18,10 +18,22 @@ async function fetchPatiently(path, left = TRIES) {
   }
 }
 
+async function fetchTexts(name) {
+  const answer = await fetchPatiently(`texts/${name}.json`);
+  if (!answer.ok) throw new Error(`no texts ${name}: ${answer.status}`);
+  return answer.json();
+}
+
+/** How the service's own sentences read: [[RegExp, words with {1} for what it found] …], and words that fill them. */
+export const translation = { sentences: [], words: new Map() };
+
+const patternOf = (sentence) => new RegExp(`^${sentence.replace(/[.*+?^$()[\]\\|]/g, "\\$&").replace(/\{\d\}/g, "(.+?)")}$`);
+
 export async function useLanguage(language) {
-  const answer = await fetchPatiently(`texts/${language}.json`);
-  if (!answer.ok) throw new Error(`no texts for ${language}: ${answer.status}`);
-  texts = await answer.json();
+  const [own, service] = await Promise.all([fetchTexts(language), language === "en" ? { sentences: {}, words: {} } : fetchTexts(`${language}.service`)]);
+  texts = own;
+  translation.sentences = Object.entries(service.sentences).map(([sentence, words]) => [patternOf(sentence), words]);
+  translation.words = new Map(Object.entries(service.words));
   document.documentElement.lang = language;
   for (const draw of redraws) draw();
   applyTexts(document);
@@ -36,8 +48,10 @@ export function text(key, values = {}) {
 
 export const hasText = (key) => key in texts;
 
-/** The words' own list: "a, b and c". */
-export const listed = (words) => new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" }).format(words);
+/** The words' own list: "a, b and c", or "a, b or c". */
+export const listed = (words, type = "conjunction") => new Intl.ListFormat(document.documentElement.lang, { type }).format(words);
+/** When an answer was given, in words that no reader takes for another day. */
+export const momentWords = (time = new Date()) => time.toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
 
 /** Fill every element below `root` that names its text. */
 export function applyTexts(root) {
@@ -45,7 +59,8 @@ export function applyTexts(root) {
   for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text(element.dataset.label));
 }
 
-export const percent = (share) => (100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0);
+/** Whole per cent; what is nearly sure or nearly excluded is said so, and never as a round 100 or 0. */
+export const percent = (share) => (share > 0.995 && share < 1 ? "> 99" : share < 0.005 && share > 0 ? "< 1" : (100 * share).toFixed(0));
 /** Of the other side's movement: whole per cent, as far as the measures carry. */
 export const shareWords = (share) => `${Math.round(100 * share)} %`;
 export const number = (value, digits = 1) => value.toLocaleString(document.documentElement.lang,

@@ -1,10 +1,12 @@
 // Both sides of a movement over time; the clip shows the frame under the cursor.
-import { make, svg } from "../base/dom.js";
-import { number, text } from "../base/texts.js";
+import { make, svg, svgText } from "../base/dom.js";
+import { number, shareWords, text } from "../base/texts.js";
 import { pathOf, timeCursor } from "./time_cursor.js";
 
 const WIDTH = 640, HEIGHT = 190, TOP = 22, BOTTOM = 20;
 const KINDS = ["brow_mm", "opening", "corner_mm", "upper_lip_mm"];
+const mm = (value) => `${number(value)} mm`;
+const UNIT = { brow_mm: mm, opening: shareWords, corner_mm: mm, upper_lip_mm: mm };
 
 /** clip: the answer's part of that name; video: the element that shows it. */
 export function curveChart({ curves, segments, file }, video) {
@@ -23,13 +25,13 @@ export function curveChart({ curves, segments, file }, video) {
     const y = (value) => TOP + (1 - (value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
     drawing.replaceChildren(
       ...segments.flatMap((one) => [svg("rect", { x: x(one.start_s), width: x(one.end_s) - x(one.start_s), y: TOP, height: HEIGHT - TOP - BOTTOM, class: one.judged ? "segment judged" : "segment" }),
-        words_at(x((one.start_s + one.end_s) / 2), 12, text(`pose_${one.pose}`))]),
+        svgText(text(`pose_${one.pose}`), { x: x((one.start_s + one.end_s) / 2), y: 12, "text-anchor": "middle" })]),
       svg("line", { x1: 0, x2: WIDTH, y1: y(0), y2: y(0), class: "zero" }),
       svg("path", { d: path(curves.right[kind], y), class: "right" }), svg("path", { d: path(curves.left[kind], y), class: "left" }), cursor,
-      words_at(16, HEIGHT - 5, "0 s"), words_at(WIDTH - 24, HEIGHT - 5, `${number(end)} s`));
+      svgText("0 s", { x: 2, y: HEIGHT - 5 }), svgText(`${number(end)} s`, { x: WIDTH - 2, y: HEIGHT - 5, "text-anchor": "end" }),
+      svgText(UNIT[kind](high), { x: 2, y: TOP + 12 }));
   }
   const path = (values, y) => pathOf(curves.t_s, values, x, y);
-  const words_at = (at, y, content) => { const element = svg("text", { x: at, y, "text-anchor": "middle" }); element.textContent = content; return element; };
 
   attach(drawing);
   draw();

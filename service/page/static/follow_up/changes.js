@@ -1,5 +1,6 @@
 // What has changed between two visits, by more than two examinations of the same palsy differ by.
 import { make } from "../base/dom.js";
+import { said } from "../base/said.js";
 import { number, shareWords, text } from "../base/texts.js";
 import { POSES } from "../session/poses.js";
 
@@ -36,7 +37,7 @@ export function changesFound(comparison) {
   const poses = POSES.filter((pose) => all.some((one) => one.pose === pose));
   return make("div", { class: "changes-found" },
     make("h3", { tabindex: "-1" }, text("changes_title")),
-    ...comparison.warnings.map((sentence) => make("p", { class: "problem", lang: "en" }, sentence)),
+    ...comparison.warnings.map((sentence) => said("p", { class: "problem" }, sentence)),
     make("p", {}, make("strong", {}, text(beyond.length ? "changes_beyond" : "changes_none", { count: beyond.length, of: all.length })), " ",
       text(comparison.grades_overlap ? "grades_overlap" : "grades_apart")),
     table(all.filter((one) => one.pose === null), text("whole_face")),

@@ -50,7 +50,7 @@ export function followUpView(view) {
   function draw() {
     title.textContent = text("way_follow_up");
     lead.textContent = text("follow_up_lead");
-    list.replaceChildren(...(visits.length ? [visitTable()] : []));
+    list.replaceChildren(...(visits.length ? [visitTable()] : []), ...(visits.length === 1 ? [make("p", { class: "stale" }, text("one_visit_only"))] : []));
     charts.replaceChildren(...(visits.length > 1 ? Object.entries(FOLLOWED).map(([figure, of]) => {
       const points = visits.map((visit) => ({ date: visit.date, ...of(visit.answer) })).filter((point) => point.value !== undefined);
       return points.length > 1 ? chart(figure, points) : null;

@@ -12,11 +12,16 @@ const checks = byId("camera-checks");
 const problem = byId("camera-problem");
 const takeButton = byId("camera-take");
 const skipButton = byId("camera-skip");
+const backButton = byId("camera-back");
 const framesBox = byId("camera-frames");
+const stage = byId("camera-stage");
 const CHECK_EVERY_MS = 1200;
 const CHECK_WIDTH_PX = 640;
 const RECORD_MS = 3000;
+const REASONS = { NotAllowedError: "refused", SecurityError: "refused", NotFoundError: "missing", OverconstrainedError: "missing",
+  NotReadableError: "busy", AbortError: "busy" };
 let asked = null; // the movement that the patient is asked for
+let opening = 0; // counts; whoever watches stops when it is no longer the opening that it began with
 
 function grab(width = video.videoWidth) {
   const canvas = document.createElement("canvas");
@@ -33,8 +38,11 @@ function showChecks(values) {
     `${good === null ? "…" : good ? "✓" : "✗"} ${text(`check_${good === null || good ? "" : "not_"}${name}`)}`)));
 }
 
-/** In place of checks: where one is in a series that goes on by itself. */
-export const tellStep = (words) => checks.replaceChildren(make("li", {}, words));
+/** Where one is in a series, or that the camera records. */
+export function tellStep(words, recording = false) {
+  byId("camera-step").textContent = words;
+  byId("camera-step").classList.toggle("recording", recording);
+}
 
 function refuse(message) {
   problem.textContent = message;
@@ -44,33 +52,49 @@ function refuse(message) {
 /** `pose`: null for a photograph that is not one of an examination. */
 export function promptFor(pose) {
   asked = pose;
-  byId("camera-title").textContent = pose ? text(`pose_${pose}`) : text("camera_title");
-  byId("camera-hint").textContent = pose ? text(`ask_${pose}`) : "";
+  heading(pose ? text(`pose_${pose}`) : text("camera_title"), pose ? text(`ask_${pose}`) : "");
   byId("camera-drawing").replaceChildren(...(pose ? [poseDrawing(pose)] : []));
 }
 
+export function heading(title, hint) {
+  byId("camera-title").textContent = title;
+  byId("camera-hint").textContent = hint;
+}
+
+/** Nothing to look at and nothing to press but "close": only the sentence. */
+function withoutPicture(without) {
+  for (const element of [stage, checks, takeButton]) element.hidden = without;
+  if (without) skipButton.hidden = backButton.hidden = true;
+}
+
 export async function openCamera() {
+  opening += 1;
   problem.hidden = true;
   framesBox.hidden = true;
-  skipButton.hidden = true;
+  skipButton.hidden = backButton.hidden = true;
   takeButton.disabled = true;
+  withoutPicture(false);
+  tellStep("");
   promptFor(null);
   showChecks({ face: null, distance: null, pose: null, light: null });
   dialog.showModal();
+  if (!navigator.mediaDevices) { withoutPicture(true); refuse(text("camera_insecure")); return false; }
   // On a phone the patient is before the back camera, at a desk before the only one there is.
   const facingMode = matchMedia("(pointer: coarse)").matches ? "environment" : "user";
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 960 }, facingMode } });
     if (!dialog.open) { stream.getTracks().forEach((track) => track.stop()); return false; }
     // A face looks for itself in a mirror; the picture that is taken keeps left and right as they are.
-    const facing = stream.getVideoTracks()[0].getSettings().facingMode;
-    byId("camera-stage").classList.toggle("as-mirror", facing !== "environment");
+    const [track] = stream.getVideoTracks();
+    stage.classList.toggle("as-mirror", track.getSettings().facingMode !== "environment");
+    track.addEventListener("ended", () => { withoutPicture(true); refuse(text("camera_busy")); }); // unplugged, or taken by a call
     video.srcObject = stream;
     await video.play();
     takeButton.disabled = false;
     return true;
   } catch (error) {
-    refuse(text("camera_refused", { reason: error.message || error.name || "https" }));
+    withoutPicture(true);
+    refuse(error.name in REASONS ? text(`camera_${REASONS[error.name]}`) : text("camera_failed", { reason: error.message || error.name }));
     return false;
   }
 }
@@ -83,16 +107,20 @@ export function closeCamera() {
 byId("camera-close").addEventListener("click", closeCamera);
 dialog.addEventListener("close", closeCamera);
 
-async function watch() {
-  while (dialog.open && video.srcObject) {
+export const stopWatching = () => { opening += 1; checks.replaceChildren(); };
+
+export async function watch() {
+  const mine = opening;
+  while (opening === mine && dialog.open && video.srcObject) {
     const canvas = grab(CHECK_WIDTH_PX);
     try {
       const found = await liveCheck(canvas, asFile, asked);
-      if (!dialog.open) return;
+      if (opening !== mine || !dialog.open) return;
       showChecks(found);
       problem.hidden = true;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
+      if (opening !== mine || !dialog.open) return;
       if (error.code === "unauthorized") { closeCamera(); askForKey(); return; } // the dialog lies over the field; what was taken stays
       refuse(error.sentence());
     }
@@ -108,34 +136,38 @@ export async function photograph(onPhoto, pose = null) {
     closeCamera();
     onPhoto(photo);
   };
-  const opening = openCamera();
+  const opened = openCamera();
   promptFor(pose);
-  if (await opening) watch();
+  if (await opened) watch();
 }
 
 /** One movement after the other: calls onPhoto(pose, Blob) for each, onSkip(pose), and onEnd() after the last. */
 export async function series(poses, { onPhoto, onSkip, onEnd }) {
-  const left = [...poses];
-  const next = () => {
-    left.shift();
-    if (left.length) promptFor(left[0]);
+  let at = 0;
+  const show = () => {
+    promptFor(poses[at]);
+    backButton.disabled = at === 0;
+    tellStep(text("series_step", { step: at + 1, count: poses.length }));
+  };
+  const go = (steps) => {
+    at += steps;
+    if (at < poses.length) show();
     else { closeCamera(); onEnd(); }
   };
   takeButton.textContent = text("take_photo");
   takeButton.onclick = async () => {
-    const pose = left[0];
     takeButton.disabled = true; // one press, one picture
-    onPhoto(pose, await asFile(grab()));
+    onPhoto(poses[at], await asFile(grab()));
     takeButton.disabled = false;
     takeButton.focus();
-    next();
+    go(1);
   };
-  if (left[0] === "rest") forgetRest(); // of another patient, perhaps
-  skipButton.onclick = () => { onSkip(left[0]); next(); };
-  const opening = openCamera();
-  skipButton.hidden = false;
-  promptFor(left[0]);
-  if (await opening) watch();
+  if (poses[0] === "rest") forgetRest(); // of another patient, perhaps
+  skipButton.onclick = () => { onSkip(poses[at]); go(1); };
+  backButton.onclick = () => go(-1); // the patient blinked
+  const opened = openCamera();
+  show();
+  if (await opened) { skipButton.hidden = backButton.hidden = false; watch(); }
 }
 
 /** A burst of three seconds, from which onset and apex are chosen: calls onPair(onset, apex). */
@@ -146,17 +178,23 @@ export async function recordPair(onPair) {
     const frames = [];
     for (const end = performance.now() + RECORD_MS; performance.now() < end && dialog.open;) {
       frames.push(grab());
-      tellStep(text("recording", { count: frames.length }));
+      tellStep(text("recording", { count: frames.length }), true);
       await new Promise((resolve) => requestAnimationFrame(resolve));
     }
     if (!dialog.open || frames.length < 2) return;
     chooseFrames(frames, onPair);
   };
-  if (await openCamera()) showChecks({});
+  const opened = openCamera();
+  heading(text("record_pair"), text("record_pair_hint"));
+  showChecks({});
+  await opened;
 }
 
 function chooseFrames(frames, onPair) {
   const chosen = {};
+  heading(text("record_pair"), text("choose_frames_hint"));
+  tellStep("");
+  stage.hidden = true; // the two pictures take its place
   for (const [name, start] of [["onset", 0], ["apex", Math.floor(frames.length / 2)]]) {
     const slider = byId(`frame-${name}`);
     const preview = byId(`preview-${name}`);

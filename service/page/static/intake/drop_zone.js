@@ -1,6 +1,6 @@
 // A place to drop or choose files, by mouse, touch or keyboard.
 import { make } from "../base/dom.js";
-import { drawAgain, text } from "../base/texts.js";
+import { drawAgain, hasText, text } from "../base/texts.js";
 
 export const PICTURES = "image/*,.heic,.heif,.tif,.tiff,.dcm";
 
@@ -29,6 +29,9 @@ async function listOf(folder) {
   }
 }
 
+export const isClip = (file) => file.type.startsWith("video/");
+const TOUCHED = matchMedia("(pointer: coarse)"); // where nothing can be dropped
+
 /** Calls onFiles([File …]) with what is dropped on `element`. */
 export function takeDrops(element, onFiles) {
   element.addEventListener("dragover", (event) => { event.preventDefault(); element.classList.add("over"); });
@@ -41,13 +44,16 @@ export function takeDrops(element, onFiles) {
   });
 }
 
-/** A drop zone with the words of `key`; calls `onFiles` with whatever was given, so that the service can judge it. */
+/** A drop zone with the words of `key`; calls `onFiles` with whatever was given, so that the service can judge it: one
+ * file, unless `multiple`. */
 export function dropZone(key, onFiles, { multiple = false, accept = PICTURES } = {}) {
   const input = make("input", { type: "file", accept, multiple, class: "visually-hidden", "data-field": key });
-  const name = make("span", { class: "drop-text", "data-text": key }, text(key));
+  const name = make("span", { class: "drop-text" });
+  const tooMany = make("span", { class: "drop-refused", role: "alert", hidden: true });
   const preview = make("img", { class: "drop-preview", alt: "", hidden: true });
-  const zone = make("label", { class: "drop" }, input, preview, name);
+  const zone = make("label", { class: "drop" }, input, preview, name, tooMany);
   const show = (file) => {
+    preview.hidden = true;
     if (!file.type.startsWith("image/")) return;
     if (preview.src) URL.revokeObjectURL(preview.src);
     preview.src = URL.createObjectURL(file);
@@ -55,11 +61,18 @@ export function dropZone(key, onFiles, { multiple = false, accept = PICTURES } =
     preview.onerror = () => { preview.hidden = true; };
   };
   const take = (files) => {
+    tooMany.hidden = multiple || files.length === 1;
+    if (!tooMany.hidden) return;
     if (!multiple) show(files[0]);
     onFiles(files);
   };
   input.addEventListener("change", () => { if (input.files.length) take([...input.files]); input.value = ""; });
   takeDrops(zone, take);
-  drawAgain(() => { name.textContent = text(key); });
+  const draw = () => {
+    name.textContent = text(TOUCHED.matches && hasText(`${key}_touch`) ? `${key}_touch` : key);
+    tooMany.textContent = text("one_file");
+  };
+  drawAgain(draw);
+  draw();
   return { element: zone, show };
 }

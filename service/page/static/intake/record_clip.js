@@ -2,7 +2,7 @@
 import { byId } from "../base/dom.js";
 import { text } from "../base/texts.js";
 import { POSES } from "../session/poses.js";
-import { closeCamera, openCamera, promptFor, tellStep } from "./camera.js";
+import { closeCamera, heading, openCamera, promptFor, stopWatching, tellStep, watch } from "./camera.js";
 
 const FIRST_REST_S = 2.5, MOVEMENT_S = 2.5, REST_S = 1.8;
 const SETTLING_S = 1; // after the word: a movement is still taken back, or rest is still found
@@ -32,22 +32,22 @@ export async function recordClip(onClip) {
   const dialog = byId("camera"), button = byId("camera-take"), stream = () => byId("camera-video").srcObject;
   button.textContent = text("record_start");
   button.onclick = () => run(new MediaRecorder(stream(), { mimeType: kind(), videoBitsPerSecond: BITS_PER_S }));
-  const opening = openCamera();
-  promptFor("rest");
-  tellStep(text("record_hint"));
-  await opening;
+  const opened = openCamera();
+  heading(text("way_video"), text("record_hint"));
+  if (await opened) watch(); // what the camera cannot see now, the clip will not show
 
   function run(recorder) {
     const steps = programme(), pieces = [], timers = [];
     let started = 0;
     button.textContent = text("record_stop");
     button.onclick = () => recorder.stop();
+    stopWatching();
     recorder.addEventListener("dataavailable", ({ data }) => pieces.push(data));
     recorder.addEventListener("start", () => {
       started = performance.now();
       timers.push(...steps.map(({ pose, from }, index) => setTimeout(() => {
         promptFor(pose);
-        tellStep(text("record_step", { step: index + 1, count: steps.length }));
+        tellStep(text("record_step", { step: index + 1, count: steps.length }), true);
       }, 1000 * from)), setTimeout(() => recorder.stop(), 1000 * steps.at(-1).to));
     });
     recorder.addEventListener("stop", () => {

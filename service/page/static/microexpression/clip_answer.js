@@ -1,6 +1,7 @@
 // The answer of POST /v1/microexpression/clip: when the face moved, and calmly, when it did not.
 import { facts, provenance, quality } from "../answer/parts.js";
-import { make, svg } from "../base/dom.js";
+import { make, svg, svgText } from "../base/dom.js";
+import { said } from "../base/said.js";
 import { number, percent, text } from "../base/texts.js";
 import { pathOf, timeCursor } from "../clip/time_cursor.js";
 
@@ -25,8 +26,8 @@ function eventFound(event, video) {
       text("event", { from: number(event.onset.t_s, 2), apex: number(event.apex.t_s, 2), to: number(event.offset.t_s, 2) })),
     make("p", {}, make("strong", {}, event.emotion.label ? text(event.emotion.label) : text(`movement_${event.movement_kind}`)),
       event.emotion.label ? ` ${percent(event.emotion.probability)} %` : ""),
-    facts([[text("motion_title"), `${number(event.score, 2)} %`], [text("event_reliability"), `${percent(event.reliability)} %`]]),
-    ...event.warnings.map((sentence) => make("p", { class: "hint", lang: "en" }, sentence)));
+    facts([[text("motion_title"), text("motion_score", { value: number(event.score) })], [text("event_reliability"), `${percent(event.reliability)} %`]]),
+    ...event.warnings.map((sentence) => said("p", { class: "hint" }, sentence)));
 }
 
 /** Motion over time, events shaded; the clip shows the frame under the cursor. */
@@ -38,7 +39,9 @@ function motionCurve({ curve, events, rest }, video) {
   const band = (from, to, kind) => svg("rect", { x: x(from), width: Math.max(2, x(to) - x(from)), y: 0, height: HEIGHT - BOTTOM, class: kind });
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curves", "aria-hidden": "true" },
     band(rest.from.t_s, rest.to.t_s, "segment"), ...events.map((event) => band(event.onset.t_s, event.offset.t_s, "segment judged")),
-    svg("path", { d: pathOf(curve.t_s, curve.motion, x, y), class: "left" }), cursor);
+    svg("path", { d: pathOf(curve.t_s, curve.motion, x, y), class: "left" }), cursor,
+    svgText("0 s", { x: 2, y: HEIGHT - 4 }), svgText(`${number(end)} s`, { x: WIDTH - 2, y: HEIGHT - 4, "text-anchor": "end" }),
+    svgText(`${number(most)} %`, { x: 2, y: 14 }));
   attach(drawing);
   return make("div", { class: "curve-chart" }, drawing, slider, make("p", { class: "hint" }, text("motion_curve_hint")));
 }

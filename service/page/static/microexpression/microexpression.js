@@ -10,8 +10,10 @@ import { clipAnswer } from "./clip_answer.js";
 import { pairAnswer } from "./pair_answer.js";
 
 export function microexpressionView(view) {
-  view.append(make("h2", { id: "microexpression-title", "data-text": "way_microexpression" }, text("way_microexpression")), pair(), clip());
+  view.append(make("h2", { id: "microexpression-title", "data-text": "way_microexpression" }, text("way_microexpression")), make("div", { class: "visits" }, pair(), clip()));
 }
+
+const heading = (key) => make("h3", { "data-text": key }, text(key));
 
 function pair() {
   const article = make("article", { class: "visit", id: "pair" });
@@ -19,7 +21,10 @@ function pair() {
   const files = {};
   const button = make("button", {
     type: "button", class: "primary", "data-text": "classify", disabled: true,
-    onclick: () => { const { onset, apex } = files; ask((signal, tell) => classifyPair(onset, apex, signal, tell), (given) => pairAnswer(given, apex)); },
+    onclick: async () => {
+      const { onset, apex } = files;
+      if (await ask((signal, tell) => classifyPair(onset, apex, signal, tell), (given) => pairAnswer(given, apex))) answer.scrollIntoView();
+    },
   }, text("classify"));
   const set = async (name, file) => { files[name] = await shrink(file); button.disabled = !(files.onset && files.apex); };
   const zones = { onset: dropZone("drop_onset", ([file]) => set("onset", file)), apex: dropZone("drop_apex", ([file]) => set("apex", file)) };
@@ -27,7 +32,7 @@ function pair() {
     zones.onset.show(onset); zones.apex.show(apex);
     set("onset", onset); set("apex", apex);
   });
-  article.append(make("div", { class: "intake" },
+  article.append(heading("pair_title"), make("div", { class: "intake" },
     make("p", { class: "hint", "data-text": "pair_hint" }, text("pair_hint")),
     make("div", { class: "pair-zones" }, zones.onset.element, zones.apex.element),
     make("button", { type: "button", "data-text": "record_pair", onclick: record }, text("record_pair")), button),
@@ -38,8 +43,11 @@ function pair() {
 function clip() {
   const article = make("article", { class: "visit", id: "spot" });
   const { status, problem, answer, ask } = panel(article);
-  const zone = dropZone("drop_clip", ([file]) => ask((signal, tell) => spotClip(file, signal, tell),
-    (found) => clipAnswer(found, file)), { accept: "video/*" });
-  article.append(make("div", { class: "intake" }, zone.element), status, problem, answer);
+  const spot = async ([file]) => {
+    if (await ask((signal, tell) => spotClip(file, signal, tell), (found) => clipAnswer(found, file))) answer.scrollIntoView();
+  };
+  const zone = dropZone("drop_clip", spot, { accept: "video/*" });
+  article.append(heading("spot_title"), make("div", { class: "intake" },
+    make("p", { class: "hint", "data-text": "spot_hint" }, text("spot_hint")), zone.element), status, problem, answer);
   return article;
 }

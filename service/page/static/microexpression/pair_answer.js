@@ -2,7 +2,7 @@
 import { bars, facts, provenance, quality } from "../answer/parts.js";
 import { picture } from "../answer/picture.js";
 import { make } from "../base/dom.js";
-import { text } from "../base/texts.js";
+import { number, text } from "../base/texts.js";
 
 export function pairAnswer(answer, apex) {
   const { emotion, motion } = answer;
@@ -14,8 +14,9 @@ export function pairAnswer(answer, apex) {
         bars(answer.probabilities, (name) => text(name), emotion.label),
         make("p", { class: "hint" }, text("emotion_hint"))),
       make("section", { class: "asymmetry" }, make("h3", {}, text("motion_title")),
-        make("p", {}, text("motion_score", { value: motion.score.toFixed(2) })),
-        facts(Object.entries(motion.regions).map(([region, value]) => [text(region), value.toFixed(2)]))),
+        make("p", {}, text("motion_score", { value: number(motion.score) })),
+        facts(Object.entries(motion.regions).map(([region, value]) => [text(region), `${number(value)} %`])),
+        make("p", { class: "hint" }, text("motion_hint"))),
       quality(answer.quality),
       provenance(answer, `microexpression-${answer.request_id}.json`)));
 }

@@ -14,10 +14,10 @@ function visit(number) {
   const grade = async (file) => {
     const photo = await shrink(file);
     zone.show(photo);
-    await ask((signal, tell) => gradePalsy(photo, signal, tell), (given) => palsyAnswer(given, photo));
+    if (await ask((signal, tell) => gradePalsy(photo, signal, tell), (given) => palsyAnswer(given, photo))) answer.scrollIntoView();
   };
   const zone = dropZone("drop_photo", ([file]) => grade(file));
-  const title = make("h3", {});
+  const title = make("h3", { class: "visit-number" });
   drawAgain(() => { title.textContent = text("photograph_number", { number }); });
   title.textContent = text("photograph_number", { number });
   article.append(title, make("div", { class: "intake" }, zone.element, make("button", {

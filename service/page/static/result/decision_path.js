@@ -22,13 +22,17 @@ function sentence(step, lagophthalmos) {
   return text(key, { share: shareWords(step.value), mm: number(step.value), open: open === undefined ? "?" : number(open), threshold: number(step.threshold) });
 }
 
+/** The grades that a step leaves, as a row of six; rows lie below each other, so that the eye finds the column that most share. */
+const ladder = (grades) => make("span", { class: "ladder", "aria-hidden": "true" },
+  ...GRADES.map((grade) => make("span", { class: grades.includes(grade) ? "on" : "" }, grade)));
+
 export function decisionPath(answer) {
   return make("section", { class: "decision" },
     make("h3", {}, text("decision_title")),
     answer.decision_path.length ? make("ol", { class: "steps" }, ...answer.decision_path.map((step) => make("li", {},
       make("span", { class: "step-words" }, sentence(step, answer.lagophthalmos_mm)),
       make("span", { class: "visually-hidden" }, ` ${text("points_to", { grades: step.points_to.join(", ") })}`),
-      make("span", { class: "ladder", "aria-hidden": "true" }, ...GRADES.map((grade) => make("span", { class: step.points_to.includes(grade) ? "on" : "" }, grade))))))
+      ladder(step.points_to))))
       : make("p", {}, text("decision_none")),
     answer.rule_grade ? make("p", { class: "rule" }, text("decision_sum", { grade: answer.rule_grade })) : null,
     make("p", { class: "hint" }, text("decision_hint")));

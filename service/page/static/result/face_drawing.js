@@ -1,6 +1,6 @@
 // A face as it looks at the examiner: the affected half shaded, each region with its share of movement.
-import { make, svg } from "../base/dom.js";
-import { shareWords, text } from "../base/texts.js";
+import { make, svg, svgText } from "../base/dom.js";
+import { number, shareWords, text } from "../base/texts.js";
 
 // The half on the left of the picture, the patient's right; the other is its mirror image about x = 110.
 const SHAPES = {
@@ -34,11 +34,7 @@ export function faceDrawing(answer) {
     shares(answer));
 }
 
-function label(x, y, content, kind = "share") {
-  const element = svg("text", { x, y, class: kind, "text-anchor": "middle" });
-  element.textContent = content;
-  return element;
-}
+const label = (x, y, words, kind = "share") => svgText(words, { x, y, class: kind, "text-anchor": "middle" });
 
 /** The same in words, with intervals. */
 function shares(answer) {
@@ -48,5 +44,5 @@ function shares(answer) {
     make("tbody", {}, ...Object.entries(answer.regional_movement).map(([region, found]) => make("tr", {},
       make("th", { scope: "row" }, text(region === "nose" ? "midface" : region)),
       make("td", {}, found.share === null ? text("not_seen") : `${shareWords(found.share)} ${text("from_to", { low: Math.round(100 * found.interval[0]), high: Math.round(100 * found.interval[1]) })}`),
-      make("td", {}, found.severity === null ? "–" : text("of_five", { value: found.severity.toFixed(1) }))))));
+      make("td", {}, found.severity === null ? "–" : number(found.severity))))));
 }

@@ -1,7 +1,8 @@
 // Each movement's picture with its map, one of them large.
 import { picture } from "../answer/picture.js";
 import { make } from "../base/dom.js";
-import { text } from "../base/texts.js";
+import { said } from "../base/said.js";
+import { listed, text } from "../base/texts.js";
 import { POSES } from "../session/poses.js";
 
 /** files: Pose -> File, of which only those that the service could read have a map. */
@@ -23,10 +24,10 @@ export function posePictures(answer, files) {
     large.replaceChildren(picture({ photo: files.get(pose), alt: text("pose_alt", { pose: text(`pose_${pose}`) }),
       layers: [{ key: "heatmap", label: text("overlay_heatmap"), map: heatmap }],
       outlines: regions.length ? Object.fromEntries(regions.map((region) => [region.name, region.polygon])) : null }),
-    grade ? make("p", { class: "hint" }, text("pose_alone", { grade: grade.house_brackmann, set: grade.prediction_set.join(", ") })) : null,
-    ...(quality?.warnings ?? []).map((sentence) => make("p", { class: "hint", lang: "en" }, sentence)));
+    grade ? make("p", { class: "hint" }, text("pose_alone", { grade: grade.house_brackmann, set: listed(grade.prediction_set, "disjunction") })) : null,
+    ...(quality?.warnings ?? []).map((sentence) => said("p", { class: "hint" }, sentence)));
   }
-  choose(shown[0]);
+  choose(shown.find((pose) => pose !== "rest" && answer.poses[pose].status === "used") ?? shown[0]); // at rest the halves differ least
   return make("section", { class: "pose-pictures" }, make("h3", {}, text("pictures_title")),
-    make("div", { class: "pose-buttons", role: "group", "aria-label": text("pictures_title") }, ...buttons), large);
+    make("div", { class: "pose-grid" }, make("div", { class: "pose-buttons", role: "group", "aria-label": text("pictures_title") }, ...buttons), large));
 }

@@ -16,7 +16,7 @@ export function sunnybrookTable({ sunnybrook: found }) {
       make("tbody", {}, ...Object.entries(found.voluntary).map(([pose, score]) => row(text(`pose_${pose}`), value(score), value(found.synkinesis[pose]))))),
     make("table", {}, make("caption", { class: "visually-hidden" }, text("at_rest")), head(text("at_rest"), text("score")),
       make("tbody", {}, ...Object.entries(found.rest).map(([part, score]) => row(text(`rest_${part}`), value(score))))),
-    make("p", { class: "hint" }, text(found.composite === null ? "sunnybrook_range_hint" : "sunnybrook_hint")));
+    make("p", { class: "hint" }, `${text("sunnybrook_hint")} ${found.composite === null ? text("sunnybrook_range_hint") : ""}`));
 }
 
 export function fngsTable(answer) {

@@ -2,28 +2,27 @@
 import { make } from "../base/dom.js";
 import { text } from "../base/texts.js";
 import { photograph } from "../intake/camera.js";
-import { PICTURES, takeDrops } from "../intake/drop_zone.js";
+import { isClip, PICTURES, takeDrops } from "../intake/drop_zone.js";
 import { POSES, poseDrawing } from "./poses.js";
 
 const DRAGGED = "application/x-htnet-picture";
 
-/** `read`: what the last answer says of this movement's picture (AssessedPose), or null. */
-export function card(pose, store, read) {
+/** `read`: what the last answer says of this movement's picture (AssessedPose), or null. addMany([File …]) takes what is no
+ * picture of one movement. */
+export function card(pose, store, read, addMany) {
   const picture = store.at(pose);
   const skipped = store.isSkipped(pose);
   const name = text(`pose_${pose}`);
-  const take = (file) => store.put(file, pose);
+  const take = (file) => (isClip(file) ? addMany([file]) : store.put(file, pose));
   const element = make("li", { class: `pose-card${picture ? " filled" : ""}${skipped ? " skipped" : ""}`, "data-pose": pose },
     make("h3", {}, name),
     picture ? thumbnail(picture, name) : poseDrawing(pose),
     make("p", { class: "ask" }, skipped ? text("skipped") : text(`ask_${pose}`)),
     picture && read ? verdict(pose, read, store, picture) : null,
     make("div", { class: "card-tools" },
-      tool("camera", picture ? "retake" : "use_camera", name, () => photograph(take, pose)),
-      chooser(pose, picture ? "other_file" : "choose_file", name, take),
-      picture ? mover(pose, store, picture) : null,
-      picture ? tool("remove", "remove_picture", name, () => store.remove(picture.id))
-        : skipped ? tool("unskip", "unskip", name, () => store.unskip(pose)) : tool("skip", "skip_pose", name, () => store.skip(pose))));
+      tool("camera", picture ? "retake" : "card_camera", name, () => photograph(take, pose)),
+      chooser(pose, name, take),
+      ...(picture ? [mover(pose, store, picture), tool("remove", "remove_picture", name, () => store.remove(picture.id), "✕")] : [])));
   element.addEventListener("drop", (event) => {
     const id = event.dataTransfer.getData(DRAGGED);
     if (!id) return; // files, then
@@ -31,7 +30,7 @@ export function card(pose, store, read) {
     event.stopImmediatePropagation();
     store.place(id, pose);
   });
-  takeDrops(element, ([file]) => take(file));
+  takeDrops(element, (files) => (files.length === 1 ? take(files[0]) : addMany(files)));
   return element;
 }
 
@@ -42,7 +41,7 @@ export function thumbnail(picture, alt) {
     event.dataTransfer.setData(DRAGGED, picture.id);
     event.dataTransfer.effectAllowed = "move";
   });
-  shown.addEventListener("error", () => shown.replaceWith(make("span", { class: "thumbnail unseen" }, text("picture_not_shown"))));
+  shown.addEventListener("error", () => shown.replaceWith(make("span", { class: "thumbnail unseen" }, text("no_preview"))));
   return shown;
 }
 
@@ -55,13 +54,13 @@ export function mover(pose, store, picture) {
   return select;
 }
 
-const tool = (kind, key, name, onclick) => make("button",
-  { type: "button", "data-tool": kind, "aria-label": `${text(key)}: ${name}`, onclick }, text(key));
+const tool = (kind, key, name, onclick, sign = text(key)) => make("button",
+  { type: "button", "data-tool": kind, "aria-label": `${text(key)}: ${name}`, title: sign === text(key) ? null : text(key), onclick }, sign);
 
-function chooser(pose, key, name, take) {
-  const input = make("input", { type: "file", accept: PICTURES, class: "visually-hidden", "data-field": pose, "aria-label": `${text(key)}: ${name}` });
+function chooser(pose, name, take) {
+  const input = make("input", { type: "file", accept: PICTURES, class: "visually-hidden", "data-field": pose, "aria-label": `${text("choose_file")}: ${name}` });
   input.addEventListener("change", () => { if (input.files.length) take(input.files[0]); });
-  return make("label", { class: "button" }, input, text(key));
+  return make("label", { class: "button" }, input, text("choose_file"));
 }
 
 function verdict(pose, read, store, picture) {
@@ -74,7 +73,7 @@ function verdict(pose, read, store, picture) {
 
 /** What became of a picture, in plain words. */
 export function seenWords(pose, read) {
-  if (read.status === "refused") return text(`short_${read.problem.code}`);
+  if (read.status === "refused" || ["same-picture", "not-needed"].includes(read.problem?.code)) return text(`short_${read.problem.code}`);
   const other = read.looks_like ? text(`pose_${read.looks_like}`) : "";
   return text(read.status === "not_seen" && pose === "rest" ? "status_not_seen_rest" : `status_${read.status}`, { other });
 }

@@ -2,61 +2,72 @@
 import { assess, assessAsFhir, assessClip } from "../base/client.js";
 import { make } from "../base/dom.js";
 import { panel } from "../base/panel.js";
-import { drawAgain, text } from "../base/texts.js";
+import { drawAgain, listed, text } from "../base/texts.js";
+import { holds } from "../base/unsaved.js";
 import { clipResult } from "../clip/clip_result.js";
 import { poseFrames } from "../clip/pose_frames.js";
 import { series } from "../intake/camera.js";
-import { dropZone, PICTURES } from "../intake/drop_zone.js";
-import { canRecord, recordClip } from "../intake/record_clip.js";
+import { isClip } from "../intake/drop_zone.js";
+import { recordClip } from "../intake/record_clip.js";
 import { poseFiles } from "../result/answer_files.js";
 import { examinationResult } from "../result/result.js";
-import { card, mover, seenWords, thumbnail } from "./card.js";
+import { card } from "./card.js";
+import { loosePictures } from "./loose_pictures.js";
 import { optionsForm } from "./options.js";
-import { POSES } from "./poses.js";
+import { CORE, POSES } from "./poses.js";
 import { MOST_PICTURES, sessionStore } from "./store.js";
+import { waysIn } from "./ways_in.js";
 
 export function examinationView(view) {
-  let last = null; // {answer, version}: of which pictures the answer is
+  let last = null; // {answer, version, options}: of which pictures the answer is
   let left = new Map(); // what the answer says of pictures that lie on no card
+  let unkept = false; // an answer that was neither printed nor saved
+  let refused = null; // the key of the text that says why files were not taken
   const options = optionsForm(() => draw());
-  const store = sessionStore(() => draw());
+  const store = sessionStore(() => { refused = null; draw(); });
   const { status, problem, answer, ask, clear } = panel(view);
 
+  const ways = waysIn({ onFiles: addMany, onGuide: guideByCamera, onRecord: () => recordClip((clip, script) => sendClip(clip, { script })) });
   const cards = make("ol", { class: "cards" });
   const loose = make("div", { class: "loose", hidden: true });
-  const tooMany = make("p", { class: "problem", role: "alert", hidden: true });
+  const notTaken = make("p", { class: "problem", role: "alert", hidden: true });
   const stale = make("p", { class: "stale", role: "status", hidden: true });
-  const examine = make("button", { type: "button", class: "primary", id: "examine", onclick: () => send() });
-  const fresh = make("button", { type: "button", id: "new-examination", hidden: true, onclick: () => {
-    last = null; left = new Map(); options.reset(); store.clear(); clear(); draw();
-  } });
-  const guide = make("button", { type: "button", id: "guide", onclick: guideByCamera });
-  const record = make("button", { type: "button", id: "record", hidden: !canRecord(), onclick: () => recordClip((clip, script) => sendClip(clip, { script })) });
-  const zone = dropZone("drop_many", addMany, { multiple: true, accept: `${PICTURES},video/*` });
+  const examine = make("button", { type: "button", id: "examine", onclick: () => { if (!view.hasAttribute("aria-busy")) send(); } });
+  const fresh = make("button", { type: "button", id: "new-examination", hidden: true, onclick: startAnew });
   const title = make("h2", { id: "examination-title", tabindex: "-1" });
-  const lead = make("p", { class: "hint" });
+  const cardsTitle = make("h3", {}), cardsHint = make("p", { class: "hint" });
+
+  const isCurrent = () => last?.version === store.version && last.options === options.key();
+  const unsaved = () => unkept || (store.count > 0 && !isCurrent());
+  const openPoses = () => POSES.filter((pose) => !store.at(pose) && !store.isSkipped(pose));
 
   function draw() {
     const at = document.activeElement;
     const kept = cards.contains(at) ? [at.closest("[data-pose]").dataset.pose, at.dataset.tool] : null;
-    const current = last?.version === store.version && last.options === options.key();
+    const current = isCurrent();
     const pose_read = (pose) => (current ? last.answer.poses[pose] ?? null : null);
     title.textContent = text("way_examination");
-    lead.textContent = text("examination_lead");
-    guide.textContent = text("guide_camera");
-    record.textContent = text("record_clip");
+    cardsTitle.textContent = text("cards_label");
+    cardsHint.textContent = text("cards_hint", { poses: listed(CORE.map((pose) => text(`pose_${pose}`))) });
     fresh.textContent = text("new_examination");
-    cards.replaceChildren(...POSES.map((pose) => card(pose, store, pose_read(pose))));
+    ways.draw({ open: openPoses().length, taken: POSES.some(store.at) });
+    cards.replaceChildren(...POSES.map((pose) => card(pose, store, pose_read(pose), addMany)));
     cards.setAttribute("aria-label", text("cards_label"));
-    drawLoose(current);
-    examine.disabled = store.count === 0 || store.count > MOST_PICTURES;
-    examine.textContent = store.count ? text(last ? "examine_again" : "examine", { count: store.count }) : text("examine_none");
-    tooMany.hidden = store.count <= MOST_PICTURES;
-    tooMany.textContent = text("too_many", { most: MOST_PICTURES, count: store.count });
+    loose.hidden = !store.loose().length;
+    loose.replaceChildren(...loosePictures(store, current ? left : new Map()));
+    examine.hidden = store.count === 0;
+    examine.disabled = store.count > MOST_PICTURES;
+    examine.classList.toggle("primary", !current);
+    examine.textContent = text(last ? "examine_again" : "examine", { count: store.count });
+    const why = store.count > MOST_PICTURES ? "too_many" : refused;
+    notTaken.hidden = !why;
+    notTaken.textContent = why ? text(why, { most: MOST_PICTURES, count: store.count }) : "";
     stale.hidden = !last || current;
     stale.textContent = text("stale");
     fresh.hidden = store.count === 0 && answer.hidden;
+    view.classList.toggle("begun", store.count > 0);
     view.classList.toggle("examined", Boolean(last));
+    holds("examination", unsaved());
     if (kept) refocus(...kept);
   }
 
@@ -66,17 +77,18 @@ export function examinationView(view) {
     (tools.querySelector(`[data-tool=${kind}]`) ?? tools.querySelector("button"))?.focus();
   }
 
-  function drawLoose(current) {
-    const pictures = store.loose();
-    loose.hidden = !pictures.length;
-    loose.replaceChildren(make("h3", {}, text("loose_title")), make("ul", {}, ...pictures.map((picture) => {
-      const read = current ? left.get(picture.id) : null;
-      return make("li", {}, thumbnail(picture, text("loose_picture")),
-        read ? make("p", {}, read.problem ? text(`short_${read.problem.code}`) : seenWords(null, read)) : null,
-        make("div", { class: "card-tools" }, mover(null, store, picture),
-          make("button", { type: "button", onclick: () => store.remove(picture.id) }, text("remove_picture"))));
-    })));
+  function startAnew() {
+    if (unsaved() && !window.confirm(text("confirm_new"))) return;
+    last = null; left = new Map(); unkept = false; refused = null;
+    options.reset();
+    store.clear();
+    clear();
+    draw();
+    window.scrollTo(0, 0);
+    title.focus({ preventScroll: true });
   }
+
+  const kept = () => { unkept = false; draw(); };
 
   async function send() {
     const version = store.version;
@@ -84,14 +96,13 @@ export function examinationView(view) {
     const parts = store.parts();
     const values = options.values();
     const given = await ask((signal, tell) => assess(parts, values, signal, tell),
-      (found) => examinationResult(found, { files: poseFiles(found, parts), options: values, bundle: () => assessAsFhir(parts, values) }),
+      (found, when) => examinationResult(found, { files: poseFiles(found, parts), options: values, given: when, kept, bundle: () => assessAsFhir(parts, values) }),
       { again: send, keep: Boolean(last) }); // the answer to a clip is of other pictures
-    if (!given) return;
+    if (!given) { draw(); return; }
     last = { answer: given, version, options: sent };
+    unkept = true;
     if (version === store.version) left = store.sorted(given);
-    draw();
-    answer.querySelector("h2")?.focus({ preventScroll: true });
-    answer.scrollIntoView({ block: "start" });
+    show();
   }
 
   /** A clip is an examination of its own: the cards stay as they are. asked: what was asked for in it, where that is known. */
@@ -102,29 +113,38 @@ export function examinationView(view) {
       const found = await assessClip(clip, values, signal, tell);
       files = await poseFrames(found, clip);
       return found;
-    }, (found) => clipResult(found, clip, { files, options: values }), { again: () => sendClip(clip, asked) });
-    if (!given) return;
+    }, (found, when) => clipResult(found, clip, { files, options: values, given: when, kept }), { again: () => sendClip(clip, asked), keep: Boolean(last) });
+    unkept ||= Boolean(given) || !(clip instanceof File); // what the camera recorded lies nowhere else
+    if (!given) { draw(); return; }
     last = null;
+    show();
+  }
+
+  function show() {
     draw();
+    answer.querySelector("h2")?.focus({ preventScroll: true });
     answer.scrollIntoView({ block: "start" });
   }
 
   /** Several files at once are sorted by the service, which grades them in the same breath. */
   async function addMany(files) {
-    const clip = files.find((file) => file.type.startsWith("video/"));
-    if (clip) { await sendClip(clip); return; }
+    const clips = files.filter(isClip);
+    refused = clips.length && files.length > 1 ? "clip_alone" : null;
+    if (refused) { draw(); notTaken.scrollIntoView({ block: "nearest" }); return; }
+    if (clips.length) { await sendClip(clips[0]); return; }
     for (const file of files) await store.put(file, null);
     if (store.count <= MOST_PICTURES) await send();
+    else notTaken.scrollIntoView({ block: "nearest" });
   }
 
   function guideByCamera() {
-    const open = POSES.filter((pose) => !store.at(pose) && !store.isSkipped(pose));
-    series(open.length ? open : POSES, { onPhoto: (pose, photo) => store.put(photo, pose), onSkip: store.skip, onEnd: () => { if (store.count) send(); } });
+    const open = openPoses();
+    series(open.length ? open : POSES, { onPhoto: (pose, photo) => store.put(photo, pose), onSkip: (pose) => { if (!store.at(pose)) store.skip(pose); }, onEnd: () => { if (store.count) send(); } });
   }
 
-  view.append(make("div", { class: "title-row" }, title, fresh), lead,
-    make("div", { class: "intake" }, zone.element, guide, record), tooMany, cards, loose, options.element,
-    make("div", { class: "send" }, examine, stale, status), problem, answer);
+  view.append(make("div", { class: "title-row" }, title, fresh), ways.element, notTaken,
+    make("div", { class: "cards-head" }, cardsTitle, cardsHint), cards, loose, options.element,
+    make("div", { class: "send" }, examine, status), problem, stale, answer);
   drawAgain(draw);
   draw();
 }

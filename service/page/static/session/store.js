@@ -34,7 +34,6 @@ export function sessionStore(onChange) {
     loose: () => pictures.filter((picture) => picture.pose === null),
     isSkipped: (pose) => skipped.has(pose),
     skip(pose) { skipped.add(pose); changed(); },
-    unskip(pose) { skipped.delete(pose); changed(); },
     remove(id) { drop(pictures.find((picture) => picture.id === id)); changed(); },
     /** On another card; what lies there goes to where this one came from. */
     place(id, pose) {

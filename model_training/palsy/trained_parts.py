@@ -83,7 +83,7 @@ class _Place:
 
 
 class TrainedParts:
-    """The folder of one training; of another plan's, its parts would be taken (`run_files.keep_plan`)."""
+    """The folder of one training, of one plan (`run_files.training_folder`)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

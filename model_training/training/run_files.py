@@ -13,7 +13,6 @@ from model_training.errors import TrainingError
 
 STATE = "state.pt"
 PLAN = "plan.json"
-_OF_ANOTHER = {"holds": "a training", "cure": "repeat what it was begun with, or choose another --out"}
 # May differ between the run that was interrupted and the one that goes on: they do not change what is learned.
 FREE_TO_CHANGE = (
     *("run.out", "run.device", "run.threads", "run.workers", "run.tensorboard", "run.checkpoint_steps"),
@@ -21,11 +20,10 @@ FREE_TO_CHANGE = (
 )
 
 
-def refuse_run_in_use(out: Path, *, resume: bool, begun: str = STATE, option: str = "run.out") -> None:
-    """Raises TrainingError for a folder that holds a run which the user did not ask to go on with. begun: the file that
-    says so; option: what names the folder."""
-    if (out / begun).is_file() and not resume:
-        raise TrainingError(f"{out}: holds a run already. Go on with --resume, or choose another {option}.")
+def refuse_run_in_use(out: Path, *, resume: bool) -> None:
+    """Raises TrainingError for a folder that holds a run which the user did not ask to go on with."""
+    if (out / STATE).is_file() and not resume:
+        raise TrainingError(f"{out}: holds a run already. Go on with --resume, or choose another run.out.")
 
 
 def training_folder(out: Path, plan: Mapping[str, Any], *, resume: bool, say: Callable[[str], object]) -> Path:
@@ -36,16 +34,20 @@ def training_folder(out: Path, plan: Mapping[str, Any], *, resume: bool, say: Ca
     did not ask to go on with, and for one of another plan.
     """
     folder = out.with_name(f"{out.stem}-training")
-    refuse_run_in_use(folder, resume=resume, begun=PLAN, option="--out")
-    refuse_other_plan(folder / PLAN, plan, **_OF_ANOTHER)
-    if resume and not (folder / PLAN).is_file():
-        say(f"{folder}: nothing to resume yet, starting at the beginning")
+    if not any(folder.glob("*.pt")):
+        if resume:
+            say(f"{folder}: nothing to resume yet, starting at the beginning")
+        return folder
+    if not resume:
+        raise TrainingError(f"{folder}: holds a training already. Go on with --resume, or choose another --out.")
+    cure = "repeat what it was begun with, or choose another --out"
+    refuse_other_plan(folder / PLAN, plan, holds="a training", cure=cure)
     return folder
 
 
 def begin_training(folder: Path, plan: Mapping[str, Any]) -> None:
-    """From now on the folder holds this training."""
-    keep_plan(folder / PLAN, plan, **_OF_ANOTHER)
+    """What is kept in the folder from now on is of this plan, as `training_folder` has seen to."""
+    write_text(json.dumps(plan), folder / PLAN)
 
 
 def file_digest(path: Path) -> str:

@@ -101,13 +101,16 @@ def test_a_training_stopped_again_and_again_ends_with_the_same_file(
 def test_a_training_is_not_begun_twice_nor_gone_on_with_as_another(
     command: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(measuring, "_fit_linear", stop_at(1, measuring._fit_linear))
+        assert str(command().exception).startswith("Stopped.")  # before anything could be kept
     monkeypatch.setattr(measuring, "measure_loss", stop_at(1, measuring.measure_loss))
     begun = command("--resume")
     assert "session-training: nothing to resume yet, starting at the beginning" in begun.stdout
     assert isinstance(begun.exception, Interrupted)
     (tmp_path / "longer.toml").write_text(CONFIG.replace("epochs = 4", "epochs = 5", 1))
     for options, named, message in (
-        ([], {}, "session-training: holds a run already. Go on with --resume, or choose another --out."),
+        ([], {}, "session-training: holds a training already. Go on with --resume, or choose another --out."),
         (["--resume"], {"table": "other"}, "holds a training made with another tables; repeat what it was begun with"),
         (["--resume"], {"config": "longer.toml"}, "holds a training made with another epochs; repeat what"),
     ):

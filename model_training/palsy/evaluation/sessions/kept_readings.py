@@ -21,6 +21,7 @@ from model_training.data.cache import open_cache
 from model_training.data.cache_build import build_cache
 from model_training.data.producer import Layout, MakeRow, RowRefused
 from model_training.data.sample_table import SampleTable
+from model_training.errors import TrainingError
 from model_training.runtime.arrays import Arrays
 
 KIND = "session-readings"
@@ -38,8 +39,8 @@ class Readings:
     def of_table(
         self, table: SampleTable, *, progress: Callable[[int, int], object] | None = None
     ) -> dict[str, SessionPicture]:
-        """The pictures that can be used, by sample_id. Raises as `build_cache`, and OSError for a file that is not
-        there."""
+        """The pictures that can be used, by sample_id. Raises as `build_cache`, TrainingError where nothing can be
+        kept, and OSError for a file that is not there."""
         producer = ReadingProducer(self.read, self.made_by)
         where = self.folder / table.folder.name if self.folder is not None else table.folder / "readings"
         done = 0
@@ -51,6 +52,12 @@ class Readings:
                 progress(done, len(table))
 
         out = where / producer.fingerprint()[:12]
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(
+                f"{out}: cannot be made ({error.strerror}); give --readings a folder to keep what is read"
+            ) from error
         build_cache(table, out, producer=producer, jobs=0, progress=more)
         cache = open_cache(out, kind=KIND, fingerprint=producer.fingerprint())
         return {

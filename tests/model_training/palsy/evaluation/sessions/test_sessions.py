@@ -139,6 +139,14 @@ def test_readings_of_another_model_or_of_changed_pictures_are_not_taken(table: P
     assert not (table / "readings").exists()
 
 
+def test_where_nothing_can_be_kept_the_way_out_is_named(table: Path) -> None:
+    (table / "readings").write_text("no folder")
+    reader = Reader()
+    with pytest.raises(TrainingError, match=r"cannot be made .* give --readings a folder to keep what is read"):
+        read_sessions(table, Readings(reader, {"model": "a"}))
+    assert not reader.calls
+
+
 def test_reading_that_is_stopped_says_how_to_go_on(table: Path) -> None:
     with pytest.raises(Interrupted, match="the same command goes on"):
         read_sessions(table, Readings(Reader(stop="rest"), {"model": "a"}))

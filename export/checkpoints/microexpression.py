@@ -18,7 +18,7 @@ from model_training.microexpression.folded.training import TrainingConfig
 from model_training.microexpression.stored_networks import folded_members, plain_htnet
 from model_training.training.checkpoint import Checkpoint
 
-FOLDED_NAME, FOLDED_VERSION = "htnet-flow-ensemble", "0.2.1"
+FOLDED_NAME, FOLDED_VERSION = "htnet-flow-ensemble", "0.2.2"
 # What the graph does to the uint8 flow image before the members see it; without an entry it has no graph.
 SCALES: dict[str, Callable[[Tensor], Tensor] | None] = {"whole": None, "standardised": standardise}
 # The same for single networks, which scale bytes themselves.

@@ -47,17 +47,18 @@ def luminance(rgb: ByteArray) -> FloatArray:
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32)
 
 
-def match_exposure(apex: FloatArray, onset: FloatArray, mask: FloatArray) -> FloatArray:
+def match_exposure(apex: FloatArray, onset: FloatArray, mask: FloatArray, *, window_px: float) -> FloatArray:
     """Give the apex the onset's light: slow differences of brightness and contrast are taken out, detail is kept.
 
-    Mean and standard deviation are taken in a Gaussian window of a quarter of the crop's width, weighted by `mask`
-    (H, W) in 0..1. Flow assumes that a point keeps its brightness; a lamp, automatic exposure or another camera setting
-    would otherwise be read as motion.
+    Mean and standard deviation are taken in a Gaussian window of `window_px` (sigma), weighted by `mask` (H, W) in
+    0..1. Flow assumes that a point keeps its brightness; a lamp, automatic exposure or another camera setting would
+    otherwise be read as motion.
     """
     height, width = onset.shape
-    # Light varies slowly: its moments are taken at an eighth of the resolution, which costs a fiftieth.
-    small = (max(4, width // 8), max(4, height // 8))
-    sigma = small[0] / 4
+    # Light varies slowly: its moments are taken on cells of a quarter of the window.
+    cell = max(1, round(window_px / 4))
+    small = (max(4, width // cell), max(4, height // cell))
+    sigma = window_px * small[0] / width
 
     def spread(values: FloatArray) -> FloatArray:
         reduced = cv2.resize(values, small, interpolation=cv2.INTER_AREA)

@@ -1,9 +1,8 @@
 """What a head does that moves as a whole: the part of the flow that is no expression.
 
-Two steps. `head_motion` fits a similarity, and with a depth map the parallax of a small turn and nod, to a flow field;
-robustly, since a facial movement is local and is left over as an outlier. `aligned_head` then refines the field on the
-pictures themselves, so that what is left between the two frames is as small as a head alone can make it: the null
-hypothesis that movement_evidence.py tests. Fields are (H, W, 2), (u, v) in crop pixels from onset to apex.
+`head_motion` fits a similarity, and with a depth map the parallax of a small turn and nod, to a flow field; robustly,
+since a facial movement is local and is left over as an outlier. It is the null hypothesis that movement_evidence.py
+tests. Fields are (H, W, 2), (u, v) in crop pixels from onset to apex.
 """
 
 from __future__ import annotations
@@ -29,6 +28,11 @@ class HeadMotion:
     similarity: npt.NDArray[np.float64]
     parallax: tuple[float, float]
     field: FloatArray
+
+    @property
+    def turn_deg(self) -> float:
+        """Out of the picture's plane: where depth has the scale of the landmarks, by the tangent of the angle."""
+        return float(np.degrees(np.arctan(np.hypot(*self.parallax))))
 
 
 def head_motion(
@@ -101,42 +105,6 @@ def depth_map(face: Face, points: npt.NDArray[np.float64], scale: float, *, widt
     relief = (kernel @ depth / kernel.sum(axis=1)).reshape(columns.shape).astype(np.float32)
     full = cv2.resize(relief, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray(full - np.median(relief), np.float32)
-
-
-def aligned_head(
-    onset: FloatArray, apex: FloatArray, field: FloatArray, weight: FloatArray, depth: FloatArray, *, steps: int = 3
-) -> FloatArray:
-    """The head's field refined on the pictures (H, W) themselves, by Gauss-Newton on their difference.
-
-    What may change: an affine map and the parallax of turn and nod. Brightness, contrast and sharpness are fitted
-    beside it, so that a different camera is not taken for a motion. Robust weights as in `head_motion`.
-    """
-    height, width = onset.shape
-    columns = np.broadcast_to((np.arange(width, dtype=np.float32) - (width - 1) / 2) / width, (height, width))
-    rows = np.broadcast_to((np.arange(height, dtype=np.float32)[:, None] - (height - 1) / 2) / width, (height, width))
-    shapes = [np.ones((height, width), np.float32), columns, rows, depth / np.float32(width)]
-    chosen = np.zeros((height, width), bool)
-    chosen[::2, ::2] = weight[::2, ::2] > 0.02
-    trust = weight[chosen]
-    picked = [shape[chosen] for shape in shapes]
-    for _ in range(steps):
-        moved = carried_back(apex, field)
-        right, down = cv2.Sobel(moved, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(moved, cv2.CV_32F, 0, 1, scale=1 / 8)
-        right, down = right[chosen], down[chosen]
-        light = [*picked[:3], (moved[chosen] - 128) / 32, cv2.Laplacian(moved, cv2.CV_32F)[chosen]]
-        system = np.stack([*(right * shape for shape in picked), *(down * shape for shape in picked), *light], 1)
-        target = (onset - moved)[chosen]
-        robust = trust
-        for _ in range(2):
-            weighted = (system * robust[:, None]).T
-            normal = (weighted @ system).astype(np.float64) + 1e-6 * np.eye(system.shape[1])
-            solution = np.linalg.solve(normal, weighted @ target).astype(np.float32)
-            left = np.abs(target - system @ solution)
-            robust = np.asarray(trust / (1 + (left / max(2.5 * float(np.median(left)), 0.3)) ** 2), np.float32)
-        change = [sum(part * shape for part, shape in zip(half, shapes, strict=True)) for half in
-                  (solution[:4], solution[4:8])]  # fmt: skip
-        field = field + np.dstack(change).astype(np.float32)
-    return field
 
 
 def carried_back(apex: FloatArray, field: FloatArray) -> FloatArray:

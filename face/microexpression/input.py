@@ -17,8 +17,8 @@ from face.errors import DifferentFaces, HeadTurned, MovementTooLarge, NoMotion
 from face.frame.geometry import Similarity
 from face.landmarks.found_face import Face
 from face.microexpression.flow import ByteArray, FloatArray, flow_image
-from face.microexpression.movement_kind import MOST_TURN_DEG
-from face.microexpression.pair_motion import PairMotion, flow_disagreement, pair_motion, turned_between_deg
+from face.microexpression.movement_kind import MOST_TURN_DEG, turned_between_deg
+from face.microexpression.pair_motion import PairMotion, flow_disagreement, pair_motion
 from face.microexpression.spec import MicroExpressionSpec
 
 
@@ -93,9 +93,9 @@ def _refuse_what_is_none(moved: PairMotion, spec: MicroExpressionSpec) -> None:
         )
     if moved.beyond_eyes <= spec.max_motion:
         return
-    if moved.turn_deg > MOST_TURN_DEG:
+    if moved.change.turned > MOST_TURN_DEG:
         raise HeadTurned(
-            f"the head turned by {moved.turn_deg:.0f} degrees between onset and apex, and the picture moves by "
+            f"the head turned by {moved.change.turned:.0f} degrees between onset and apex, and the picture moves by "
             f"{moved.beyond_eyes:.0f} % of the inter-ocular distance. Take both frames from one sequence, a fraction "
             "of a second apart"
         )

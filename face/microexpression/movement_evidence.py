@@ -42,8 +42,12 @@ def movement_evidence(
     window_px: float,
     noise_floor: float,
     least_px: float,
+    turn_px: float,
 ) -> Evidence:
     """Windows that lie in `mask` for the most part and move by `least_px` or more.
+
+    A head that turns leaves movements behind where its relief is not quite the landmarks': what moves by less than
+    `turn_px` is no evidence, from twice that on it counts in full.
 
     onset, apex: (H, W) luminance, 0..255, matched in light and sharpness. head, motion: fields (H, W, 2), the flow is
     their sum. window_px: sigma of a window. noise_floor: squared grey levels that a difference has for sure, so that
@@ -57,6 +61,7 @@ def movement_evidence(
     left = [window.left_over(first, carried_back(second, field), cells) for field in (head, head + smooth)]
     ratio = np.maximum(np.log((left[0] + noise_floor) / (left[1] + noise_floor)), 0)
     size = np.linalg.norm(window.reduced(smooth)[cells], axis=-1)
+    ratio *= np.clip(size / max(turn_px, 1e-6) - 1, 0, 1)
     return Evidence(
         strongest=float(np.max(ratio, where=size >= least_px, initial=0.0)),
         moved_px=float(np.max(size * (1 - np.exp(-ratio)), initial=0.0)),

@@ -8,14 +8,14 @@ input.py does for a pair, spotting.py goes on for a clip.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from face.landmarks.found_face import Face
-from face.microexpression.flow import ByteArray, FloatArray, dis_flow
-from face.microexpression.head_motion import aligned_head, carried_back, head_motion
+from face.microexpression.flow import ByteArray, DisParameters, FloatArray, dis_flow, match_exposure
+from face.microexpression.head_motion import HeadMotion, carried_back, head_motion
 from face.microexpression.movement_evidence import Evidence, movement_evidence, reliability_of
 from face.microexpression.movement_kind import FaceChange, face_change, movement_kind
 from face.microexpression.registration import RegisteredPair, register_pair
@@ -38,10 +38,10 @@ class PairMotion:
 
     All motions that are numbers: per cent of the inter-ocular distance. `reliability`: 0..1, how sure it is that
     anything but head, light and camera differs. `moved`: the largest movement of a window, each counted as far as it
-    explains the difference there; next to nothing between two frames at rest. `change`, `kind`: what lids, gaze and
-    lips did, and what the movement is by that (`none` below the spec's least reliability). `turn_deg`: of the head.
-    `score`, `regions`: 95th percentile of the motion in the face and by region; `beyond_eyes`: of the strongest region
-    without eyes and lids.
+    explains the difference there; next to nothing between two frames at rest. `change`, `kind`: what lids, gaze, lips
+    and head did, and what the movement is by that (`none` below the spec's least reliability). `score`, `regions`:
+    95th percentile of the motion in the face and by region; `beyond_eyes`: of the strongest region without eyes and
+    lids.
     """
 
     pair: RegisteredPair
@@ -51,7 +51,6 @@ class PairMotion:
     moved: float
     change: FaceChange
     kind: MovementKind
-    turn_deg: float
     score: float
     regions: dict[str, float]
     beyond_eyes: float
@@ -61,26 +60,34 @@ def pair_motion(
     onset_rgb: ByteArray, onset_face: Face, apex_rgb: ByteArray, apex_face: Face, spec: MicroExpressionSpec
 ) -> PairMotion:
     """Photographs (H, W, 3) uint8 RGB of any two sizes, with their faces."""
-    turn = turned_between_deg(onset_face, apex_face)
     pair = register_pair(onset_rgb, onset_face, apex_rgb, apex_face, spec)
-    flow = dis_flow(pair.onset, pair.apex, spec.dis)
-    # The robust fit leaves an expression alone; the fit on the pictures takes all that a head could explain, the
-    # strictest "nothing moved" there is.
-    by_flow = head_motion(flow, pair.texture, depth=pair.depth).field
-    by_pictures = aligned_head(pair.onset, pair.apex, by_flow, pair.texture, pair.depth)
-    motion = (flow - by_flow) * cv2.GaussianBlur(pair.inside, (0, 0), 3)[..., None]
+    flow, head = _flow_and_head(pair, pair.apex, spec.dis)
+    motion = (flow - head.field) * cv2.GaussianBlur(pair.inside, (0, 0), 3)[..., None]
 
-    def evidence_in(mask: FloatArray) -> Evidence:
+    def evidence_of(flow: FloatArray, head: HeadMotion, mask: FloatArray) -> Evidence:
         return movement_evidence(
             pair.onset,
             pair.apex,
-            head=by_pictures,
-            motion=flow - by_pictures,
-            mask=mask,
+            head=head.field,
+            motion=flow - head.field,
+            mask=mask * pair.within,
             window_px=spec.evidence_window_px,
             noise_floor=spec.evidence_floor + spec.blur_floor * pair.blurred,
             least_px=spec.min_motion / 100 * pair.interocular_px,
+            turn_px=spec.turn_residue * head.turn_deg / 100 * pair.interocular_px,
         )
+
+    @cache
+    def in_even_light() -> tuple[FloatArray, HeadMotion]:
+        evenly_lit = match_exposure(pair.apex, pair.onset, pair.mask, window_px=spec.light_window_px)
+        return _flow_and_head(pair, evenly_lit, spec.light_dis)
+
+    def evidence_in(mask: FloatArray) -> Evidence:
+        seen = evidence_of(flow, head, mask)
+        if reliability(seen) < spec.min_reliability:
+            return seen
+        # A reflex or flicker between the frames bends the flow; what moves is there in even light too.
+        return min(seen, evidence_of(*in_even_light(), mask), key=lambda evidence: evidence.strongest)
 
     def reliability(evidence: Evidence) -> float:
         return reliability_of(evidence.strongest, middle=spec.reliability_middle, slope=spec.reliability_slope)
@@ -93,9 +100,10 @@ def pair_motion(
         # What a lid draws with it must not pass for an expression.
         return reliability(evidence_in(pair.mask * (1 - pair.eyes))) >= spec.sure_reliability
 
+    moved = evidence.moved_px / pair.interocular_px * 100
     kind: MovementKind = "none"
     if sure >= spec.min_reliability:
-        kind = movement_kind(change, outside_eyes=outside_eyes, turned_deg=turn)
+        kind = movement_kind(change, moved=moved, outside_eyes=outside_eyes)
     score, regions = motion_scores(motion, pair.mask, pair.interocular_px, spec)
     # Lids may move as far as they like: a blink is no large expression.
     without_eyes = motion_scores(motion * (1 - pair.eyes)[..., None], pair.mask, pair.interocular_px, spec)
@@ -104,14 +112,18 @@ def pair_motion(
         flow=flow,
         motion=motion,
         reliability=sure,
-        moved=evidence.moved_px / pair.interocular_px * 100,
+        moved=moved,
         change=change,
         kind=kind,
-        turn_deg=turn,
         score=score,
         regions=regions,
         beyond_eyes=max(without_eyes[0], *without_eyes[1].values()),
     )
+
+
+def _flow_and_head(pair: RegisteredPair, apex: FloatArray, dis: DisParameters) -> tuple[FloatArray, HeadMotion]:
+    flow = dis_flow(pair.onset, apex, dis)
+    return flow, head_motion(flow, pair.texture, depth=pair.depth)
 
 
 def flow_disagreement(moved: PairMotion, spec: MicroExpressionSpec) -> float:
@@ -127,18 +139,6 @@ def flow_disagreement(moved: PairMotion, spec: MicroExpressionSpec) -> float:
     returned = np.dstack([carried_back(np.ascontiguousarray(back[..., axis]), moved.flow) for axis in (0, 1)])
     apart = np.linalg.norm(moved.flow + returned, axis=-1)[pair.mask > 0.5]
     return float(np.median(apart)) * 100 / pair.interocular_px
-
-
-def turned_between_deg(onset: Face, apex: Face) -> float:
-    """Angle between the two head poses without the turn in the image plane (registration takes that out), degrees."""
-    forward_onset, forward_apex = (_facing(face.pose) for face in (onset, apex))
-    return float(np.degrees(np.arccos(np.clip(forward_onset @ forward_apex, -1, 1))))
-
-
-def _facing(pose: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    direction = pose[:3, 2].astype(np.float64)
-    unit: npt.NDArray[np.float64] = direction / np.linalg.norm(direction)
-    return unit
 
 
 def motion_scores(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from face.frame.quality import Quality, QualityLimits, check_quality, measure_quality
 from face.microexpression.input import MicroExpressionInput, microexpression_input
-from face.microexpression.movement_kind import LEAST_LIDS, WARNED_LIPS, FaceChange
+from face.microexpression.movement_kind import LEAST_LIDS, WARNED_LIPS, WARNED_TILT_DEG, WARNED_TURN_DEG, FaceChange
 from face.microexpression.spec import MicroExpressionSpec
 from face.photograph import Photograph
 from face.probability import softmax
@@ -97,8 +97,13 @@ def movement_warnings(kind: MovementKind, reliability: float, change: FaceChange
     warnings = []
     if reliability < sure:
         warnings.append(
-            f"The movement is barely more than noise (reliability {reliability:.2f}); choose an apex at the "
-            "peak of it, and frames with less noise and compression."
+            f"The movement is barely more than noise, or than what the head's own motion leaves (reliability "
+            f"{reliability:.2f}); choose an apex at the peak of it, and frames with less noise and compression."
+        )
+    if change.turned >= WARNED_TURN_DEG or change.tilted >= WARNED_TILT_DEG:
+        warnings.append(
+            f"The head turns by {change.turned:.1f} and tilts by {change.tilted:.1f} degrees between onset and apex, "
+            "which can move the skin by itself; choose frames nearer to each other, if there are any."
         )
     if abs(change.lids) >= LEAST_LIDS:
         way = "close" if change.lids < 0 else "open"

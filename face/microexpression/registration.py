@@ -29,6 +29,11 @@ EYE_OUTLINES = (
     (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382),
 )
 LID_PX = 8  # how far a lid's own movement reaches beyond the opening
+# The outline of the face; what lies beyond it does not turn with the head.
+FACE_OUTLINE = (
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+)
 # Pixels nearer than this to the edge of a photograph see what is not there: flow and windows reach across.
 EDGE_PX = 3
 
@@ -38,16 +43,17 @@ class RegisteredPair:
     """Arrays are (H, W) float32 of the crop.
 
     onset, apex: luminance, matched in light and sharpness. inside: 1 where both photographs reach, else 0. mask: 0..1,
-    the same for the face alone. eyes: 1 in the openings of the eyes at onset or apex and on their lids. texture: 0..1,
-    how much there is that shows the head's motion. depth: the face's relief. apex_to_crop:
-    apex photograph -> crop. interocular_px: of the crop. blurred: mean square of what matching the sharpness took away,
-    squared grey levels.
+    the same about the face alone. within: 1 inside the outline of the face in both. eyes: 1 in the openings of the eyes
+    at onset or apex and on their lids. texture: 0..1, how much there is that shows the head's motion. depth: the face's
+    relief. apex_to_crop: apex photograph -> crop. interocular_px: of the crop. blurred: mean square of what matching
+    the sharpness took away, squared grey levels.
     """
 
     onset: FloatArray
     apex: FloatArray
     inside: FloatArray
     mask: FloatArray
+    within: FloatArray
     eyes: FloatArray
     texture: FloatArray
     depth: FloatArray
@@ -98,15 +104,19 @@ def register_pair(
     first = luminance(to_crop.warp(onset_rgb, size=size))
     for step in range(spec.registration_steps):
         inside = _inside(to_crop, onset_rgb, size) * _inside(apex_to_crop, apex_rgb, size)
+        landmarks = to_crop.apply(onset_face.points[:, :2]), apex_to_crop.apply(apex_face.points[:, :2])
         mask = face_ellipse(spec) * inside
-        second = match_exposure(luminance(apex_to_crop.warp(apex_rgb, size=size)), first, mask)
+        second = match_exposure(
+            luminance(apex_to_crop.warp(apex_rgb, size=size)), first, mask, window_px=spec.exposure_window_px
+        )
         onset, apex = match_sharpness(first, second, mask)
-        eyes = _eyes(to_crop.apply(onset_face.points[:, :2]), apex_to_crop.apply(apex_face.points[:, :2]), size)
+        eyes = _eyes(*landmarks, size)
         texture = mask * (1 - eyes) * _texture(onset)
         if step == spec.registration_steps - 1:
             break
         # The head as a whole is seen well enough at half the resolution; only the last flow is the one that is kept.
-        whole = head_motion(dis_flow(onset, apex, replace(spec.dis, finest_scale=1)), texture, depth=depth)
+        evenly_lit = match_exposure(apex, onset, mask, window_px=spec.light_window_px)
+        whole = head_motion(dis_flow(onset, evenly_lit, replace(spec.dis, finest_scale=1)), texture, depth=depth)
         # `whole` maps onset crop -> apex crop, in pixel indices; undoing it, in points, brings the apex onto the onset.
         centres = Similarity.translation(-0.5, -0.5).then(Similarity(whole.similarity))
         apex_to_crop = apex_to_crop.then(centres.then(Similarity.translation(0.5, 0.5)).inverse())
@@ -116,6 +126,7 @@ def register_pair(
         apex=apex,
         inside=inside,
         mask=mask,
+        within=_within_outline(*landmarks, size, spec.outline_px),
         eyes=eyes,
         texture=texture,
         depth=depth,
@@ -147,6 +158,21 @@ def _eyes(onset: npt.NDArray[np.float64], apex: npt.NDArray[np.float64], size: t
             cv2.fillPoly(openings, [np.rint(points[list(outline)]).astype(np.int32)], 1)
     reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * LID_PX + 1, 2 * LID_PX + 1))
     return np.asarray(cv2.dilate(openings, reach), np.float32)
+
+
+def _within_outline(
+    onset: npt.NDArray[np.float64], apex: npt.NDArray[np.float64], size: tuple[int, int], from_edge_px: int
+) -> FloatArray:
+    """Landmarks (478, 2) of both frames in the crop -> (H, W), 1 where both show the face, `from_edge_px` or more from
+    its outline, else 0. The background stands still when the head turns, and along the outline it comes and goes."""
+    within = np.ones((size[1], size[0]), np.uint8)
+    for points in (onset, apex):
+        face = np.zeros_like(within)
+        cv2.fillPoly(face, [np.rint(points[list(FACE_OUTLINE)]).astype(np.int32)], 1)
+        within &= face
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * from_edge_px + 1, 2 * from_edge_px + 1))
+    # The crop's own edge is no outline.
+    return np.asarray(cv2.erode(within, reach, borderType=cv2.BORDER_CONSTANT, borderValue=1), np.float32)
 
 
 def match_sharpness(onset: FloatArray, apex: FloatArray, mask: FloatArray) -> tuple[FloatArray, FloatArray]:

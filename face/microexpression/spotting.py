@@ -18,8 +18,8 @@ import numpy.typing as npt
 from face.errors import NoFace
 from face.landmarks.found_face import Face
 from face.microexpression.clip_frame import ClipFrame, FacePiece
-from face.microexpression.movement_kind import lip_swings
-from face.microexpression.pair_motion import PairMotion, pair_motion, turned_between_deg
+from face.microexpression.movement_kind import lip_swings, smile_lasts, turned_between_deg
+from face.microexpression.pair_motion import PairMotion, pair_motion
 from face.microexpression.registration import STABLE_POINTS
 from face.microexpression.spec import MicroExpressionSpec
 from face.vocabulary import MovementKind
@@ -40,6 +40,7 @@ LEAST_SLOW = 5.0  # per cent that an event moves which comes or goes slowly
 SPEAKING_SHARE = 0.25  # of an event's frames, from which on it is speech, whatever its apex looks like
 SPEAKING_S = 1.0  # looked at before an event and after it, too:
 SPEAKING_SWINGS = 4  # so often the lips open or close in speech: twice each
+SMILE_S = 0.5  # longer than a syllable: a mouth that stays wide for so long smiles
 
 Figures = npt.NDArray[np.float64]
 
@@ -109,7 +110,7 @@ def spot(
     events = [
         _event(span, (start, end), motion, moved, times) for span, start, end in zip(spans, starts, ends, strict=False)
     ]
-    events = [_spoken(event, seen, times) for event in events]
+    events = [_spoken(event, moved, at_rest, seen, times) for event in events]
     kept = tuple(event for event in events if motion[event.apex] >= LEAST_SLOW or _is_sudden(event, seen, times, spec))
     return SpottedClip(motion=motion, rest=rest, at_rest=at_rest, events=kept)
 
@@ -264,8 +265,6 @@ def _event(
     around = sorted(sorted(near or sure, key=lambda number: abs(number - apex))[:MOST_AROUND])
     kinds = [sure[number].kind for number in around]
     kind = max(set(kinds), key=kinds.count)
-    if sum(one.kind == "speech" for one in sure.values()) >= SPEAKING_SHARE * len(sure):
-        kind = "speech"
     return Event(
         onset=reach[0] + int(before[-1]) if len(before) else reach[0],
         apex=apex,
@@ -276,8 +275,17 @@ def _event(
     )
 
 
-def _spoken(event: Event, seen: Mapping[int, FacePiece], times: Figures) -> Event:
-    """The event as speech, where it looks like an expression and the lips go on opening and closing about it."""
+def _spoken(
+    event: Event, moved: Sequence[_Moved | None], at_rest: FacePiece, seen: Mapping[int, FacePiece], times: Figures
+) -> Event:
+    """The event as speech, where the lips speak in a part of it, or where it looks like an expression and they go on
+    opening and closing about it; but not where the apex lies in a smile that stays, whatever was said before it."""
+    within = {number: seen[number].face for number in sorted(seen) if event.onset <= number <= event.offset}
+    if event.kind == "expression" and smile_lasts(at_rest.face, within, event.apex, times) >= SMILE_S:
+        return event
+    kinds = [one.kind for one in moved[event.onset : event.offset + 1] if one is not None and one.kind != "none"]
+    if kinds.count("speech") >= SPEAKING_SHARE * len(kinds):
+        return replace(event, kind="speech")
     lasts = times[event.offset] - times[event.onset] + 2 * SPEAKING_S
     # As long a time at the clip's edge as in its middle.
     first = max(times[0], min(times[event.onset] - SPEAKING_S, times[-1] - lasts))

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from face.landmarks.found_face import Face
-from face.microexpression.head_motion import similarity_field
+from face.microexpression.head_motion import MESH_POINTS, similarity_field
 from model_training.microexpression.simulation.simulated_flow import warp_forward
 from model_training.simulator.sensor import encode_jpeg
 
@@ -120,9 +120,51 @@ def moved_pair(rgb: np.ndarray, face: Face, move: str, percent: float, rng: np.r
     return camera.film(rgb, rng), camera.film(warp_forward(rgb, field), rng)
 
 
+_EVEN = np.ones((1, 1), np.float32)
+
+
 def _rest(rgb: np.ndarray, face: Face, rng: np.random.Generator) -> Frames:
+    return _under_light(rgb, face, rng, (_EVEN, _EVEN))
+
+
+def _under_light(rgb: np.ndarray, face: Face, rng: np.random.Generator, light: tuple[np.ndarray, np.ndarray]) -> Frames:
+    """Two frames by one camera, the head not quite still, each pixel's brightness times `light` (broadcast to H, W)."""
     camera = Camera.drawn(rng)
-    return camera.film(rgb, rng), camera.film(warp_forward(rgb, head_field(face, rgb.shape[:2], rng)), rng)
+    nearly_still = warp_forward(rgb, head_field(face, rgb.shape[:2], rng))
+    onset, apex = (
+        np.clip(frame * np.broadcast_to(lit, rgb.shape[:2])[..., None] + 0.5, 0, 255).astype(np.uint8)
+        for frame, lit in zip((rgb, nearly_still), light, strict=True)
+    )
+    return camera.film(onset, rng), camera.film(apex, rng)
+
+
+def _spot(rgb: np.ndarray, face: Face, rng: np.random.Generator) -> Frames:
+    """A reflex or a shadow of .3 to 1.2 eye distances (sigma) that comes somewhere on the face, 10 to 40 %."""
+    rows, columns = np.mgrid[: rgb.shape[0], : rgb.shape[1]]
+    x, y = face.points[rng.integers(MESH_POINTS), :2]
+    sigma = rng.uniform(0.3, 1.2) * face.interocular_px
+    strength = rng.choice([-1, 1]) * rng.uniform(0.1, 0.4)
+    lit = 1 + strength * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2))
+    return _under_light(rgb, face, rng, (_EVEN, lit))
+
+
+def _shadow(rgb: np.ndarray, face: Face, rng: np.random.Generator) -> Frames:
+    """The edge of a shadow, .08 to .4 eye distances wide, that falls across the face and takes 10 to 30 %."""
+    rows, columns = np.mgrid[: rgb.shape[0], : rgb.shape[1]]
+    x, y = face.points[rng.integers(MESH_POINTS), :2]
+    angle = rng.uniform(0, 2 * np.pi)
+    across = (columns - x) * np.cos(angle) + (rows - y) * np.sin(angle)
+    width = rng.uniform(0.08, 0.4) * face.interocular_px
+    shaded = 1 - rng.uniform(0.1, 0.3) / (1 + np.exp(-across / width))
+    return _under_light(rgb, face, rng, (_EVEN, shaded))
+
+
+def _flicker(rgb: np.ndarray, face: Face, rng: np.random.Generator) -> Frames:
+    """Lamps on alternating current under a rolling shutter: one to six bands of 2 to 10 % that wander."""
+    rows = np.linspace(0, 2 * np.pi, len(rgb))[:, None]
+    bands, strength = rng.uniform(1, 6), rng.uniform(0.02, 0.1)
+    onset, apex = (1 + strength * np.sin(bands * rows + phase) for phase in rng.uniform(0, 2 * np.pi, 2))
+    return _under_light(rgb, face, rng, (onset, apex))
 
 
 def _compressed(rgb: np.ndarray, rng: np.random.Generator) -> Frames:
@@ -176,5 +218,8 @@ NOTHING: dict[str, Change] = {
     "blur": _blurred,
     "size": _whatever_face(_smaller),
     "exposure": _whatever_face(_lit),
+    "spot": _spot,
+    "shadow": _shadow,
+    "flicker": _flicker,
     "crop": _cropped,
 }

@@ -118,7 +118,9 @@ def estimate(
         patch_size=8, patch_stride=int(rng.choice([3, 4, 5])), gradient_descent_iterations=12,
         refinement_iterations=int(rng.choice([3, 5])), smoothness=float(np.exp(rng.uniform(np.log(10), np.log(80)))),
     )  # fmt: skip
-    flow = dis_flow(onset, match_exposure(apex, onset, mask), parameters)
+    flow = dis_flow(
+        onset, match_exposure(apex, onset, mask, window_px=MicroExpressionSpec().exposure_window_px), parameters
+    )
     if registered:
         flow = flow - head_motion(flow, mask).field
     if rng.random() < 0.4:

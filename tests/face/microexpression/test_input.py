@@ -95,8 +95,11 @@ def test_a_written_and_read_copy_is_no_motion(landmarker, onset):
 
 def test_another_face_in_the_same_place_is_refused(onset):
     rgb, face = onset
-    # Another appearance in exactly the same place and pose.
-    other = np.ascontiguousarray(255 - rgb)
+    # Another appearance in exactly the same place and pose: a cat's.
+    x, y = face.points[:, :2].min(axis=0).astype(int)
+    right, bottom = face.points[:, :2].max(axis=0).astype(int)
+    other = rgb.copy()
+    other[y:bottom, x:right] = cv2.resize(data.chelsea()[20:220, 100:300], (right - x, bottom - y))
     with pytest.raises(DifferentFaces, match="back miss themselves"):
         microexpression_input(rgb, face, other, face, SPEC)
 

@@ -41,6 +41,12 @@ def noisy(rgb, deviation):
     return np.clip(rgb + rough + 0.5, 0, 255).astype(np.uint8)
 
 
+def lit(rgb, light):
+    return np.clip(rgb * np.broadcast_to(light, rgb.shape[:2])[..., None] + 0.5, 0, 255).astype(np.uint8)
+
+
+ROWS, COLUMNS = np.mgrid[:512, :512]
+
 NOTHING = {
     "jpeg 75": lambda rgb: jpeg(rgb, 75),
     "jpeg 30": lambda rgb: jpeg(rgb, 30),
@@ -50,6 +56,11 @@ NOTHING = {
     "out of focus": lambda rgb: cv2.GaussianBlur(rgb, (0, 0), 1.5),
     "half the size": lambda rgb: cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
     "brighter": lambda rgb: cv2.convertScaleAbs(rgb, alpha=1.2),
+    "a reflex on the cheek": lambda rgb: lit(
+        rgb, 1 + 0.35 * np.exp(-((COLUMNS - 245) ** 2 + (ROWS - 140) ** 2) / 1800)
+    ),
+    "a shadow across the face": lambda rgb: lit(rgb, 1 - 0.25 / (1 + np.exp((COLUMNS - 225) / 12))),
+    "flicker of lamps": lambda rgb: lit(rgb, 1 + 0.06 * np.sin(ROWS / 14)),
     "framed otherwise": lambda rgb: np.ascontiguousarray(rgb[6:, 11:]),
     "camera tilted": lambda rgb: cv2.warpAffine(
         rgb, cv2.getRotationMatrix2D((230, 120), 2, 1.02), (512, 512), borderMode=cv2.BORDER_REPLICATE
@@ -65,7 +76,7 @@ def test_another_copy_of_the_same_moment_is_no_motion(landmarker, rest, kind):
 
 
 @pytest.mark.parametrize("movement", [SMILE, LEFT_SMILE, BROW_RAISE])
-@pytest.mark.parametrize("kind", ["jpeg 75", "noise 5", "brighter", "camera tilted"])
+@pytest.mark.parametrize("kind", ["jpeg 75", "noise 5", "brighter", "flicker of lamps", "camera tilted"])
 def test_a_small_movement_is_found_all_the_same(landmarker, rest, movement, kind):
     apex = NOTHING[kind](warped(*rest, movement, 2))
     made = microexpression_input(*rest, apex, landmarker.detect(apex)[0], SPEC)

@@ -61,7 +61,7 @@ def test_the_same_picture_twice_is_no_motion(running, photo):
 
 def test_frames_that_cannot_be_onset_and_apex_are_refused_by_what_is_wrong(running, photo, astronaut_face):
     # As like as another face can be: the mirrored photograph, same age, light and hair.
-    assert post(running, photo, np.ascontiguousarray(photo[:, ::-1])).json()["code"] == "movement-too-large"
+    assert post(running, photo, np.ascontiguousarray(photo[:, ::-1])).json()["code"] == "different-faces"
     grin = warped(photo, astronaut_face, SMILE, 20)
     assert post(running, photo, grin).json()["code"] == "movement-too-large"
 

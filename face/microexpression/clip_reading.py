@@ -102,13 +102,14 @@ def _named(
     apex = around[int(np.argmin([abs(number - event.apex) for number in event.around]))]
     label: str | None = None
     warnings: list[str] = []
-    if event.kind != "expression":
-        warnings.append(NO_EXPRESSION[event.kind])
-    elif flow_disagreement(apex, spec) > spec.max_disagreement:
+    # A turned head comes back less well, too, and says so itself.
+    if event.kind != "head" and flow_disagreement(apex, spec) > spec.max_disagreement:
         warnings.append(
             "Rest and apex do not show the same face in the same scene: no emotion is named. Another person, the "
             "light, the focus or the view has changed; send the part of the clip between two such changes."
         )
+    elif event.kind != "expression":
+        warnings.append(NO_EXPRESSION[event.kind])
     elif apex.beyond_eyes > spec.max_motion:
         warnings.append(
             f"The face moves by {apex.beyond_eyes:.0f} % of the inter-ocular distance, a micro-expression by less than "
@@ -122,6 +123,12 @@ def _named(
             warnings.append(
                 f"It lasts for {lasts:.1f} s, a micro-expression for at most {LONGEST_S:g} s: an ordinary expression, "
                 "or several that follow each other."
+            )
+        elif event.onset == 0 or event.offset == len(frames) - 1:
+            way = "begins" if event.onset == 0 else "ends"
+            warnings.append(
+                f"The clip {way} in the middle of the movement: how long it lasts is not known. Film from before it "
+                "until the face is at rest again."
             )
     return ReadEvent(
         event=event,
@@ -145,7 +152,7 @@ def _clip_warnings(frames: Sequence[ClipFrame], spotted: SpottedClip) -> list[st
     frames_per_s = (len(frames) - 1) / (frames[-1].time_s - frames[0].time_s)
     if frames_per_s < LEAST_FRAMES_PER_S:
         warnings.append(
-            f"The clip has {frames_per_s:.0f} frames a second; a micro-expression may pass between two of them. "
+            f"The clip has {frames_per_s:.3g} frames a second; a micro-expression may pass between two of them. "
             f"Film with {LEAST_FRAMES_PER_S:.0f} or more, better 60."
         )
     return warnings

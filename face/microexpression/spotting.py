@@ -124,7 +124,11 @@ def against_rest(at_rest: FacePiece, seen: FacePiece, spec: MicroExpressionSpec)
 
 def still_stretches(faces: Sequence[Face | None], times: Figures) -> list[tuple[int, int]]:
     """First and last frame of stretches of REST_S, one in each part of the clip: where the landmarks change least from
-    frame to frame and look most like the clip's median, so that a movement that is held still is no rest."""
+    frame to frame and look most like the clip's median, so that a movement that is held still is no rest. A clip that
+    is hardly longer than one stretch offers single frames, since its middle may be the peak of a movement."""
+    if times[-1] - times[0] < 2 * REST_S:
+        known = [number for number, face in enumerate(faces) if face is not None]
+        return [(one, one) for one in sorted({known[int(at)] for at in np.linspace(0, len(known) - 1, MOST_RESTS)})]
     shapes = np.array([_shape(face) for face in faces])
     usual = np.nanmedian(shapes, axis=0)
     away = np.linalg.norm(shapes - usual, axis=(1, 2))
@@ -132,7 +136,6 @@ def still_stretches(faces: Sequence[Face | None], times: Figures) -> list[tuple[
     # The frame at which a stretch has lasted for REST_S, but for a thousandth: times are rounded.
     ends = np.searchsorted(times, times + REST_S * 0.999)
     stretches = [(first, max(first + 1, int(last))) for first, last in enumerate(ends) if last < len(times)]
-    stretches = stretches or [(0, len(times) - 1)]
     costs = np.array([np.mean(away[first : last + 1]) + np.mean(change[first:last]) for first, last in stretches])
     if not np.isfinite(costs).any():
         # No stretch without a frame that shows no face: the one frame that looks most like the others.

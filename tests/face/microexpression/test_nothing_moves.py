@@ -1,15 +1,19 @@
 """Two frames between which nothing moves, however differently they were filmed, saved and framed, are no motion; small
 movements under the same conditions are one."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
+from scipy.interpolate import LinearNDInterpolator
 from skimage import data
 
 from face.errors import NoMotion
 from face.landmarks.landmarker import FaceLandmarker
 from face.microexpression.input import microexpression_input
-from face.microexpression.registration import match_sharpness, register_pair
+from face.microexpression.pair_motion import pair_motion
+from face.microexpression.registration import FACE_OUTLINE, match_sharpness, register_pair
 from face.microexpression.spec import MicroExpressionSpec
 from tests.face.microexpression.test_input import BROW_RAISE, LEFT_SMILE, SMILE, warped
 
@@ -102,3 +106,46 @@ def test_the_sharper_frame_is_blurred_and_equal_ones_are_left_alone(rest):
     assert second is soft
     assert np.abs(first - soft).mean() < 0.25 * np.abs(grey - soft).mean()
     assert match_sharpness(grey, grey * 1.01, mask)[0] is grey
+
+
+def turned(rgb, face, across_deg, down_deg, *, relief=1.0):
+    """The head turned before a background that stands still; `relief`: as deep as that many times the landmarks say."""
+    height, width = rgb.shape[:2]
+    mesh = face.points[:468]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    # From the middle of the relief; the mesh ends at the outline.
+    depth = relief * (LinearNDInterpolator(mesh[:, :2], mesh[:, 2])(x, y) - np.median(mesh[:, 2]))
+    outline = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(outline, [np.rint(face.points[list(FACE_OUTLINE), :2]).astype(np.int32)], 1)
+    head = np.nan_to_num(depth) * cv2.GaussianBlur(outline.astype(np.float32), (0, 0), 1.5)
+    # What lies deeper than the middle comes from the other side; small angles.
+    across, down = (np.tan(np.deg2rad(angle)) * head for angle in (across_deg, down_deg))
+    return cv2.remap(rgb, x - across.astype(np.float32), y - down.astype(np.float32), cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize("turn", [(2, 0), (-2, 0), (0, 2), (0, -2), (3, 0), (2, -2)])
+def test_a_head_that_turns_before_a_still_background_is_no_motion(landmarker, rest, turn):
+    rgb, face = rest
+    apex = noisy(turned(rgb, face, *turn, relief=1.2), 1)
+    with pytest.raises(NoMotion):
+        microexpression_input(rgb, face, apex, landmarker.detect(apex)[0], SPEC)
+
+
+def test_a_movement_is_found_beside_a_small_turn(landmarker, rest):
+    rgb, face = rest
+    apex = noisy(turned(warped(rgb, face, SMILE, 2), face, 1, 0), 1)
+    made = microexpression_input(rgb, face, apex, landmarker.detect(apex)[0], SPEC)
+    assert made.moved.kind == "expression"
+    assert made.moved.moved > 0.5
+
+
+def test_what_a_turn_may_leave_is_no_evidence(landmarker, rest):
+    rgb, face = rest
+    apex = turned(warped(rgb, face, SMILE, 1.5), face, 2, 0)
+    seen = landmarker.detect(apex)[0]
+    trusting, doubting = (
+        pair_motion(rgb, face, apex, seen, replace(SPEC, turn_residue=residue)) for residue in (0.0, 0.5)
+    )
+    assert trusting.reliability > SPEC.sure_reliability
+    assert doubting.reliability < SPEC.min_reliability
+    assert doubting.moved < trusting.moved

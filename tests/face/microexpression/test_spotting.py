@@ -81,7 +81,15 @@ def test_rest_lasts_as_long_whatever_the_frames_a_second(face_at_rest):
     times = np.array([0.0, 0.01, 0.02, 0.2, 0.4, 0.6, 0.61, 0.9])
     ((first, last),) = still_stretches([seen.face] * len(times), times)
     assert times[last] - times[first] >= 0.199
-    assert still_stretches([seen.face] * 3, np.array([0.0, 0.004, 0.008])) == [(0, 2)]
+    assert still_stretches([seen.face, None, seen.face], np.array([0.0, 0.004, 0.008])) == [(0, 0), (2, 2)]
+
+
+@pytest.mark.parametrize("profile", [[0, 3, 0], [0, 0, 0, 0, 2, 3, 2, 0, 0, 0], [0, 0, 0, 2, 3]])
+def test_the_rest_of_a_short_clip_is_not_the_peak_of_its_movement(face_at_rest, profile):
+    found = spot(clip(face_at_rest, profile, BROW_RAISE), SPEC)
+    assert profile[found.rest[0]] <= 1
+    assert found.motion[np.argmax(profile)] > 1
+    assert all(profile[event.apex] >= 2 for event in found.events)
 
 
 def test_each_part_of_a_long_clip_offers_a_rest(face_at_rest):
@@ -143,6 +151,29 @@ def test_beside_lips_that_go_on_opening_and_closing_a_movement_is_speech(face_at
         points[14, 1] += opening * frame.seen.face.interocular_px
         spoken.append(replace(frame, seen=replace(frame.seen, face=replace(frame.seen.face, points=points))))
     (event,) = spot(spoken, SPEC).events
+    assert event.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("wider", "opening", "kind"),
+    [(8, 0, "expression"), (1, 0, "speech"), (8, 6, "speech")],
+    ids=["smile", "no", "talks"],
+)
+def test_a_smile_that_stays_is_an_expression_whatever_was_said_before_it(face_at_rest, wider, opening, kind):
+    """The lips open and close three times in a second; then the face moves and stays so, the mouth wide or not."""
+    frames = clip(face_at_rest, [0] * 25 + [4, 8] + [12] * 13 + [8, 4] + [0] * 8, BROW_RAISE)
+    spoken = []
+    for number, frame in enumerate(frames):
+        face = frame.seen.face
+        points = face.points.copy()
+        smiling = 25 <= number < 42
+        apart = opening if smiling else 6 * (number < 25)
+        points[14, 1] += apart / 100 * np.sin(np.pi * number / 8) ** 2 * face.interocular_px
+        if smiling:
+            points[[61, 291], 0] += np.array([-1, 1]) * wider / 200 * face.interocular_px
+        spoken.append(replace(frame, seen=replace(frame.seen, face=replace(face, points=points))))
+    event = max(spot(spoken, SPEC).events, key=lambda event: event.offset - event.onset)
+    assert 26 <= event.apex < 42
     assert event.kind == kind
 
 

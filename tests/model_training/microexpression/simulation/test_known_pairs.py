@@ -52,7 +52,8 @@ def test_the_table_counts_what_is_answered(person, tmp_path):
     assert report["spec"] == MicroExpressionSpec().fingerprint()
     assert {row["pairs"] for row in report["nothing_moves"].values()} == {2}
     assert report["nothing_moves"]["compression"]["emotion_named"] == 0
-    assert report["moved_by_percent"]["3"]["emotion_named"] == 1
+    assert report["moved_by_percent"]["3"]["emotion_named"] >= 0.75
+    assert "no-motion" not in report["moved_by_percent"]["3"]["outcomes"]
     # Both portraits are the same picture: nothing moves between "two people".
     assert report["other_people"]["another_person"]["outcomes"] == {"no-motion": 1}
     assert set(report["rendered"]) == set(KINDS)

@@ -74,7 +74,8 @@ def pair_motion(
             window_px=spec.evidence_window_px,
             noise_floor=spec.evidence_floor + spec.blur_floor * pair.blurred,
             least_px=spec.min_motion / 100 * pair.interocular_px,
-            turn_px=spec.turn_residue * head.turn_deg / 100 * pair.interocular_px,
+            # What grows with the turn itself is fitted; what is left grows with its square.
+            turn_px=spec.turn_residue * head.turn_deg**2 / 100 * pair.interocular_px,
         )
 
     @cache

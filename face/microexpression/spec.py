@@ -21,9 +21,9 @@ class MicroExpressionSpec(InputSpec):
 
     exposure_window_px: in which the frames get the same light. light_window_px: the narrower one in which the apex gets
     the onset's for a second flow (light_dis), which must find the movement too. outline_px: how far from the face's
-    outline what is looked at begins. min_motion: of a window; turn_residue: what a degree of the head's turn may leave
-    of a window (0.3.0.md, as below); max_motion: of the strongest region; max_disagreement: of flow and flow back, for
-    one face.
+    outline what is looked at begins. min_motion: of a window; turn_residue: what the head's turn may leave of a window,
+    times the square of its degrees (0.3.0.md, as below); max_motion: of the strongest region; max_disagreement: of flow
+    and flow back, for one face.
     evidence_floor: squared grey levels; blur_floor: share of what matching the sharpness took away that is added to it.
     reliability_middle, reliability_slope: the logistic curve from evidence to `motion.reliability`
     (docs/research/microexpression/0.3.0.md); below min_reliability there is no motion, from

@@ -1,16 +1,16 @@
 """What is said of a clip's events, with a graph that sees no difference between the emotions."""
 
-import cv2
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from face.frame.quality import QualityLimits
-from face.microexpression.clip_frame import ClipFrame
 from face.microexpression.clip_reading import read_clip
 from face.microexpression.spec import MicroExpressionSpec
 from face.stopwatch import Stopwatch
 from tests.face.microexpression.test_input import BROW_RAISE
-from tests.face.microexpression.test_spotting import FPS, clip, face_at_rest  # noqa: F401 - a fixture
+from tests.face.microexpression.test_spotting import clip, face_at_rest  # noqa: F401 - a fixture
 
 EMOTIONS = ("negative", "positive", "surprise")
 
@@ -35,21 +35,28 @@ def test_a_movement_that_the_clip_cuts_off_says_so(face_at_rest):  # noqa: F811
         assert [said in text for text in event.warnings] == ([True] if said else [])
 
 
-def test_a_clip_that_goes_over_to_another_face_says_so_and_names_nothing(face_at_rest):  # noqa: F811
-    rgb, _, landmarker = face_at_rest
-    seen = clip(face_at_rest, [0] * 10, BROW_RAISE)
-    # A face of other proportions and other texture: upper and lower half of the picture stretched, left for right.
-    middle = rgb.shape[0] // 2
-    other = cv2.resize(rgb[:middle, ::-1], (rgb.shape[1], int(0.75 * middle)))
-    other = np.vstack([other, cv2.resize(rgb[middle:, ::-1], (rgb.shape[1], rgb.shape[0] - len(other)))])
-    other = cv2.GaussianBlur(np.roll(other, 3, axis=2), (0, 0), 1.2)
-    after = clip((other, landmarker.detect(other)[0], landmarker), [0] * 10, BROW_RAISE)
-    frames = [*seen, *(ClipFrame((10 + number) / FPS, frame.seen) for number, frame in enumerate(after))]
-    events = read(frames).events
-    assert events
-    for event in events:
-        assert event.label is None
-        assert event.warnings
+def spoken(frames, first, last):
+    """The landmarks of these frames with lips apart and jaw down, as in speech."""
+    made = list(frames)
+    for number in range(first, last + 1):
+        seen = frames[number].seen
+        points = seen.face.points.copy()
+        points[[14, 152], 1] += 0.06 * seen.face.interocular_px
+        made[number] = replace(frames[number], seen=replace(seen, face=replace(seen.face, points=points)))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("apart", "said"), [(0.5, "as in speech"), (4.0, "do not show the same face")], ids=["same", "another"]
+)
+def test_another_face_does_not_speak(face_at_rest, monkeypatch, apart, said):  # noqa: F811
+    """What moves between two people looks like anything; that they are two is said before."""
+    monkeypatch.setattr("face.microexpression.clip_reading.flow_disagreement", lambda *_: apart)
+    frames = spoken(clip(face_at_rest, [0] * 9 + [1, 2, 3, 2, 1] + [0] * 8, BROW_RAISE), 9, 13)
+    (event,) = read(frames).events
+    assert event.event.kind == "speech"
+    assert event.label is None
+    assert said in event.warnings[0]
 
 
 @pytest.mark.parametrize(("fps", "said"), [(0.1, "has 0.1 frames a second"), (15, "has 15 frames a second")])

@@ -32,6 +32,7 @@ WARNED_LIPS = 1.5
 LEAST_JAW = 2.0
 LEAST_SMILE = 2.0
 LEAST_BROAD_SMILE = 5.0
+LEAST_SEEN_BY_LANDMARKS = 8.0
 MOST_TURN_DEG = 2.5
 MOST_LEFT_BY_TURN = 1.5  # per degree
 # The landmarks see three quarters of a turn: of two degrees about.
@@ -74,6 +75,11 @@ def face_change(onset: Face, apex: Face) -> FaceChange:
         turned=turned_between_deg(onset, apex),
         tilted=_tilted_between_deg(onset, apex),
     )
+
+
+def seen_by_landmarks(change: FaceChange) -> bool:
+    """Does the mouth move by so much that the landmarks show it by themselves, whatever the light does?"""
+    return max(abs(change.lips), abs(change.jaw), abs(change.mouth_width)) >= LEAST_SEEN_BY_LANDMARKS
 
 
 def turned_between_deg(onset: Face, apex: Face) -> float:

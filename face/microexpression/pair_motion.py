@@ -17,7 +17,7 @@ from face.landmarks.found_face import Face
 from face.microexpression.flow import ByteArray, DisParameters, FloatArray, dis_flow, match_exposure
 from face.microexpression.head_motion import HeadMotion, carried_back, head_motion
 from face.microexpression.movement_evidence import Evidence, movement_evidence, reliability_of
-from face.microexpression.movement_kind import FaceChange, face_change, movement_kind
+from face.microexpression.movement_kind import FaceChange, face_change, movement_kind, seen_by_landmarks
 from face.microexpression.registration import RegisteredPair, register_pair
 from face.microexpression.spec import MicroExpressionSpec
 from face.vocabulary import MovementKind
@@ -61,6 +61,7 @@ def pair_motion(
 ) -> PairMotion:
     """Photographs (H, W, 3) uint8 RGB of any two sizes, with their faces."""
     pair = register_pair(onset_rgb, onset_face, apex_rgb, apex_face, spec)
+    change = face_change(onset_face, apex_face)
     flow, head = _flow_and_head(pair, pair.apex, spec.dis)
     motion = (flow - head.field) * cv2.GaussianBlur(pair.inside, (0, 0), 3)[..., None]
 
@@ -85,7 +86,7 @@ def pair_motion(
 
     def evidence_in(mask: FloatArray) -> Evidence:
         seen = evidence_of(flow, head, mask)
-        if reliability(seen) < spec.min_reliability:
+        if reliability(seen) < spec.min_reliability or seen_by_landmarks(change):
             return seen
         # A reflex or flicker between the frames bends the flow; what moves is there in even light too.
         return min(seen, evidence_of(*in_even_light(), mask), key=lambda evidence: evidence.strongest)
@@ -95,7 +96,6 @@ def pair_motion(
 
     evidence = evidence_in(pair.mask)
     sure = reliability(evidence)
-    change = face_change(onset_face, apex_face)
 
     def outside_eyes() -> bool:
         # What a lid draws with it must not pass for an expression.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -39,3 +40,11 @@ def astronaut_face(face_landmarker: FaceLandmarker) -> Face:
 def profile_jpeg(astronaut_face: Face) -> bytes:
     """The astronaut with the head turned far to her left: found, but refused."""
     return factories.jpeg(factories.turned_face(factories.astronaut(), astronaut_face, yaw_deg=60))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_interrupts() -> Iterator[None]:
+    """A shell's background jobs ignore Ctrl-C; the tests that send it would see nothing of it there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 
 _STARTUP_NOISE = re.compile(
@@ -24,7 +23,8 @@ def without_startup_noise() -> Iterator[None]:
     except OSError:  # standard error is closed: nothing to catch
         yield
         return
-    with tempfile.TemporaryFile() as caught:
+    # In memory: a full disk must not keep a service from starting.
+    with os.fdopen(os.memfd_create("startup-noise"), "w+b") as caught:
         os.dup2(caught.fileno(), 2)
         try:
             yield

@@ -14,7 +14,7 @@ from htnet.groups import command_group
 from htnet.palsy import sessions
 from htnet.palsy.adapting import adapt_command
 from htnet.palsy.bundles import Models, palsy_bundle, session_model
-from htnet.palsy.same_face import People, judge_people
+from htnet.palsy.same_face import judge_same_face_command
 from model_training.command_options import Device, progress_bar, refuse_given
 from model_training.commands import ConfiguredCommand, crossval_command, train_command
 from model_training.errors import Interrupted, UserError
@@ -214,15 +214,6 @@ def dicom_sr_command(
     typer.echo(f"wrote {out}: preliminary and unverified, until a clinician signs it")
 
 
-@palsy.command("judge-same-face")
-def judge_same_face_command(folder: People, models: Models = None) -> None:
-    """Is an examination of one person doubted to be of one, and another person's picture among it noticed?
-
-    Example: `htnet palsy judge-same-face people/`
-    """
-    judge_people(folder, palsy_bundle(models))
-
-
 palsy.command("train", cls=ConfiguredCommand)(train_command("palsy"))
 palsy.command("crossval", cls=ConfiguredCommand)(crossval_command("palsy"))
 palsy.command("evaluate")(evaluation.evaluate_command)
@@ -236,6 +227,7 @@ palsy.command("evidence")(evaluation.evidence_command)
 palsy.command("ablation")(evaluation.ablation_command)
 palsy.command("throughput")(evaluation.throughput_command)
 palsy.command("judge-sessions")(sessions.judge_sessions_command)
+palsy.command("judge-same-face")(judge_same_face_command)
 palsy.command("fit-sessions")(sessions.fit_sessions_command)
 palsy.command("train-session")(sessions.train_session_command)
 palsy.command("train-visibility")(visibility.train_visibility_command)

@@ -8,16 +8,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from face.image.files import images_under
+from htnet.palsy.bundles import Models, palsy_bundle
 from model_training.command_options import progress_bar
 from model_training.errors import UserError
 
 if TYPE_CHECKING:
     from face.palsy.assessment.measuring.picture import SessionPicture
     from face.vocabulary import Pose
-    from service.inference.bundle import Bundle
 
 
-def judge_people(folder: Path, bundle: Bundle) -> None:
+def judge_same_face_command(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder with a folder of pictures for each person. `rest.jpg` and the like are taken as that pose."
+        ),
+    ],
+    models: Models = None,
+) -> None:
+    """Is an examination of one person doubted to be of one, and another person's picture among it noticed?
+
+    Example: `htnet palsy judge-same-face people/`
+    """
     from face.errors import PreprocessingError
     from face.palsy.assessment.fitted import fitted_numbers
     from face.vocabulary import POSES
@@ -29,7 +41,7 @@ def judge_people(folder: Path, bundle: Bundle) -> None:
         raise UserError(f"{folder}: no folders with pictures in it; each person needs one of their own")
     people: dict[str, list[tuple[Pose | None, SessionPicture]]] = {}
     refused = 0
-    with picture_reader(bundle) as read, progress_bar("pictures") as bar:
+    with picture_reader(palsy_bundle(models)) as read, progress_bar("pictures") as bar:
         for number, path in enumerate(files, start=1):
             try:
                 shown = next((pose for pose in POSES if path.stem == pose), None)
@@ -42,11 +54,3 @@ def judge_people(folder: Path, bundle: Bundle) -> None:
         f"{found.pictures} pictures of {found.people} people ({refused} could not be read): {found.doubted:.3f} of "
         f"sets of one person are doubted; where one of six is another person's, it is named in {found.noticed:.3f}"
     )
-
-
-People = Annotated[
-    Path,
-    typer.Argument(
-        help="A folder with a folder of pictures for each person. `rest.jpg` and the like are taken as that pose."
-    ),
-]
